@@ -1,0 +1,1 @@
+"""Checked export to ONNX (needs the ``export`` extra)."""

@@ -1,0 +1,101 @@
+"""The preprocessing contract: decoded picture → RGB → 224×224 uint8 array.
+
+Training, export and scanning all call this module, so there is no second version to drift.
+Rules, each with a test: EXIF orientation is applied; alpha is composited on white; palettes are
+expanded; greyscale is repeated over the channels; 16-bit values are scaled, not clipped; CMYK and
+YCCK go through Pillow's plain conversion; ICC profiles are ignored (training ignored them too);
+of an animated or multi-page file the first frame counts.
+"""
+
+import struct
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from .errors import ImageError
+from .results import FileStatus
+
+INPUT_SIZE = (224, 224)
+"""Height and width that the reference recipe feeds to its ResNet."""
+
+_EXIF_ORIENTATION = 0x0112
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
+_SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_PLAIN_MODES = frozenset({"1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV"})
+
+PixelArray = npt.NDArray[np.uint8]
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where it is absent, out of range or unreadable."""
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except (OSError, ValueError, TypeError, SyntaxError, LookupError, OverflowError, struct.error):
+        # Damaged metadata is no reason to refuse sound pixels.
+        return 1
+    return value if value in _TRANSPOSE else 1
+
+
+def apply_orientation(image: Image.Image, exif_orientation: int) -> Image.Image:
+    """The picture as its camera meant it; ``exif_orientation`` is 1 to 8."""
+    method = _TRANSPOSE.get(exif_orientation)
+    return image if method is None else image.transpose(method)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Convert a loaded picture of any supported mode to 8-bit RGB.
+
+    Raises:
+        ImageError: ``unsupported`` for modes with no agreed mapping to 8 bits (32-bit integer,
+            float, LAB).
+    """
+    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+        return _composite_on_white(image)
+    if image.mode == "RGB":
+        return image
+    if image.mode in _SIXTEEN_BIT_MODES:
+        return _scale_sixteen_bit(image)
+    if image.mode in _PLAIN_MODES:
+        return image.convert("RGB")
+    raise ImageError(FileStatus.UNSUPPORTED, f"pixel mode {image.mode} has no 8-bit RGB form")
+
+
+def resize(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
+    """Stretch an RGB picture to ``size`` (height, width), uint8 of shape (height, width, 3).
+
+    Pillow's bilinear filter with antialiasing, both sides, no crop: bit for bit what
+    ``torchvision.transforms.Resize((height, width))`` gives on the same picture.
+    """
+    height, width = size
+    # A copy, because an array over Pillow's own buffer is read-only.
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
+
+
+def preprocess(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
+    """Orientation, RGB and resize in one step, for a picture that Pillow has loaded."""
+    return resize(to_rgb(apply_orientation(image, orientation(image))), size)
+
+
+def _composite_on_white(image: Image.Image) -> Image.Image:
+    if image.mode in _SIXTEEN_BIT_MODES:
+        # Pillow cannot key out a 16-bit grey; the scaled value is what a viewer shows.
+        return _scale_sixteen_bit(image)
+    rgba = image.convert("RGBA")
+    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+    return Image.alpha_composite(white, rgba).convert("RGB")
+
+
+def _scale_sixteen_bit(image: Image.Image) -> Image.Image:
+    values = np.asarray(image).astype(np.uint32)
+    scaled = ((values * 255 + 32767) // 65535).astype(np.uint8)
+    return Image.fromarray(scaled, "L").convert("RGB")

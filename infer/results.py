@@ -1,0 +1,64 @@
+"""What travels from the pipeline to its users: statuses, verdicts, rows."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class FileStatus(StrEnum):
+    """What became of one file; every value but ``OK`` leaves the verdict empty."""
+
+    OK = "ok"
+    NOT_AN_IMAGE = "not_an_image"
+    UNSUPPORTED = "unsupported"
+    TRUNCATED = "truncated"
+    CORRUPT = "corrupt"
+    TOO_LARGE = "too_large"
+    TOO_SLOW = "too_slow"
+    UNREADABLE = "unreadable"
+    VANISHED = "vanished"
+
+
+class VerdictLabel(StrEnum):
+    """The three answers."""
+
+    AI = "ai"
+    UNSURE = "unsure"
+    REAL = "real"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer for one picture.
+
+    Attributes:
+        label: ``ai``, ``unsure`` or ``real``, from ``p_ai`` and the thresholds in force.
+        p_ai: calibrated probability that the picture is AI-generated, 0 to 1.
+    """
+
+    label: VerdictLabel
+    p_ai: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """One row of a scan: exactly one for each image file.
+
+    Attributes:
+        path: the path as the user would type it, undecodable bytes as surrogate escapes.
+        status: what became of the file.
+        verdict: the answer, ``None`` where ``status`` is not ``ok``.
+        width: pixels after EXIF orientation, ``None`` where no header was read.
+        height: pixels after EXIF orientation, ``None`` where no header was read.
+        format: what the content is (``JPEG``, ``PNG``, …), whatever the name says; may be empty.
+        bytes: size of the file, ``None`` where it could not be told.
+        error: one line of reason where ``status`` is not ``ok``, else empty.
+    """
+
+    path: str
+    status: FileStatus
+    verdict: Verdict | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str = ""
+    bytes: int | None = None
+    error: str = ""

@@ -1,0 +1,231 @@
+"""``ModelSpec``: everything that a caller must know about a model, one JSON string in its file."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Self
+
+from .errors import SpecError, UsageError
+from .results import Verdict, VerdictLabel
+
+SCHEMA_VERSION = 1
+METADATA_KEY = "trustthepixels.spec"
+"""Key of the JSON string in the ONNX file's ``metadata_props``."""
+
+METADATA_DIGEST_KEY = "trustthepixels.spec.sha256"
+"""Key of the SHA-256 (hex) of that JSON string, so that a damaged threshold is noticed too."""
+
+LABELS = ("real", "ai")
+"""Class names in the order of the logits."""
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+"""Normalisation of torchvision's and timm's ImageNet ResNets, for RGB values of 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Platt scaling: ``p_ai = sigmoid((logit_ai - logit_real) / temperature + bias)``.
+
+    Source: Platt 1999; with ``bias`` 0 it is temperature scaling (Guo et al. 2017).
+    """
+
+    temperature: float = 1.0
+    bias: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OperatingPoint:
+    """A threshold on ``p_ai`` and the share of photographs that reach it (0 to 1)."""
+
+    false_positive_rate: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Where the verdicts change.
+
+    Attributes:
+        ai: operating points; ``p_ai`` at or above the threshold of the one in force is ``ai``.
+        default_false_positive_rate: which of them is in force unless the user says otherwise.
+        real: ``p_ai`` below it is ``real``; between the two is ``unsure``.
+    """
+
+    ai: tuple[OperatingPoint, ...]
+    default_false_positive_rate: float
+    real: float
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictRule:
+    """The two thresholds in force during one run: ``real < unsure-band <= ai``."""
+
+    ai: float
+    real: float
+
+    def __call__(self, p_ai: float) -> Verdict:
+        """Turn a calibrated probability into a verdict."""
+        if p_ai >= self.ai:
+            return Verdict(VerdictLabel.AI, p_ai)
+        if p_ai < self.real:
+            return Verdict(VerdictLabel.REAL, p_ai)
+        return Verdict(VerdictLabel.UNSURE, p_ai)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """What a model is, what it eats, and how its numbers become verdicts.
+
+    Attributes:
+        name: short name, as ``info`` prints it.
+        architecture: timm's name of the backbone.
+        calibration: from logits to ``p_ai``; also inside the graph.
+        thresholds: from ``p_ai`` to verdicts.
+        precision: ``fp32``, ``fp16`` or ``int8``.
+        labels: class names in the order of the logits.
+        input_size: height and width in pixels.
+        resize: ``stretch``: both sides to ``input_size``, no crop.
+        interpolation: ``bilinear-antialias``: Pillow's BILINEAR.
+        mean: per channel, RGB values of 0 to 1; applied inside the graph.
+        std: likewise.
+        graph_digest: SHA-256 (hex) of the file without its metadata, see ``model_file``.
+        data_fingerprint: SHA-256 (hex) of the training manifest and splits.
+        evaluation: figures by name, as ``evaluate`` measured them.
+        versions: of the packages that made the file.
+        schema_version: of this class.
+    """
+
+    name: str
+    architecture: str
+    calibration: Calibration
+    thresholds: Thresholds
+    precision: str = "fp32"
+    labels: tuple[str, ...] = LABELS
+    input_size: tuple[int, int] = (224, 224)
+    resize: str = "stretch"
+    interpolation: str = "bilinear-antialias"
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    std: tuple[float, float, float] = IMAGENET_STD
+    graph_digest: str = ""
+    data_fingerprint: str = ""
+    evaluation: Mapping[str, float] = field(default_factory=dict)
+    versions: Mapping[str, str] = field(default_factory=dict)
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """The canonical JSON text: sorted keys, no spaces, so equal specs give equal bytes."""
+        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read a spec back.
+
+        Raises:
+            SpecError: the text is not JSON, has another schema version, lacks a field, has one of
+                the wrong type, or asks for preprocessing that this version does not know.
+        """
+        try:
+            raw = json.loads(text)
+        except ValueError as error:
+            raise SpecError(f"the model's specification is not valid JSON ({error})") from error
+        if not isinstance(raw, dict):
+            raise SpecError("the model's specification is not a JSON object")
+        version = raw.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise SpecError(
+                f"the model's specification has schema version {version!r}, this program reads "
+                f"{SCHEMA_VERSION}; update trustthepixels or export the model again"
+            )
+        try:
+            spec = cls(**_typed(raw))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SpecError(f"the model's specification is damaged: {error}") from error
+        spec._check()
+        return spec
+
+    def with_digest(self, digest: str) -> Self:
+        """The same spec for the file whose graph has this digest."""
+        return replace(self, graph_digest=digest)
+
+    def rule(
+        self, *, false_positive_rate: float | None = None, threshold: float | None = None
+    ) -> VerdictRule:
+        """The verdict rule for an operating point, or for an explicit threshold on ``p_ai``.
+
+        Raises:
+            UsageError: the spec has no such operating point, both were given, or the threshold is
+                outside 0 to 1.
+        """
+        if threshold is not None:
+            if false_positive_rate is not None:
+                raise UsageError("--fpr and --threshold exclude each other")
+            if not 0.0 <= threshold <= 1.0:
+                raise UsageError(f"threshold {threshold} is outside 0 to 1")
+            return VerdictRule(threshold, min(self.thresholds.real, threshold))
+        if false_positive_rate is None:
+            false_positive_rate = self.thresholds.default_false_positive_rate
+        for point in self.thresholds.ai:
+            if math.isclose(point.false_positive_rate, false_positive_rate):
+                return VerdictRule(point.threshold, min(self.thresholds.real, point.threshold))
+        known = ", ".join(str(point.false_positive_rate) for point in self.thresholds.ai)
+        raise UsageError(
+            f"this model has no operating point for a false positive rate of "
+            f"{false_positive_rate}; it has {known}"
+        )
+
+    def _check(self) -> None:
+        if self.labels != LABELS:
+            raise SpecError(f"labels {self.labels} are not {LABELS}")
+        if (self.resize, self.interpolation) != ("stretch", "bilinear-antialias"):
+            raise SpecError(f"unknown preprocessing {self.resize}/{self.interpolation}")
+        if min(self.input_size) < 1 or max(self.input_size) > 4096:
+            raise SpecError(f"input size {self.input_size} is out of range")
+        if not self.calibration.temperature > 0.0:
+            raise SpecError(f"temperature {self.calibration.temperature} is not positive")
+        limits = [self.thresholds.real, *(point.threshold for point in self.thresholds.ai)]
+        if not self.thresholds.ai or not all(0.0 <= limit <= 1.0 for limit in limits):
+            raise SpecError("thresholds are missing or outside 0 to 1")
+        self.rule()
+
+
+def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """JSON values as the dataclass wants them; raises on missing keys and wrong types."""
+    thresholds = raw["thresholds"]
+    height, width = (int(side) for side in raw["input_size"])
+    typed: dict[str, Any] = {
+        **raw,
+        "calibration": Calibration(
+            _number(raw["calibration"]["temperature"]), _number(raw["calibration"]["bias"])
+        ),
+        "thresholds": Thresholds(
+            ai=tuple(
+                OperatingPoint(_number(p["false_positive_rate"]), _number(p["threshold"]))
+                for p in thresholds["ai"]
+            ),
+            default_false_positive_rate=_number(thresholds["default_false_positive_rate"]),
+            real=_number(thresholds["real"]),
+        ),
+        "labels": tuple(str(label) for label in raw["labels"]),
+        "input_size": (height, width),
+        "mean": _triple(raw["mean"]),
+        "std": _triple(raw["std"]),
+        "evaluation": {str(k): _number(v) for k, v in dict(raw["evaluation"]).items()},
+        "versions": {str(k): str(v) for k, v in dict(raw["versions"]).items()},
+    }
+    for key in ("name", "architecture", "precision", "resize", "interpolation", "graph_digest"):
+        if not isinstance(raw[key], str):
+            raise TypeError(f"{key} is not a text")
+    return typed
+
+
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is not a finite number")
+    return float(value)
+
+
+def _triple(values: Any) -> tuple[float, float, float]:
+    red, green, blue = (_number(value) for value in values)
+    return red, green, blue

@@ -1,0 +1,1 @@
+"""Data preparation, fine-tuning and evaluation (needs the ``train`` extra)."""

@@ -1,0 +1,95 @@
+"""Group-wise splits: files that share a group never straddle train, validation and test."""
+
+import csv
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import numpy as np
+from sklearn.model_selection import StratifiedGroupKFold
+from trustthepixels.infer.errors import InputError
+
+from .manifest import Sample
+
+_FOLDS = 20
+_TEST_FOLDS = 3
+_VALIDATION_FOLDS = 2
+
+
+class Split(StrEnum):
+    """The part of a data set that a picture belongs to."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+def split_by_group(samples: Sequence[Sample], seed: int) -> dict[str, Split]:
+    """Assign each file to train (75 %), validation (10 %) or test (15 %).
+
+    scikit-learn's ``StratifiedGroupKFold`` keeps the mix of class and source alike in each part as
+    far as whole groups allow.
+
+    Returns:
+        The split of each ``Sample.file``.
+
+    Raises:
+        InputError: fewer than 20 groups, so that no such split exists.
+    """
+    groups = [sample.group for sample in samples]
+    if len(set(groups)) < _FOLDS:
+        raise InputError(f"{len(set(groups))} groups are too few to split; {_FOLDS} are needed")
+    strata = [f"{sample.label}:{sample.source}" for sample in samples]
+    folds = StratifiedGroupKFold(n_splits=_FOLDS, shuffle=True, random_state=seed)
+    assigned: dict[str, Split] = {}
+    with warnings.catch_warnings():
+        # Sources smaller than the number of folds are expected; they land whole somewhere.
+        warnings.simplefilter("ignore", UserWarning)
+        for fold, (_, members) in enumerate(folds.split(np.zeros(len(samples)), strata, groups)):
+            if fold < _TEST_FOLDS:
+                split = Split.TEST
+            elif fold < _TEST_FOLDS + _VALIDATION_FOLDS:
+                split = Split.VALIDATION
+            else:
+                split = Split.TRAIN
+            assigned.update((samples[index].file, split) for index in members)
+    return assigned
+
+
+def write_splits(path: Path, splits: Mapping[str, Split]) -> None:
+    """Write ``file,split`` rows, sorted by file."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["file", "split"])
+        writer.writerows(sorted((file, split.value) for file, split in splits.items()))
+
+
+def read_splits(path: Path) -> dict[str, Split]:
+    """Read what ``write_splits`` wrote.
+
+    Raises:
+        InputError: the file cannot be read or a row is not ``file,split``.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            return {row["file"]: Split(row["split"]) for row in csv.DictReader(stream)}
+    except (OSError, KeyError, ValueError) as error:
+        raise InputError(f"cannot read the splits {path}: {error}") from error
+
+
+def select(samples: Sequence[Sample], splits: Mapping[str, Split], split: Split) -> list[Sample]:
+    """The samples of one split.
+
+    Raises:
+        InputError: a sample is in no split, or the split is empty.
+    """
+    parts: dict[Split, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        if sample.file not in splits:
+            raise InputError(f"{sample.file} is in no split; the splits belong to other data")
+        parts[splits[sample.file]].append(sample)
+    if not parts[split]:
+        raise InputError(f"the {split.value} split is empty")
+    return parts[split]
