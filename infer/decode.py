@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
-from .errors import ImageError
+from .errors import ImageError, one_line
 from .preprocess import apply_orientation, orientation, to_rgb
 from .results import FileStatus
 
@@ -92,31 +92,23 @@ def decode(data: bytes, limits: Limits = Limits()) -> DecodedImage:
     if len(data) > limits.max_bytes:
         raise DecodeError(FileStatus.TOO_LARGE, f"{len(data)} bytes, limit {limits.max_bytes}")
     image = _open(data)
+    header = _header(image)
+    pixels = image.width * image.height
+    if pixels > limits.max_pixels:
+        raise DecodeError(
+            FileStatus.TOO_LARGE, f"{pixels} pixels, limit {limits.max_pixels}", header
+        )
     try:
-        header = _header(image)
-        pixels = image.width * image.height
-        if pixels > limits.max_pixels:
-            raise DecodeError(
-                FileStatus.TOO_LARGE, f"{pixels} pixels, limit {limits.max_pixels}", header
-            )
-        try:
-            exif_orientation = orientation(image)
-            image.load()
-            upright = apply_orientation(to_rgb(image), exif_orientation)
-        except ImageError as error:
-            raise DecodeError(error.status, error.reason, header) from error
-        except MemoryError as error:
-            raise DecodeError(FileStatus.TOO_LARGE, "not enough memory", header) from error
-        except _DECODER_ERRORS as error:
-            raise DecodeError(_damage_status(error), one_line(error), header) from error
-        return DecodedImage(upright, header)
-    finally:
-        image.close()
-
-
-def one_line(error: BaseException) -> str:
-    """An exception's text in one line, its type's name where it has no text."""
-    return " ".join(str(error).split()) or type(error).__name__
+        exif_orientation = orientation(image)
+        image.load()
+        upright = apply_orientation(to_rgb(image), exif_orientation)
+    except ImageError as error:
+        raise DecodeError(error.status, error.reason, header) from error
+    except MemoryError as error:
+        raise DecodeError(FileStatus.TOO_LARGE, "not enough memory", header) from error
+    except _DECODER_ERRORS as error:
+        raise DecodeError(_damage_status(error), one_line(error), header) from error
+    return DecodedImage(upright, header)
 
 
 def _open(data: bytes) -> Image.Image:

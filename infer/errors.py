@@ -7,6 +7,11 @@ Every error that ends a command carries the exit code of that command:
 from .results import FileStatus
 
 
+def one_line(error: BaseException) -> str:
+    """An exception's text in one line, its type's name where it has no text."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class TrustThePixelsError(Exception):
     """Base of all typed errors; its text is one line that says what to do."""
 

@@ -1,0 +1,76 @@
+"""How many cores this process may use: affinity and container quota, not the host's cores."""
+
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+_CGROUP_LIST = Path("/proc/self/cgroup")
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def available_cores() -> int:
+    """Cores that this process may keep busy, at least 1.
+
+    The smaller of the CPU affinity and the tightest cgroup quota above this process. A quota of
+    1.5 cores counts as 1: a pool that is throttled stalls all of its threads at once.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    quota = cgroup_quota()
+    return max(1, cores if quota is None else min(cores, math.floor(quota)))
+
+
+def cgroup_quota(
+    cgroup_list: Path = _CGROUP_LIST, cgroup_root: Path = _CGROUP_ROOT
+) -> float | None:
+    """The tightest CPU quota on this process in cores, ``None`` where there is none.
+
+    Args:
+        cgroup_list: the process's cgroups, see ``man 7 cgroups``.
+        cgroup_root: where the cgroup file systems are mounted.
+    """
+    quotas = [
+        quota
+        for folder in _cpu_folders(cgroup_list, cgroup_root)
+        if (quota := _quota(folder)) is not None
+    ]
+    return min(quotas, default=None)
+
+
+def _cpu_folders(cgroup_list: Path, cgroup_root: Path) -> Iterator[Path]:
+    """Folders of this process's CPU cgroup and of all its ancestors, versions 1 and 2."""
+    try:
+        lines = cgroup_list.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        if hierarchy == "0":
+            mount = cgroup_root
+        elif "cpu" in controllers.split(","):
+            mount = cgroup_root / controllers
+        else:
+            continue
+        group = PurePosixPath(path.lstrip("/"))
+        # Inside a container the path may be the host's, so that only the mount's root exists here.
+        yield from (mount / ancestor for ancestor in (group, *group.parents))
+
+
+def _quota(folder: Path) -> float | None:
+    """CPU time per period of one cgroup, in cores."""
+    try:
+        if (folder / "cpu.max").exists():
+            quota, period = (folder / "cpu.max").read_text().split()
+        else:
+            quota = (folder / "cpu.cfs_quota_us").read_text().strip()
+            period = (folder / "cpu.cfs_period_us").read_text().strip()
+        cores = int(quota) / int(period)
+    except (OSError, ValueError, ZeroDivisionError):
+        # "max" in version 2 is no number.
+        return None
+    # Version 1 writes -1 for no limit.
+    return cores if cores > 0 else None

@@ -1,0 +1,198 @@
+"""One verified model on one device: uint8 batches in, probabilities out.
+
+The rest of the package never touches ONNX Runtime; it enters here and is imported on first use.
+"""
+
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .devices import PROVIDERS, Device, load_onnxruntime, require_provider
+from .errors import ModelError, ProviderError, SignatureError, one_line
+from .model_file import ModelFile
+from .preprocess import PixelArray
+from .spec import LABELS, ModelSpec
+
+INPUT_NAME = "images"
+LOGITS_NAME = "logits"
+P_AI_NAME = "p_ai"
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A model that is ready to run. Made by ``open_session``; safe to share between threads.
+
+    Attributes:
+        model: the verified file.
+        device: where it runs; never ``auto``.
+        provider: ONNX Runtime's name of the execution provider.
+        fallback_reason: why ``auto`` did not take the GPU that this ONNX Runtime was built for;
+            empty where it did or where there is none.
+        inference: the ``onnxruntime.InferenceSession``.
+        errors: what ``inference`` raises.
+    """
+
+    model: ModelFile
+    device: Device
+    provider: str
+    inference: Any
+    errors: tuple[type[Exception], ...]
+    fallback_reason: str = ""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is and how its numbers become verdicts."""
+        return self.model.spec
+
+    def run(self, images: PixelArray) -> FloatArray:
+        """Calibrated probabilities that pictures are AI-generated, float32 (batch,), 0 to 1.
+
+        Args:
+            images: uint8 RGB of shape (batch, height, width, 3), size as in ``spec``.
+
+        Raises:
+            ModelError: the model gave something that is no probability.
+            ProviderError: the device failed, for example for lack of memory.
+        """
+        (p_ai,) = self._outputs([P_AI_NAME], images)
+        # Written so that NaN fails it too.
+        if p_ai.shape != images.shape[:1] or not np.all((p_ai >= 0.0) & (p_ai <= 1.0)):
+            raise ModelError(f"{self.model.path} gave a value that is no probability")
+        return p_ai
+
+    def logits(self, images: PixelArray) -> FloatArray:
+        """Raw scores, float32 (batch, 2), in the order of ``spec.labels``.
+
+        Args:
+            images: uint8 RGB of shape (batch, height, width, 3), size as in ``spec``.
+
+        Raises:
+            ModelError: the model gave something that is not finite.
+            ProviderError: the device failed, for example for lack of memory.
+        """
+        (logits,) = self._outputs([LOGITS_NAME], images)
+        if logits.shape != (len(images), len(LABELS)) or not np.isfinite(logits).all():
+            raise ModelError(f"{self.model.path} gave a logit that is not finite")
+        return logits
+
+    def _outputs(self, names: list[str], images: PixelArray) -> list[FloatArray]:
+        try:
+            outputs: list[FloatArray] = self.inference.run(names, {INPUT_NAME: images})
+        except self.errors as error:
+            raise ProviderError(
+                f"the model failed on {self.provider} with a batch of {len(images)}: "
+                f"{one_line(error)}"
+            ) from error
+        return outputs
+
+
+def open_session(model: ModelFile, device: Device, threads: int) -> Session:
+    """Load a model on a device and check that both are what was asked for.
+
+    Args:
+        model: a verified file.
+        device: ``auto`` takes CUDA where it works, else the CPU; any other is taken or refused.
+        threads: threads of one operator on the CPU, at least 1.
+
+    Raises:
+        ProviderError: ONNX Runtime is absent or broken, or the device cannot be had.
+        ModelError: ONNX Runtime refuses the graph.
+        SignatureError: its inputs or outputs are not the contract's.
+    """
+    onnxruntime = load_onnxruntime()
+    if device is not Device.AUTO:
+        return _open_on(onnxruntime, model, device, threads)
+    if PROVIDERS[Device.CUDA][0] not in onnxruntime.get_available_providers():
+        return _open_on(onnxruntime, model, Device.CPU, threads)
+    try:
+        return _open_on(onnxruntime, model, Device.CUDA, threads)
+    except ProviderError as error:
+        return _open_on(onnxruntime, model, Device.CPU, threads, fallback_reason=str(error))
+
+
+def _open_on(
+    onnxruntime: ModuleType,
+    model: ModelFile,
+    device: Device,
+    threads: int,
+    fallback_reason: str = "",
+) -> Session:
+    require_provider(onnxruntime, device)
+    errors = _errors_of(onnxruntime)
+    try:
+        # Without its own fallback, which would go on with the CPU and print to standard output.
+        inference = onnxruntime.InferenceSession(
+            model.content,
+            _options(onnxruntime, threads),
+            providers=list(PROVIDERS[device]),
+            enable_fallback=0,
+        )
+    except errors as error:
+        if device is Device.CPU:
+            raise ModelError(f"ONNX Runtime cannot load {model.path}: {one_line(error)}") from error
+        raise ProviderError(f"the device '{device}' cannot be used: {one_line(error)}") from error
+    provider = PROVIDERS[device][0]
+    if provider not in inference.get_providers():
+        raise ProviderError(
+            f"the device '{device}' cannot be used: {provider} did not start "
+            f"(are its driver and libraries installed?)"
+        )
+    _check_signature(inference, model)
+    return Session(model, device, provider, inference, errors, fallback_reason)
+
+
+def _options(onnxruntime: ModuleType, threads: int) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = _LOG_ERROR
+    return options
+
+
+_LOG_ERROR = 3
+
+
+def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
+    """ONNX Runtime's exceptions; they share no base class of their own."""
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    own = (value for value in vars(state).values() if isinstance(value, type))
+    return (*(cls for cls in own if issubclass(cls, Exception)), RuntimeError, ValueError)
+
+
+def _check_signature(inference: Any, model: ModelFile) -> None:
+    """Names, types, dynamic batch axis and shapes, in this order.
+
+    Raises:
+        SignatureError: naming the first difference.
+    """
+    height, width = model.spec.input_size
+    inputs = {node.name: node for node in inference.get_inputs()}
+    outputs = {node.name: node for node in inference.get_outputs()}
+    expected = {
+        INPUT_NAME: (inputs, "tensor(uint8)", [height, width, 3]),
+        LOGITS_NAME: (outputs, "tensor(float)", [len(LABELS)]),
+        P_AI_NAME: (outputs, "tensor(float)", []),
+    }
+    if set(inputs) != {INPUT_NAME}:
+        raise SignatureError(f"{model.path} has the inputs {sorted(inputs)}, not '{INPUT_NAME}'")
+    if not {LOGITS_NAME, P_AI_NAME} <= set(outputs):
+        raise SignatureError(
+            f"{model.path} has the outputs {sorted(outputs)}, not '{LOGITS_NAME}' and '{P_AI_NAME}'"
+        )
+    for name, (nodes, dtype, shape) in expected.items():
+        node = nodes[name]
+        if node.type != dtype:
+            raise SignatureError(f"{model.path}: '{name}' is {node.type}, not {dtype}")
+        if node.shape and isinstance(node.shape[0], int):
+            raise SignatureError(
+                f"{model.path}: '{name}' has its batch axis frozen at {node.shape[0]}"
+            )
+        if node.shape[1:] != shape or not node.shape:
+            raise SignatureError(
+                f"{model.path}: '{name}' has the shape {node.shape}, not {['batch', *shape]}"
+            )
