@@ -1,8 +1,9 @@
-"""The errors that TrustThePixels raises on purpose; anything else is a bug.
+"""The errors that TrustThePixels raises on purpose, and the exit codes that commands end with.
 
-Every error that ends a command carries the exit code of that command:
-2 wrong usage, input or output; 3 model or provider unusable; 4 a check of the export failed.
+Anything else that is raised is a bug.
 """
+
+from enum import IntEnum
 
 from .results import FileStatus
 
@@ -12,10 +13,32 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+class ExitCode(IntEnum):
+    """How a command ended."""
+
+    OK = 0
+    SOME_FILES_FAILED = 1
+    """The work is done; files that failed have a row or a line with the reason."""
+    USAGE = 2
+    """Wrong usage, input or output."""
+    MODEL = 3
+    """The model or the provider cannot be used."""
+    CHECK_FAILED = 4
+    """An exported model failed a check."""
+    BUG = 70
+    """Not foreseen; the number is ``EX_SOFTWARE`` of sysexits(3)."""
+    INTERRUPTED = 130
+    """SIGINT; 128 + the signal's number, as shells report it."""
+    BROKEN_PIPE = 141
+    """Whoever read the output went away; 128 + SIGPIPE."""
+    TERMINATED = 143
+    """SIGTERM; 128 + the signal's number."""
+
+
 class TrustThePixelsError(Exception):
     """Base of all typed errors; its text is one line that says what to do."""
 
-    exit_code = 2
+    exit_code = ExitCode.USAGE
 
 
 class UsageError(TrustThePixelsError):
@@ -43,7 +66,7 @@ class OutputError(TrustThePixelsError):
 class ModelError(TrustThePixelsError):
     """The model file is missing, damaged, or not one of ours."""
 
-    exit_code = 3
+    exit_code = ExitCode.MODEL
 
 
 class SpecError(ModelError):
@@ -61,13 +84,13 @@ class SignatureError(ModelError):
 class ProviderError(TrustThePixelsError):
     """ONNX Runtime, or the execution provider that was asked for, cannot be used."""
 
-    exit_code = 3
+    exit_code = ExitCode.MODEL
 
 
 class ExportCheckError(TrustThePixelsError):
     """An exported model failed a check; the text names the measured figure and its bound."""
 
-    exit_code = 4
+    exit_code = ExitCode.CHECK_FAILED
 
 
 class ImageError(TrustThePixelsError):

@@ -1,0 +1,46 @@
+"""The models that are installed with the package, found by name."""
+
+from importlib import resources
+from pathlib import Path
+
+from .errors import ModelError
+from .model_file import ModelFile, read_model_file
+
+DEFAULT_MODEL = "default"
+_PACKAGE = "trustthepixels.infer.models"
+_SUFFIX = ".onnx"
+
+
+def bundled_models() -> tuple[str, ...]:
+    """The names of the bundled models, sorted."""
+    return tuple(
+        sorted(
+            entry.name.removesuffix(_SUFFIX)
+            for entry in resources.files(_PACKAGE).iterdir()
+            if entry.name.endswith(_SUFFIX)
+        )
+    )
+
+
+def load_model(model: str | Path = DEFAULT_MODEL) -> ModelFile:
+    """Read and verify a model.
+
+    Args:
+        model: the name of a bundled model, which wins over a file of that name, or a path.
+
+    Raises:
+        ModelError: there is no such model, or ``read_model_file`` refuses it.
+    """
+    if not isinstance(model, str) or not _is_name(model):
+        return read_model_file(Path(model))
+    if model in bundled_models():
+        with resources.as_file(resources.files(_PACKAGE) / f"{model}{_SUFFIX}") as path:
+            return read_model_file(path)
+    if Path(model).exists():
+        return read_model_file(Path(model))
+    known = ", ".join(bundled_models()) or "none in this installation"
+    raise ModelError(f"there is no bundled model '{model}' (there is: {known}), and no such file")
+
+
+def _is_name(model: str) -> bool:
+    return model == Path(model).name and not model.endswith(_SUFFIX)

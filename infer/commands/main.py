@@ -1,0 +1,68 @@
+"""The ``trustthepixels`` command: a table of its sub-commands, none of them imported here."""
+
+from typing import NoReturn
+
+import click
+
+from .lazy import LazyCommand, LazyGroup
+from .run import run
+
+COMMANDS = (
+    LazyCommand(
+        "prepare-data",
+        "trustthepixels.train.commands.prepare_data:prepare_data",
+        "Turn a data set into AI/, Real/ and a manifest.",
+        extra="train",
+    ),
+    LazyCommand(
+        "train",
+        "trustthepixels.train.commands.train:train",
+        "Fine-tune a model on labelled pictures.",
+        extra="train",
+    ),
+    LazyCommand(
+        "evaluate",
+        "trustthepixels.train.commands.evaluate:evaluate",
+        "Measure a model on labelled pictures.",
+        extra="train",
+    ),
+    LazyCommand(
+        "export",
+        "trustthepixels.export.commands.export:export",
+        "Write a checkpoint as a checked ONNX file.",
+        extra="export",
+    ),
+    LazyCommand(
+        "scan",
+        "trustthepixels.infer.commands.scan:scan",
+        "Write one row for every picture in folders.",
+    ),
+    LazyCommand(
+        "predict",
+        "trustthepixels.infer.commands.predict:predict",
+        "Print the verdict on single pictures.",
+    ),
+    LazyCommand(
+        "bench",
+        "trustthepixels.infer.commands.bench:bench",
+        "Measure images per second on this machine.",
+    ),
+    LazyCommand(
+        "info",
+        "trustthepixels.infer.commands.info:info",
+        "Print what a model is and how its verdicts are made.",
+    ),
+)
+
+group = click.version_option(package_name="trustthepixels", message="%(prog)s %(version)s")(
+    LazyGroup(
+        COMMANDS,
+        name="trustthepixels",
+        help="Tells AI-generated pictures from photographs, and says when it cannot know.",
+    )
+)
+
+
+def main() -> NoReturn:
+    """Entry point of ``trustthepixels``."""
+    run(group)

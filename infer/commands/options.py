@@ -1,0 +1,49 @@
+"""Options that several commands share, so that they mean the same everywhere."""
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from ..bundled import DEFAULT_MODEL
+from ..devices import Device
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+model_option: Decorator = click.option(
+    "--model",
+    default=DEFAULT_MODEL,
+    show_default=True,
+    metavar="NAME|FILE",
+    help="A bundled model by name, or an ONNX file written by 'trustthepixels export'.",
+)
+
+device_option: Decorator = click.option(
+    "--device",
+    type=click.Choice([device.value for device in Device]),
+    default=Device.AUTO.value,
+    show_default=True,
+    callback=lambda _context, _parameter, value: Device(value),
+    help="Where the model runs; auto takes CUDA where it works, else the CPU.",
+)
+
+threads_option: Decorator = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    help="Threads of the model on the CPU.  [default: the cores that this process may use]",
+)
+
+false_positive_rate_option: Decorator = click.option(
+    "--fpr",
+    "false_positive_rate",
+    type=float,
+    metavar="RATE",
+    help="Share of photographs that may be called AI: 0.01 or 0.05.  [default: the model's]",
+)
+
+threshold_option: Decorator = click.option(
+    "--threshold",
+    type=click.FloatRange(0.0, 1.0),
+    metavar="P",
+    help="Call a picture AI from this probability on, in place of --fpr.",
+)

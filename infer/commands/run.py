@@ -1,0 +1,87 @@
+"""The one way out of every command: exit codes, one-line errors, no tracebacks but for bugs."""
+
+import io
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import NoReturn
+
+import click
+
+from ..errors import ExitCode, TrustThePixelsError, one_line
+from .terminal import note
+
+
+def run(command: click.Command) -> NoReturn:
+    """Run a command with the arguments of this process and leave with its exit code.
+
+    A command that ends early with a code of its own calls ``click.Context.exit``.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A stream is None where its descriptor was closed before the start.
+        if isinstance(stream, io.TextIOWrapper):
+            # A name that the locale cannot encode is escaped, not a crash.
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(_exit_code(command))
+
+
+def _exit_code(command: click.Command) -> int:
+    name = Path(sys.argv[0]).stem
+    try:
+        with command.make_context(name, sys.argv[1:]) as context:
+            command.invoke(context)
+        _flush()
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        _complain(_usage_message(error))
+        return ExitCode.USAGE
+    except TrustThePixelsError as error:
+        _complain(str(error))
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        _complain("interrupted")
+        return ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return ExitCode.BROKEN_PIPE
+    except OSError as error:
+        # A disk that fills up is no bug; where our own code wrote, the error is typed already.
+        _discard_output()
+        _complain(f"cannot read or write: {one_line(error)}")
+        return ExitCode.USAGE
+    except Exception:  # noqa: BLE001 - Python's own exit code 1 would say that the work is done
+        traceback.print_exc()
+        _complain("this is a bug in trustthepixels; please report it with the lines above")
+        return ExitCode.BUG
+    return ExitCode.OK
+
+
+def _usage_message(error: click.ClickException) -> str:
+    message = " ".join(error.format_message().split()).removesuffix(".")
+    if isinstance(error, click.UsageError) and error.ctx is not None:
+        return f"{message} (see '{error.ctx.command_path} --help')"
+    return message
+
+
+def _complain(message: str) -> None:
+    try:
+        note(f"error: {message}")
+    except OSError:
+        # With nobody to tell, the exit code says it.
+        return
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _discard_output() -> None:
+    """Send what is still buffered nowhere, so that the interpreter's last flush stays quiet."""
+    if sys.stdout is None:
+        return
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)
