@@ -1,0 +1,89 @@
+"""Apply an ``Augmentation`` to one picture, from crop to the network's input array."""
+
+import io
+import math
+
+import numpy as np
+from PIL import Image, ImageEnhance, ImageFilter
+from trustthepixels.infer.preprocess import PixelArray, resize
+
+from .recipes import Augmentation
+
+_KERNELS = (
+    Image.Resampling.BOX,
+    Image.Resampling.BILINEAR,
+    Image.Resampling.HAMMING,
+    Image.Resampling.BICUBIC,
+    Image.Resampling.LANCZOS,
+)
+_CHROMA_SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
+_SMALLEST_SIDE = 32
+
+
+def augment(
+    image: Image.Image,
+    augmentation: Augmentation,
+    size: tuple[int, int],
+    rng: np.random.Generator,
+) -> PixelArray:
+    """A randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
+    image = _crop(image, augmentation, rng)
+    if rng.random() < 0.5:
+        image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    if rng.random() < augmentation.colour_probability:
+        image = _change_colour(image, augmentation.colour_strength, rng)
+    if rng.random() < augmentation.rescale_probability:
+        image = _rescale(image, augmentation.rescale, rng)
+    if rng.random() < augmentation.blur_probability:
+        image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*augmentation.blur_radius)))
+    if rng.random() < augmentation.noise_probability:
+        image = _add_noise(image, rng.uniform(*augmentation.noise_deviation), rng)
+    if rng.random() < augmentation.encode_probability:
+        image = _reencode(image, augmentation.encode_quality, rng)
+    return resize(image, size)
+
+
+def _crop(image: Image.Image, augmentation: Augmentation, rng: np.random.Generator) -> Image.Image:
+    area = image.width * image.height * rng.uniform(*augmentation.crop_area)
+    limit = math.log(augmentation.crop_aspect)
+    aspect = math.exp(rng.uniform(-limit, limit)) * (image.width / image.height)
+    width = min(image.width, max(1, round(math.sqrt(area * aspect))))
+    height = min(image.height, max(1, round(math.sqrt(area / aspect))))
+    left = int(rng.integers(image.width - width + 1))
+    top = int(rng.integers(image.height - height + 1))
+    return image.crop((left, top, left + width, top + height))
+
+
+def _rescale(
+    image: Image.Image, factors: tuple[float, float], rng: np.random.Generator
+) -> Image.Image:
+    factor = rng.uniform(*factors)
+    width = max(_SMALLEST_SIDE, round(image.width * factor))
+    height = max(_SMALLEST_SIDE, round(image.height * factor))
+    return image.resize((width, height), _KERNELS[rng.integers(len(_KERNELS))])
+
+
+def _change_colour(image: Image.Image, strength: float, rng: np.random.Generator) -> Image.Image:
+    for enhancer in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
+        image = enhancer(image).enhance(rng.uniform(1.0 - strength, 1.0 + strength))
+    return image
+
+
+def _add_noise(image: Image.Image, deviation: float, rng: np.random.Generator) -> Image.Image:
+    pixels = np.asarray(image, dtype=np.float32)
+    noisy = pixels + rng.normal(0.0, deviation, pixels.shape).astype(np.float32)
+    return Image.fromarray(np.clip(np.rint(noisy), 0, 255).astype(np.uint8))
+
+
+def _reencode(
+    image: Image.Image, quality: tuple[int, int], rng: np.random.Generator
+) -> Image.Image:
+    level = int(rng.integers(quality[0], quality[1], endpoint=True))
+    stream = io.BytesIO()
+    if rng.random() < 0.75:
+        subsampling = _CHROMA_SUBSAMPLINGS[rng.integers(len(_CHROMA_SUBSAMPLINGS))]
+        image.save(stream, "JPEG", quality=level, subsampling=subsampling)
+    else:
+        image.save(stream, "WEBP", quality=level, method=0)
+    with Image.open(stream) as encoded:
+        return encoded.convert("RGB")

@@ -1,0 +1,59 @@
+"""``trustthepixels train``: fine-tune a classifier on labelled pictures."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    pass
+
+
+@click.command("train")
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option(
+    "--out",
+    "folder",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Run folder: config, splits, metrics, checkpoints, curves, weights.",
+)
+@click.option("--recipe", default="web", show_default=True, help="web or reference.")
+@click.option("--arch", "architecture", default="resnet34", show_default=True)
+@click.option(
+    "--init",
+    default="imagenet",
+    show_default=True,
+    help="imagenet (timm, from the hub), random, or a file of weights; "
+    "a shallower ResNet in the file is grown to --arch.",
+)
+@click.option("--image-size", default=224, show_default=True, type=click.IntRange(32, 1024))
+@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
+@click.option("--batch-size", default=32, show_default=True, type=click.IntRange(2))
+@click.option(
+    "--learning-rate", default=3e-4, show_default=True, type=click.FloatRange(0, min_open=True)
+)
+@click.option("--seed", default=42, show_default=True, type=click.IntRange(0))
+@click.option(
+    "--exclude-source", "exclude_sources", multiple=True, help="Leave a source out; repeatable."
+)
+@click.option("--splits", default="", help="CSV of file,split to use; else made from the seed.")
+@click.option(
+    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+)
+@click.option(
+    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
+)
+@click.option("--resume", is_flag=True, help="Go on with the interrupted run in --out.")
+def train(
+    data: Path, folder: Path, device: str, precision: str, resume: bool, **options: object
+) -> None:
+    """Fine-tune on the pictures of DATA (a manifest.csv, or folders AI/ and Real/)."""
+    from ..run import train_run
+    from ..settings import Device, Precision, TrainSettings
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    settings: TrainSettings = TrainSettings(data=str(data), **options)  # type: ignore[arg-type]
+    weights = train_run(settings, folder, Device(device), Precision(precision), resume=resume)
+    click.echo(f"wrote {weights}")

@@ -1,0 +1,183 @@
+"""ROC curve, reliability diagram and histogram of an evaluation."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+from sklearn.metrics import roc_curve
+
+from .bootstrap import Estimate, FloatArray, bootstrap
+from .evaluate import Evaluation
+from .metrics import (
+    CALIBRATION_BINS,
+    BoolArray,
+    calibration_bins,
+    share,
+    true_positive_rate_at,
+)
+
+COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}
+"""Of the classes: apart in hue and in lightness, also for colour-blind readers."""
+
+NAMES = {"ai": "AI picture", "real": "photograph"}
+GREY = "#5f6368"
+_INK = "#202124"
+_BAND = "#c9ced6"
+_BAND_RESAMPLES = 200
+_DPI = 140
+
+
+def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
+    """Draw the ROC curve with its 95 % band, whole and at low false positive rates."""
+    p_ai, ai, groups = _scored(evaluation)
+    figure = Figure(figsize=(9.6, 4.7), layout="constrained")
+    _title(figure, "ROC curve", title)
+    whole, low = figure.subplots(1, 2)
+    if ai.any() and not ai.all():
+        fpr, tpr, _ = roc_curve(ai, p_ai, drop_intermediate=False)
+        rates = np.unique(np.concatenate([np.geomspace(0.001, 1.0, 50), np.linspace(0, 1, 30)]))
+        band = bootstrap(
+            {str(rate): true_positive_rate_at(rate, p_ai, ai) for rate in rates},
+            groups,
+            _BAND_RESAMPLES,
+        )
+        limits = [(band[str(rate)].low, band[str(rate)].high) for rate in rates]
+        lower, upper = zip(*limits, strict=True)
+        for axes in (whole, low):
+            axes.fill_between(rates, lower, upper, color=_BAND, alpha=0.6, lw=0, label="95 % band")
+            axes.plot(fpr, tpr, color=_INK, lw=1.8, drawstyle="steps-post", label="model")
+            _mark_operating_point(axes, evaluation)
+    diagonal = np.geomspace(1e-3, 1.0, 100)
+    for axes in (whole, low):
+        axes.plot(diagonal, diagonal, color=GREY, lw=1, ls=":", label="chance")
+        _percent(axes.xaxis, axes.yaxis)
+        axes.set(ylim=(0, 1.005), xlabel="photographs called AI (false positive rate)")
+        _clean(axes)
+    whole.set(xlim=(-0.005, 1), ylabel="AI pictures found (true positive rate)")
+    whole.set_title(f"AUC {_interval(evaluation.metrics['auc'])}", fontsize=10, loc="left")
+    low.set(xscale="log", xlim=(1e-3, 1))
+    low.set_xticks([0.001, 0.01, 0.05, 0.1, 1.0])
+    low.minorticks_off()
+    for rate in (0.01, 0.05):
+        low.axvline(rate, color=GREY, lw=0.8, ls="--")
+    one, five = (evaluation.metrics[f"tpr_at_fpr_{rate}pct"].value for rate in (1, 5))
+    low.set_title(
+        f"true positive rate {one:.1%} at 1 %, {five:.1%} at 5 %", fontsize=10, loc="left"
+    )
+    whole.legend(loc="lower right", frameon=False, fontsize=9)
+    figure.savefig(path, dpi=_DPI)
+
+
+def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
+    """Draw the share of AI pictures in each bin of ``p_ai``, and how many pictures are in it."""
+    p_ai, ai, groups = _scored(evaluation)
+    bins = calibration_bins(p_ai)
+    filled = [index for index in range(CALIBRATION_BINS) if (bins == index).any()]
+    shares = bootstrap({str(index): share(ai, bins == index) for index in filled}, groups)
+    centres = np.array([p_ai[bins == index].mean() for index in filled])
+    observed = [shares[str(index)] for index in filled]
+    values = np.array([estimate.value for estimate in observed])
+    lower = values - [estimate.low for estimate in observed]
+    upper = [estimate.high for estimate in observed] - values
+
+    figure = Figure(figsize=(5.6, 6.6), layout="constrained")
+    _title(figure, "Reliability", title)
+    curve, counts = figure.subplots(2, 1, height_ratios=(4, 1.3), sharex=True)
+    curve.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="perfect calibration")
+    curve.errorbar(
+        centres,
+        values,
+        yerr=np.clip([lower, upper], 0.0, None),
+        fmt="o-",
+        color=_INK,
+        ecolor=_BAND,
+        elinewidth=3,
+        markersize=5,
+        lw=1.4,
+        label="model, with 95 % intervals",
+    )
+    error = _interval(evaluation.metrics["expected_calibration_error"])
+    curve.set_title(f"expected calibration error {error}", fontsize=10, loc="left")
+    curve.set(ylim=(-0.02, 1.02), ylabel="share of AI pictures")
+    curve.legend(loc="upper left", frameon=False, fontsize=9)
+    _stack(counts, p_ai, ai, CALIBRATION_BINS)
+    counts.set(xlim=(-0.01, 1.01), xlabel="p_ai, the calibrated probability", ylabel="pictures")
+    for axes in (curve, counts):
+        _clean(axes)
+    _percent(curve.yaxis)
+    figure.savefig(path, dpi=_DPI)
+
+
+def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
+    """Draw how ``p_ai`` is spread over photographs and AI pictures, with the verdicts' regions."""
+    p_ai, ai, _ = _scored(evaluation)
+    figure = Figure(figsize=(8.4, 4.8), layout="constrained")
+    _title(figure, "Scores by class", title)
+    panels = dict(zip(("ai", "real"), figure.subplots(2, 1, sharex=True), strict=True))
+    rule = evaluation.rule
+    for label, axes in panels.items():
+        chosen = p_ai[ai if label == "ai" else ~ai]
+        axes.hist(chosen, bins=np.linspace(0, 1, 41).tolist(), color=COLOURS[label], rwidth=0.92)
+        axes.axvspan(rule.real, rule.ai, color=_BAND, alpha=0.35, lw=0)
+        for threshold in (rule.real, rule.ai):
+            axes.axvline(threshold, color=GREY, lw=0.9, ls="--")
+        tally = evaluation.verdicts[label]
+        shares = ", ".join(
+            f"{count / max(1, len(chosen)):.0%} {verdict}" for verdict, count in tally.items()
+        )
+        axes.set_title(f"{len(chosen)} {NAMES[label]}s: {shares}", fontsize=10, loc="left")
+        axes.set(xlim=(0, 1), ylabel="pictures")
+        _clean(axes)
+    panels["real"].set_xlabel("p_ai, the calibrated probability; the grey region is 'unsure'")
+    figure.savefig(path, dpi=_DPI)
+
+
+def _scored(evaluation: Evaluation) -> tuple[FloatArray, BoolArray, list[str]]:
+    """Probabilities, whether each is an AI picture, and the groups."""
+    scored = [(p.sample, p.verdict.p_ai) for p in evaluation.predictions if p.verdict is not None]
+    p_ai = np.array([value for _, value in scored], dtype=np.float64)
+    ai = np.array([sample.label == "ai" for sample, _ in scored])
+    return p_ai, ai, [sample.group for sample, _ in scored]
+
+
+def _mark_operating_point(axes: Axes, evaluation: Evaluation) -> None:
+    x = evaluation.metrics["false_positive_rate_verdict"].value
+    y = evaluation.metrics["true_positive_rate_verdict"].value
+    axes.plot(
+        [x], [y], "o", color=COLOURS["ai"], markersize=8, markeredgecolor="white",
+        label=f"verdict ai (p_ai ≥ {evaluation.rule.ai:.2f})", zorder=5, clip_on=False,
+    )  # fmt: skip
+
+
+def _stack(axes: Axes, p_ai: FloatArray, ai: BoolArray, bins: int) -> None:
+    edges = np.linspace(0.0, 1.0, bins + 1).tolist()
+    axes.hist(
+        [p_ai[~ai], p_ai[ai]],
+        bins=edges,
+        stacked=True,
+        color=[COLOURS["real"], COLOURS["ai"]],
+        label=[NAMES["real"], NAMES["ai"]],
+        rwidth=0.9,
+    )
+    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
+
+
+def _interval(estimate: Estimate) -> str:
+    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _title(figure: Figure, kind: str, subject: str) -> None:
+    figure.suptitle(f"{kind}: {subject}", fontsize=12, x=0.01, ha="left")
+
+
+def _percent(*sides: object) -> None:
+    for side in sides:
+        side.set_major_formatter(PercentFormatter(1.0, decimals=None))  # type: ignore[attr-defined]
+
+
+def _clean(axes: Axes) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, lw=0.6)
+    axes.set_axisbelow(True)

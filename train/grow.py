@@ -1,0 +1,70 @@
+"""Start a deeper ResNet from a shallower one without changing what it computes.
+
+Every block that both have is copied; the last batch norm of each further block gets zero gain and
+bias, so the block adds nothing to its input (Goyal et al. 2017 use the same zero gain at the start
+of training; Net2Net, Chen et al. 2016, is the idea of growing by identity).
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from trustthepixels.infer.errors import InputError
+
+_HEAD = "fc."
+
+
+def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """Load a timm ResNet's state into a network of the same or of greater depth.
+
+    A head for another number of classes is left out, and the network keeps its own. Afterwards, and
+    with the same head, the outputs equal the smaller network's to the last bit.
+
+    Args:
+        network: a timm ResNet; changed in place.
+        state: tensors by timm's names; half precision is raised to the network's.
+
+    Returns:
+        Names of the blocks that were left at identity, empty if the depths are equal.
+
+    Raises:
+        InputError: a tensor has no place in the network, or another shape, or one of the network's
+            tensors is missing and belongs to no further block.
+    """
+    own = network.state_dict()
+    loaded = dict(state)
+    for name in [name for name in loaded if name.startswith(_HEAD)]:
+        if name in own and own[name].shape != loaded[name].shape:
+            del loaded[name]
+    for name, tensor in loaded.items():
+        if name not in own:
+            raise InputError(f"the weights hold {name}, which this architecture has not")
+        if own[name].shape != tensor.shape:
+            raise InputError(
+                f"{name} has shape {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
+            )
+    absent = [name for name in own if name not in loaded and not name.startswith(_HEAD)]
+    known_blocks = {_block(name) for name in loaded}
+    new_blocks = sorted({_block(name) for name in absent})
+    for block in new_blocks:
+        if block in known_blocks or not block.startswith("layer"):
+            raise InputError(f"the weights lack part of {block or 'the network'}")
+    network.load_state_dict(loaded, strict=False)
+    for block in new_blocks:
+        _set_to_identity(network.get_submodule(block))
+    return new_blocks
+
+
+def _block(name: str) -> str:
+    """``layer3.4.conv1.weight`` → ``layer3.4``; names outside the stages → their module."""
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0].startswith("layer") else parts[0]
+
+
+def _set_to_identity(block: nn.Module) -> None:
+    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    if not norms or getattr(block, "downsample", None) is not None:
+        raise InputError("only a residual block with a plain shortcut can start as identity")
+    with torch.no_grad():
+        norms[-1].weight.zero_()
+        norms[-1].bias.zero_()

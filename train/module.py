@@ -1,0 +1,75 @@
+"""The Lightning module: loss, metrics, optimiser and schedule."""
+
+from typing import Any
+
+import lightning.pytorch as pl
+import timm.optim
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
+
+from .network import Classifier
+from .recipes import Recipe
+
+_WARMUP_START = 0.01
+
+
+class ClassifierModule(pl.LightningModule):
+    """Fine-tunes a ``Classifier`` with cross entropy, AdamW and a cosine schedule.
+
+    Args:
+        network: what is trained.
+        recipe: smoothing, weight decay and warm-up.
+        learning_rate: at the top of the schedule.
+        total_steps: optimiser steps of the whole run.
+    """
+
+    def __init__(
+        self, network: Classifier, recipe: Recipe, learning_rate: float, total_steps: int
+    ) -> None:
+        super().__init__()
+        self.network = network.to(memory_format=torch.channels_last)
+        self._recipe = recipe
+        self._learning_rate = learning_rate
+        self._total_steps = total_steps
+        self._accuracy = BinaryAccuracy()
+        self._auc = BinaryAUROC()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
+        """Smoothed cross entropy of one batch."""
+        images, targets = batch
+        logits = self.network(images).float()
+        loss = F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        return loss
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Plain cross entropy, accuracy and AUC on what inference will see."""
+        images, targets = batch
+        logits = self.network(images).float()
+        scores = logits.softmax(dim=1)[:, 1]
+        self._accuracy.update(scores, targets)
+        self._auc.update(scores, targets)
+        self.log("val_loss", F.cross_entropy(logits, targets), prog_bar=True, sync_dist=True)
+        self.log("val_accuracy", self._accuracy, prog_bar=True)
+        self.log("val_auc", self._auc, prog_bar=True)
+
+    def configure_optimizers(self) -> Any:
+        """AdamW; linear warm-up, then half a cosine down to zero, stepped every batch."""
+        optimizer = torch.optim.AdamW(
+            timm.optim.param_groups_weight_decay(self.network, self._recipe.weight_decay),
+            lr=self._learning_rate,
+        )
+        warmup_steps = max(1, round(self._total_steps * self._recipe.warmup_share))
+        warmup = torch.optim.lr_scheduler.LinearLR(optimizer, _WARMUP_START, 1.0, warmup_steps)
+        cosine = torch.optim.lr_scheduler.CosineAnnealingLR(
+            optimizer, max(1, self._total_steps - warmup_steps)
+        )
+        schedule = torch.optim.lr_scheduler.SequentialLR(
+            optimizer, [warmup, cosine], milestones=[warmup_steps]
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": schedule, "interval": "step"},
+        }

@@ -1,0 +1,108 @@
+"""One training run from data to calibrated weights, and what its folder keeps of it."""
+
+import importlib.metadata
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from torch import Tensor
+from torch.utils.data import DataLoader
+from trustthepixels.infer.spec import ModelSpec
+
+from .calibrate import calibrate, probability
+from .curves import draw_curves, merge_metrics
+from .dataset import PictureDataset
+from .fit import LOGS_NAME, fit
+from .manifest import Sample, fingerprint, load_samples, without_sources
+from .network import Classifier
+from .settings import Device, Precision, TrainSettings, open_run
+from .splits import Split, read_splits, select, split_by_group, write_splits
+from .weights import load_backbone, read_state, save_weights
+
+SPLITS_NAME = "splits.csv"
+WEIGHTS_NAME = "weights.safetensors"
+_VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
+_EVALUATION_BATCH = 64
+
+
+def train_run(
+    settings: TrainSettings, folder: Path, device: Device, precision: Precision, *, resume: bool
+) -> Path:
+    """Train, calibrate on the validation split, measure on the test split, and write weights.
+
+    Returns:
+        The weights, half-precision safetensors with the spec inside.
+
+    Raises:
+        TrustThePixelsError: the data, the settings, the folder or the device cannot be used.
+    """
+    samples = without_sources(load_samples(Path(settings.data)), settings.exclude_sources)
+    splits = (
+        read_splits(Path(settings.splits))
+        if settings.splits
+        else split_by_group(samples, settings.seed)
+    )
+    parts = {split: select(samples, splits, split) for split in Split}
+    open_run(folder, settings, resume=resume)
+    write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
+    best = fit(settings, parts[Split.TRAIN], parts[Split.VALIDATION], folder, device, precision)
+    merge_metrics(folder / LOGS_NAME, folder / "metrics.csv")
+    draw_curves(folder / "metrics.csv", folder / "curves.png")
+    weights = folder / WEIGHTS_NAME
+    finish(settings, best, parts, weights)
+    return weights
+
+
+def finish(
+    settings: TrainSettings,
+    checkpoint: Path,
+    parts: dict[Split, list[Sample]],
+    weights: Path,
+) -> ModelSpec:
+    """Turn the best checkpoint into calibrated half-precision weights with their spec."""
+    network = Classifier(settings.architecture)
+    # Rounded first, so that calibration and figures belong to the weights that are kept.
+    state = {
+        name: value.half().float() if value.is_floating_point() else value
+        for name, value in read_state(checkpoint).items()
+    }
+    load_backbone(network, state, checkpoint)
+    size = (settings.image_size, settings.image_size)
+    logits, targets = score(network, parts[Split.VALIDATION], size)
+    calibration, thresholds = calibrate(logits.numpy(), targets.numpy())
+    figures = {}
+    for split in (Split.VALIDATION, Split.TEST):
+        logits, targets = score(network, parts[split], size)
+        p_ai = probability(logits.numpy(), calibration)
+        figures[f"{split}_balanced_accuracy"] = float(
+            balanced_accuracy_score(targets.numpy(), p_ai >= 0.5)
+        )
+        figures[f"{split}_auc"] = float(roc_auc_score(targets.numpy(), p_ai))
+    spec = ModelSpec(
+        name=f"{settings.architecture}-{settings.recipe}",
+        architecture=settings.architecture,
+        calibration=calibration,
+        thresholds=thresholds,
+        input_size=size,
+        data_fingerprint=fingerprint([sample for split in Split for sample in parts[split]]),
+        evaluation=figures,
+        versions={name: importlib.metadata.version(name) for name in _VERSIONED},
+    )
+    save_weights(weights, network, spec)
+    return spec
+
+
+@torch.inference_mode()
+def score(
+    network: Classifier, samples: Sequence[Sample], size: tuple[int, int]
+) -> tuple[Tensor, Tensor]:
+    """Logits, float32 of shape (n, 2), and class indices, int64 of shape (n,), in float32 math."""
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    network = network.eval().to(device, memory_format=torch.channels_last)
+    loader = DataLoader(PictureDataset(samples, size), _EVALUATION_BATCH, num_workers=1)
+    logits, targets = [], []
+    for images, labels in loader:
+        logits.append(network(images.to(device)).cpu())
+        targets.append(labels)
+    return torch.cat(logits), torch.cat(targets)

@@ -1,0 +1,85 @@
+"""What one training run was asked to do, as its ``config.json`` keeps it."""
+
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from trustthepixels.infer.errors import InputError, OutputError, UsageError
+
+CONFIG_NAME = "config.json"
+
+
+class Device(StrEnum):
+    """Where to train; ``auto`` takes CUDA if it is there."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 where it is native."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainSettings:
+    """Everything that decides the result of a run, besides the data.
+
+    Attributes:
+        data: folder with ``manifest.csv`` or with ``AI/`` and ``Real/``.
+        recipe: name in ``recipes.RECIPES``.
+        architecture: timm's name of the backbone.
+        init: ``imagenet``, ``random`` or a file.
+        image_size: side of the square input in pixels.
+        epochs: passes over the training split.
+        batch_size: pictures per optimiser step and device.
+        learning_rate: at the top of the schedule.
+        seed: of the split, the order and the augmentation.
+        exclude_sources: sources of the manifest that take no part at all.
+        splits: a ``file,split`` CSV to use; empty makes the split from the seed.
+    """
+
+    data: str
+    recipe: str = "web"
+    architecture: str = "resnet34"
+    init: str = "imagenet"
+    image_size: int = 224
+    epochs: int = 10
+    batch_size: int = 32
+    learning_rate: float = 3e-4
+    seed: int = 42
+    exclude_sources: tuple[str, ...] = ()
+    splits: str = ""
+
+
+def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
+    """Create the run folder and its config, or check that it holds the same run.
+
+    Raises:
+        OutputError: the folder exists and ``resume`` was not asked for, or cannot be made.
+        InputError: there is no run to resume.
+        UsageError: the run to resume had other settings; the text names them.
+    """
+    config = folder / CONFIG_NAME
+    if not resume:
+        if config.exists():
+            raise OutputError(f"{folder} holds a run already; use --resume or another --out")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            config.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise OutputError(f"cannot write {config}: {error.strerror}") from error
+        return
+    try:
+        before = json.loads(config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"no run to resume in {folder} ({error})") from error
+    now = json.loads(json.dumps(asdict(settings)))
+    changed = sorted(key for key in now if now[key] != before.get(key))
+    if changed:
+        raise UsageError(f"{folder} was started with other settings: {', '.join(changed)}")

@@ -1,0 +1,86 @@
+"""Evaluation tiers: what happens to pictures on their way through the web, the same every time."""
+
+import io
+from enum import StrEnum
+
+from PIL import Image
+
+
+class Tier(StrEnum):
+    """How a picture is degraded before it is preprocessed.
+
+    Attributes:
+        CLEAN: as the file is.
+        WEB: longest side at most 768, JPEG quality 60.
+        HARD: longest side at most 512, JPEG quality 40.
+        WEBP: WebP quality 75, libwebp's default.
+        SCREENSHOT: shown at 80 % by a screen's bilinear scaling, captured without loss.
+        UPSCALE: enlarged twice with a bicubic kernel.
+    """
+
+    CLEAN = "clean"
+    WEB = "web"
+    HARD = "hard"
+    WEBP = "webp"
+    SCREENSHOT = "screenshot"
+    UPSCALE = "upscale"
+
+
+_SCREEN_SIDE = 1600
+"""Longest side that a picture viewer shows; more is reduced with a good kernel first."""
+
+_UPSCALED_SIDE = 4096
+"""Longest side after enlarging, which bounds the memory."""
+
+
+_WEBP_SIDE = 16383
+"""Longest side that the WebP format can hold."""
+
+
+def degrade(image: Image.Image, tier: Tier) -> Image.Image:
+    """The RGB picture as the tier leaves it; nothing here is random.
+
+    Chroma is subsampled (4:2:0) in the JPEG tiers, as web services do.
+    """
+    match tier:
+        case Tier.CLEAN:
+            return image
+        case Tier.WEB:
+            return _recode(_shrink(image, 768), "JPEG", quality=60, subsampling="4:2:0")
+        case Tier.HARD:
+            return _recode(_shrink(image, 512), "JPEG", quality=40, subsampling="4:2:0")
+        case Tier.WEBP:
+            return _recode(_shrink(image, _WEBP_SIDE), "WEBP", quality=75, method=4)
+        case Tier.SCREENSHOT:
+            return _show(_shrink(image, _SCREEN_SIDE), 0.8)
+        case Tier.UPSCALE:
+            small = _shrink(image, _UPSCALED_SIDE // 2)
+            return small.resize((2 * small.width, 2 * small.height), Image.Resampling.BICUBIC)
+
+
+def _shrink(image: Image.Image, longest: int) -> Image.Image:
+    """Reduce with Lanczos until the longest side fits; smaller pictures stay as they are."""
+    factor = longest / max(image.size)
+    if factor >= 1.0:
+        return image
+    return image.resize(_scaled(image, factor), Image.Resampling.LANCZOS)
+
+
+def _show(image: Image.Image, factor: float) -> Image.Image:
+    """Bilinear sampling without antialiasing, as a graphics card scales a texture."""
+    width, height = _scaled(image, factor)
+    matrix = (image.width / width, 0.0, 0.0, 0.0, image.height / height, 0.0)
+    return image.transform(
+        (width, height), Image.Transform.AFFINE, matrix, Image.Resampling.BILINEAR
+    )
+
+
+def _scaled(image: Image.Image, factor: float) -> tuple[int, int]:
+    return max(1, round(image.width * factor)), max(1, round(image.height * factor))
+
+
+def _recode(image: Image.Image, codec: str, **options: int | str) -> Image.Image:
+    stream = io.BytesIO()
+    image.save(stream, codec, **options)
+    with Image.open(stream) as encoded:
+        return encoded.convert("RGB")

@@ -1,0 +1,101 @@
+"""Trained weights on disk: half-precision safetensors with the model's spec inside."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+from trustthepixels.infer.errors import InputError, SpecError
+from trustthepixels.infer.spec import METADATA_KEY, ModelSpec
+
+from .network import Classifier
+
+
+def save_weights(path: Path, network: Classifier, spec: ModelSpec) -> None:
+    """Write the backbone as float16 under timm's names, and the spec into the file's metadata."""
+    tensors = {name: _halved(value) for name, value in network.backbone.state_dict().items()}
+    temporary = path.with_name(path.name + ".tmp")
+    save_file(tensors, temporary, metadata={METADATA_KEY: spec.to_json()})
+    temporary.replace(path)
+
+
+def load_checkpoint(path: Path) -> tuple[Classifier, ModelSpec]:
+    """Read what ``save_weights`` wrote: the network in float32 and evaluation mode, and its spec.
+
+    Raises:
+        InputError: the file cannot be read or its tensors do not fit its architecture.
+        SpecError: it carries no spec, or a damaged one.
+    """
+    if path.suffix == ".ckpt":
+        raise SpecError(
+            f"{path} is a checkpoint in the middle of training, without calibration; "
+            "use the weights.safetensors that 'trustthepixels train' writes at its end"
+        )
+    state, metadata = read_safetensors(path)
+    if METADATA_KEY not in metadata:
+        raise SpecError(f"{path} carries no trustthepixels specification")
+    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    network = Classifier(spec.architecture, spec.mean, spec.std)
+    load_backbone(network, state, path)
+    return network.eval(), spec
+
+
+def load_backbone(network: Classifier, state: Mapping[str, Tensor], origin: Path) -> None:
+    """Load a complete state dict of the backbone.
+
+    Raises:
+        InputError: names or shapes differ from the architecture's.
+    """
+    try:
+        network.backbone.load_state_dict(dict(state))
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{origin} does not fit {network.architecture}: {reason}") from error
+
+
+def read_state(path: Path) -> dict[str, Tensor]:
+    """The backbone's tensors from safetensors, a Lightning checkpoint or a plain state dict.
+
+    Raises:
+        InputError: the file cannot be read as any of them.
+    """
+    if path.suffix == ".safetensors":
+        return read_safetensors(path)[0]
+    try:
+        content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, RuntimeError, ValueError, EOFError) as error:
+        raise InputError(f"cannot read the weights {path}: {error}") from error
+    state = content.get("state_dict", content)
+    prefix = "network.backbone."
+    if any(name.startswith(prefix) for name in state):
+        return {
+            name.removeprefix(prefix): value
+            for name, value in state.items()
+            if name.startswith(prefix)
+        }
+    return dict(state)
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and metadata of a safetensors file, floating-point tensors raised to float32.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot read the weights {path}: {error}") from error
+    return {
+        name: value.float() if value.is_floating_point() else value
+        for name, value in tensors.items()
+    }, metadata
+
+
+def _halved(tensor: Tensor) -> Tensor:
+    return (tensor.half() if tensor.is_floating_point() else tensor).contiguous()
