@@ -1,18 +1,22 @@
 """Bootstrap intervals for figures over pictures that come in groups."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
 
 Metric = Callable[[FloatArray], FloatArray]
 """Weights of shape (resamples, n), how often each picture counts, to values of shape (resamples,).
 
 A value is NaN where the figure is undefined, as a rate over no pictures.
 """
+
+Name = TypeVar("Name", bound=Hashable)
 
 RESAMPLES = 1000
 CONFIDENCE = 0.95
@@ -24,25 +28,43 @@ _MAX_WEIGHTS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its 95 % interval; all three NaN where it is undefined."""
+    """A figure and its 95 % interval; NaN where it is undefined, or all pictures are one group."""
 
     value: float
     low: float
     high: float
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Share:
+    """The metric "share of the population's pictures in which the event holds".
+
+    Attributes:
+        event: shape (n,).
+        population: shape (n,).
+    """
+
+    event: BoolArray
+    population: BoolArray
+
+    def __call__(self, weights: FloatArray) -> FloatArray:
+        """The share in each resample."""
+        happened = (self.event & self.population).astype(np.float64)
+        return ratio(weights @ happened, weights @ self.population.astype(np.float64))
+
+
 def bootstrap(
-    metrics: Mapping[str, Metric],
+    metrics: Mapping[Name, Metric],
     groups: Sequence[str],
     resamples: int = RESAMPLES,
     seed: int = SEED,
-) -> dict[str, Estimate]:
+) -> dict[Name, Estimate]:
     """Each figure on all pictures, with its percentile interval over resampled groups.
 
     Whole groups are drawn with replacement, because tiles of one picture or frames of one prompt
     are not independent (cluster bootstrap, Davison and Hinkley 1997, section 3.8). All resamples
-    go through a metric at once. A percentile interval has no width where every picture agrees, as
-    at a rate of exactly 0.
+    go through a metric at once. A ``Share`` of exactly 0 or 1, where no resample differs, has the
+    exact binomial limit over its groups instead (Clopper and Pearson 1934).
 
     Args:
         metrics: by name.
@@ -51,14 +73,26 @@ def bootstrap(
         seed: of their random numbers; the same seed gives the same interval.
     """
     everything = np.ones((1, len(groups)))
-    values: dict[str, list[FloatArray]] = {name: [] for name in metrics}
+    values: dict[Name, list[FloatArray]] = {name: [] for name in metrics}
     for weights in _resampled_weights(groups, resamples, seed):
         for name, metric in metrics.items():
             values[name].append(metric(weights))
+    names = np.asarray(groups)
     return {
-        name: _estimate(float(metric(everything)[0]), np.concatenate(values[name]))
+        name: _estimate(
+            float(metric(everything)[0]),
+            np.concatenate(values[name]),
+            len(np.unique(names[metric.population] if isinstance(metric, Share) else names)),
+            exact=isinstance(metric, Share),
+        )
         for name, metric in metrics.items()
     }
+
+
+def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
+    """Element by element, NaN where the denominator is 0."""
+    undefined = np.full_like(numerator, np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
 
 
 def _resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Iterator[FloatArray]:
@@ -73,10 +107,13 @@ def _resampled_weights(groups: Sequence[str], resamples: int, seed: int) -> Iter
         yield counts.reshape(rows, len(names))[:, membership].astype(np.float64)
 
 
-def _estimate(value: float, resampled: FloatArray) -> Estimate:
+def _estimate(value: float, resampled: FloatArray, groups: int, *, exact: bool) -> Estimate:
     defined = resampled[np.isfinite(resampled)]
-    if not np.isfinite(value) or not len(defined):
-        return Estimate(np.nan, np.nan, np.nan)
-    tail = 50.0 * (1.0 - CONFIDENCE)
-    low, high = np.percentile(defined, [tail, 100.0 - tail])
+    if not np.isfinite(value) or groups < 2 or not len(defined):
+        return Estimate(value, np.nan, np.nan)
+    tail = 0.5 * (1.0 - CONFIDENCE)
+    if exact and value in (0.0, 1.0):
+        limit = 1.0 - tail ** (1.0 / groups)
+        return Estimate(0.0, 0.0, limit) if value == 0.0 else Estimate(1.0, 1.0 - limit, 1.0)
+    low, high = np.quantile(defined, [tail, 1.0 - tail])
     return Estimate(value, float(low), float(high))

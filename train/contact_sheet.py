@@ -38,9 +38,14 @@ def draw_contact_sheet(mistakes: Sequence[Prediction], tier: Tier, title: str, p
         path: PNG to write.
     """
     rows = max(1, -(-len(mistakes) // _COLUMNS))
-    size = (_CELL_INCHES * _COLUMNS, 0.75 + (_CELL_INCHES + 0.62) * rows)
+    size = (_CELL_INCHES * _COLUMNS, 0.9 + (_CELL_INCHES + 0.62) * rows)
     figure = Figure(figsize=size, layout="constrained")
-    figure.suptitle(f"Most confident mistakes: {title}", fontsize=13, x=0.01, ha="left")
+    figure.suptitle(
+        f"Most confident mistakes: {title}\nframes and first lines give the truth, p_ai the answer",
+        fontsize=12,
+        x=0.01,
+        ha="left",
+    )
     cells = figure.subplots(rows, _COLUMNS, squeeze=False).ravel()
     for cell in cells:
         cell.set_axis_off()

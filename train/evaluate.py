@@ -1,5 +1,6 @@
 """Score labelled pictures and work out every figure about them."""
 
+import math
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -16,9 +17,9 @@ from trustthepixels.infer.preprocess import PixelArray, resize
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.infer.spec import LABELS, VerdictRule
 
-from .bootstrap import Estimate, FloatArray, bootstrap
+from .bootstrap import BoolArray, Estimate, FloatArray, Share, bootstrap
 from .manifest import Sample
-from .metrics import BoolArray, IntArray, detector_metrics, source_metrics
+from .metrics import IntArray, detector_metrics
 from .scoring import Scorer
 from .tiers import Tier, degrade
 
@@ -56,7 +57,8 @@ class SourceResult:
         label: ``ai`` or ``real``.
         count: number of pictures that were scored.
         recall: share with ``p_ai`` on the right side of 0.5.
-        paired_balanced_accuracy: its mean with the recall of all pictures of the other class.
+        paired_balanced_accuracy: the mean of that and of the recall of all pictures of the other
+            class; NaN where there are none.
         verdicts: number of pictures by verdict.
     """
 
@@ -64,7 +66,7 @@ class SourceResult:
     label: str
     count: int
     recall: Estimate
-    paired_balanced_accuracy: Estimate
+    paired_balanced_accuracy: float
     verdicts: Mapping[VerdictLabel, int]
 
 
@@ -155,6 +157,7 @@ def evaluate(predictions: Sequence[Prediction], rule: VerdictRule) -> Evaluation
         raise InputError(f"none of the {len(predictions)} pictures could be decoded")
     p_ai = np.array([verdict.p_ai for _, verdict in scored], dtype=np.float64)
     targets = np.array([sample.target for sample, _ in scored])
+    sources = [sample.source for sample, _ in scored]
     groups = [sample.group for sample, _ in scored]
     called = [verdict.label for _, verdict in scored]
     labels = [sample.label for sample, _ in scored]
@@ -162,7 +165,7 @@ def evaluate(predictions: Sequence[Prediction], rule: VerdictRule) -> Evaluation
     return Evaluation(
         rule=rule,
         predictions=tuple(predictions),
-        metrics=bootstrap(detector_metrics(p_ai, targets, rule), groups),
+        metrics=bootstrap(detector_metrics(p_ai, targets, sources, rule), groups),
         sources=_by_source([sample for sample, _ in scored], called, p_ai, targets),
         confusion=_count(labels, halves, LABELS),
         verdicts=_count(labels, called, VERDICTS),
@@ -213,25 +216,29 @@ def _by_source(
 ) -> tuple[SourceResult, ...]:
     keys = [(sample.label, sample.source) for sample in samples]
     members = {
-        f"{label}/{source}": np.array([key == (label, source) for key in keys])
+        (label, source): np.array([key == (label, source) for key in keys])
         for label, source in sorted(set(keys))
     }
-    groups = [sample.group for sample in samples]
-    figures = {
-        figure: bootstrap(by_source, groups)
-        for figure, by_source in source_metrics(p_ai, targets, members).items()
+    correct = (p_ai >= 0.5) == (targets == LABELS.index("ai"))
+    recalls = bootstrap(
+        {key: Share(correct, member) for key, member in members.items()},
+        [sample.group for sample in samples],
+    )
+    pooled = {
+        label: float(correct[targets == index].mean()) if (targets == index).any() else math.nan
+        for index, label in enumerate(LABELS)
     }
+    other = dict(zip(LABELS, reversed(LABELS), strict=True))
     return tuple(
         SourceResult(
             source=source,
             label=label,
-            count=int(members[name].sum()),
-            recall=figures["recall"][name],
-            paired_balanced_accuracy=figures["paired_balanced_accuracy"][name],
-            verdicts=_tally(called, members[name]),
+            count=int(member.sum()),
+            recall=recalls[label, source],
+            paired_balanced_accuracy=0.5 * (recalls[label, source].value + pooled[other[label]]),
+            verdicts=_tally(called, member),
         )
-        for name in members
-        for label, _, source in [name.partition("/")]
+        for (label, source), member in members.items()
     )
 
 

@@ -1,5 +1,6 @@
 """ROC curve, reliability diagram and histogram of an evaluation."""
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
-from .bootstrap import Estimate, FloatArray, bootstrap
+from .bootstrap import BoolArray, Estimate, FloatArray, Share, bootstrap
 from .evaluate import Evaluation
-from .metrics import (
-    CALIBRATION_BINS,
-    BoolArray,
-    calibration_bins,
-    share,
-    true_positive_rate_at,
-)
+from .metrics import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
 
 COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}
 """Of the classes: apart in hue and in lightness, also for colour-blind readers."""
@@ -30,7 +25,7 @@ _DPI = 140
 
 
 def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
-    """Draw the ROC curve with its 95 % band, whole and at low false positive rates."""
+    """Draw the ROC curve with its 95% band, whole and at low false positive rates."""
     p_ai, ai, groups = _scored(evaluation)
     figure = Figure(figsize=(9.6, 4.7), layout="constrained")
     _title(figure, "ROC curve", title)
@@ -46,7 +41,7 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
         limits = [(band[str(rate)].low, band[str(rate)].high) for rate in rates]
         lower, upper = zip(*limits, strict=True)
         for axes in (whole, low):
-            axes.fill_between(rates, lower, upper, color=_BAND, alpha=0.6, lw=0, label="95 % band")
+            axes.fill_between(rates, lower, upper, color=_BAND, alpha=0.6, lw=0, label="95% band")
             axes.plot(fpr, tpr, color=_INK, lw=1.8, drawstyle="steps-post", label="model")
             _mark_operating_point(axes, evaluation)
     diagonal = np.geomspace(1e-3, 1.0, 100)
@@ -60,12 +55,11 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
     low.set(xscale="log", xlim=(1e-3, 1))
     low.set_xticks([0.001, 0.01, 0.05, 0.1, 1.0])
     low.minorticks_off()
+    low.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     for rate in (0.01, 0.05):
         low.axvline(rate, color=GREY, lw=0.8, ls="--")
-    one, five = (evaluation.metrics[f"tpr_at_fpr_{rate}pct"].value for rate in (1, 5))
-    low.set_title(
-        f"true positive rate {one:.1%} at 1 %, {five:.1%} at 5 %", fontsize=10, loc="left"
-    )
+    one, five = (_share(evaluation.metrics[f"tpr_at_fpr_{rate}pct"]) for rate in (1, 5))
+    low.set_title(f"true positive rate {one} at 1%, {five} at 5%", fontsize=10, loc="left")
     whole.legend(loc="lower right", frameon=False, fontsize=9)
     figure.savefig(path, dpi=_DPI)
 
@@ -75,7 +69,7 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
     p_ai, ai, groups = _scored(evaluation)
     bins = calibration_bins(p_ai)
     filled = [index for index in range(CALIBRATION_BINS) if (bins == index).any()]
-    shares = bootstrap({str(index): share(ai, bins == index) for index in filled}, groups)
+    shares = bootstrap({str(index): Share(ai, bins == index) for index in filled}, groups)
     centres = np.array([p_ai[bins == index].mean() for index in filled])
     observed = [shares[str(index)] for index in filled]
     values = np.array([estimate.value for estimate in observed])
@@ -96,7 +90,7 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
         elinewidth=3,
         markersize=5,
         lw=1.4,
-        label="model, with 95 % intervals",
+        label="model, with 95% intervals",
     )
     error = _interval(evaluation.metrics["expected_calibration_error"])
     curve.set_title(f"expected calibration error {error}", fontsize=10, loc="left")
@@ -120,7 +114,7 @@ def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
     for label, axes in panels.items():
         chosen = p_ai[ai if label == "ai" else ~ai]
         axes.hist(chosen, bins=np.linspace(0, 1, 41).tolist(), color=COLOURS[label], rwidth=0.92)
-        axes.axvspan(rule.real, rule.ai, color=_BAND, alpha=0.35, lw=0)
+        axes.axvspan(rule.real, rule.ai, color=_BAND, alpha=0.35, lw=0, zorder=0)
         for threshold in (rule.real, rule.ai):
             axes.axvline(threshold, color=GREY, lw=0.9, ls="--")
         tally = evaluation.verdicts[label]
@@ -165,7 +159,13 @@ def _stack(axes: Axes, p_ai: FloatArray, ai: BoolArray, bins: int) -> None:
 
 
 def _interval(estimate: Estimate) -> str:
+    if math.isnan(estimate.low):
+        return "undefined" if math.isnan(estimate.value) else f"{estimate.value:.3f}"
     return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def _share(estimate: Estimate) -> str:
+    return "undefined" if math.isnan(estimate.value) else f"{estimate.value:.1%}"
 
 
 def _title(figure: Figure, kind: str, subject: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from trustthepixels.infer.commands.terminal import printable
 from trustthepixels.infer.spec import LABELS
 
 from .bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
@@ -23,10 +24,11 @@ PREDICTIONS_NAME = "predictions.csv"
 
 TITLES = {
     "balanced_accuracy": "balanced accuracy",
+    "mean_source_balanced_accuracy": "balanced accuracy, by source",
     "accuracy": "accuracy",
     "auc": "area under ROC",
-    "tpr_at_fpr_1pct": "true positive rate at 1 % FPR",
-    "tpr_at_fpr_5pct": "true positive rate at 5 % FPR",
+    "tpr_at_fpr_1pct": "true positive rate at 1% FPR",
+    "tpr_at_fpr_5pct": "true positive rate at 5% FPR",
     "recall_ai": "recall of AI pictures",
     "recall_real": "recall of photographs",
     "false_positive_rate_verdict": "photographs with verdict ai",
@@ -125,18 +127,16 @@ def _verdicts(evaluation: Evaluation) -> Iterator[str]:
 def _sources(evaluation: Evaluation) -> Iterator[str]:
     if not any(result.source for result in evaluation.sources):
         return
-    width = 2 + max(len(result.source) for result in evaluation.sources)
-    columns = "".join(f"{verdict:>8}" for verdict in VERDICTS)
-    header = f"{'source':<{width}}{'class':<6}{'n':>6}{columns}"
-    yield f"{header}{'recall':>9}   {'interval':<15}{'paired':>8}"
-    for result in evaluation.sources:
+    names = [printable(result.source) or "-" for result in evaluation.sources]
+    width = 2 + max(len(name) for name in names)
+    header = f"{'source':<{width}}{'class':<6}{'n':>6}{'recall':>9}   {'interval':<15}{'paired':>7}"
+    yield header + "".join(f"{verdict:>8}" for verdict in VERDICTS)
+    for name, result in zip(names, evaluation.sources, strict=True):
         recall, interval = _text(result.recall, percent=True)
-        paired, _ = _text(result.paired_balanced_accuracy, percent=True)
-        verdicts = "".join(f"{result.verdicts[verdict]:>8}" for verdict in VERDICTS)
-        yield (
-            f"{result.source or '-':<{width}}{result.label:<6}{result.count:>6}{verdicts}"
-            f"{recall:>9}   {interval:<15}{paired:>8}"
-        )
+        paired = result.paired_balanced_accuracy
+        row = f"{name:<{width}}{result.label:<6}{result.count:>6}{recall:>9}   {interval:<15}"
+        row += f"{'-' if math.isnan(paired) else f'{paired:.1%}':>7}"
+        yield row + "".join(f"{result.verdicts[verdict]:>8}" for verdict in VERDICTS)
     yield "paired: balanced accuracy of the source's recall and the whole other class's"
 
 
@@ -146,7 +146,7 @@ def _failures(evaluation: Evaluation) -> Iterator[str]:
         return
     yield f"not decodable, and in none of the figures: {len(failed)}"
     for prediction in failed[:_MAX_FAILURES]:
-        yield f"  {prediction.sample.file}: {prediction.status} ({prediction.error})"
+        yield f"  {printable(prediction.sample.file)}: {prediction.status} ({prediction.error})"
     if len(failed) > _MAX_FAILURES:
         yield f"  and {len(failed) - _MAX_FAILURES} more"
 
@@ -155,6 +155,8 @@ def _text(estimate: Estimate, *, percent: bool) -> tuple[str, str]:
     """Value and interval as the table shows them."""
     if math.isnan(estimate.value):
         return "-", ""
+    if math.isnan(estimate.low):
+        return f"{estimate.value:.1%}" if percent else f"{estimate.value:.3f}", ""
     if percent:
         low, high = 100.0 * estimate.low, 100.0 * estimate.high
         return f"{estimate.value:.1%}", f"{low:.1f} to {high:.1f}"
@@ -195,7 +197,7 @@ def _document(subject: Subject, evaluation: Evaluation) -> dict[str, Any]:
                 "class": result.label,
                 "n": result.count,
                 "recall": _numbers(result.recall),
-                "paired_balanced_accuracy": _numbers(result.paired_balanced_accuracy),
+                "paired_balanced_accuracy": _number(result.paired_balanced_accuracy),
                 "verdicts": result.verdicts,
             }
             for result in evaluation.sources
@@ -204,10 +206,14 @@ def _document(subject: Subject, evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _numbers(estimate: Estimate) -> dict[str, float | None]:
-    """Six decimals: below that, processors differ."""
     fields: Sequence[tuple[str, float]] = [
         ("value", estimate.value),
         ("low", estimate.low),
         ("high", estimate.high),
     ]
-    return {name: None if math.isnan(value) else round(value, 6) for name, value in fields}
+    return {name: _number(value) for name, value in fields}
+
+
+def _number(value: float) -> float | None:
+    """Six decimals: below that, processors differ."""
+    return None if math.isnan(value) else round(value, 6)

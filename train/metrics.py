@@ -4,13 +4,13 @@ scikit-learn and torchmetrics have most of them for one set of pictures at a tim
 many bootstrap resamples at once. The tests hold them against those libraries.
 """
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 from trustthepixels.infer.spec import LABELS, VerdictRule
 
-from .bootstrap import FloatArray, Metric
+from .bootstrap import BoolArray, FloatArray, Metric, Share, ratio
 
 CALIBRATION_BINS = 15
 """Equal bins of ``p_ai`` for the expected calibration error, as in Guo et al. 2017."""
@@ -18,16 +18,18 @@ CALIBRATION_BINS = 15
 CONFIDENT = 0.9
 """A picture is wrong with confidence where the wrong class has at least this probability."""
 
-BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.integer]
 
 
-def detector_metrics(p_ai: FloatArray, targets: IntArray, rule: VerdictRule) -> dict[str, Metric]:
+def detector_metrics(
+    p_ai: FloatArray, targets: IntArray, sources: Sequence[str], rule: VerdictRule
+) -> dict[str, Metric]:
     """All figures over a set of pictures, by name, as ``bootstrap`` takes them.
 
     Args:
         p_ai: shape (n,), 0 to 1.
         targets: shape (n,), indices into ``LABELS``.
+        sources: of each picture.
         rule: from ``p_ai`` to the verdicts in force.
 
     Returns:
@@ -41,61 +43,43 @@ def detector_metrics(p_ai: FloatArray, targets: IntArray, rule: VerdictRule) -> 
     sure = called_ai | called_real
     mistaken = np.where(ai, 1.0 - p_ai, p_ai) >= CONFIDENT
     return {
-        "accuracy": share(correct, everything),
-        "balanced_accuracy": mean_of(share(correct, ai), share(correct, ~ai)),
+        "accuracy": Share(correct, everything),
+        "balanced_accuracy": mean_of(Share(correct, ai), Share(correct, ~ai)),
+        "mean_source_balanced_accuracy": mean_over_sources(correct, ai, sources),
         "auc": area_under_roc(p_ai, ai),
         "tpr_at_fpr_1pct": true_positive_rate_at(0.01, p_ai, ai),
         "tpr_at_fpr_5pct": true_positive_rate_at(0.05, p_ai, ai),
-        "recall_ai": share(correct, ai),
-        "recall_real": share(correct, ~ai),
-        "false_positive_rate_verdict": share(called_ai, ~ai),
-        "false_positive_rate_p50": share(~correct, ~ai),
-        "true_positive_rate_verdict": share(called_ai, ai),
-        "false_negative_rate_verdict": share(called_real, ai),
+        "recall_ai": Share(correct, ai),
+        "recall_real": Share(correct, ~ai),
+        "false_positive_rate_verdict": Share(called_ai, ~ai),
+        "false_positive_rate_p50": Share(~correct, ~ai),
+        "true_positive_rate_verdict": Share(called_ai, ai),
+        "false_negative_rate_verdict": Share(called_real, ai),
         "expected_calibration_error": expected_calibration_error(p_ai, ai),
-        "confident_mistakes": share(mistaken, everything),
-        "coverage": share(sure, everything),
-        "accuracy_when_sure": share(called_ai == ai, sure),
+        "confident_mistakes": Share(mistaken, everything),
+        "coverage": Share(sure, everything),
+        "accuracy_when_sure": Share(called_ai == ai, sure),
     }
-
-
-def source_metrics(
-    p_ai: FloatArray, targets: IntArray, members: Mapping[str, BoolArray]
-) -> dict[str, dict[str, Metric]]:
-    """Figures of each source: its recall, and that recall paired with the pooled other class.
-
-    Args:
-        p_ai: shape (n,), 0 to 1.
-        targets: shape (n,), indices into ``LABELS``.
-        members: for each source, of one class only, which pictures belong to it.
-
-    Returns:
-        By figure, then by source. ``recall`` is the share with ``p_ai`` on the right side of 0.5;
-        ``paired_balanced_accuracy`` its mean with the recall of all pictures of the other class.
-    """
-    ai = targets == LABELS.index("ai")
-    correct = (p_ai >= 0.5) == ai
-    pooled = {True: share(correct, ai), False: share(correct, ~ai)}
-    recall = {name: share(correct, member) for name, member in members.items()}
-    return {
-        "recall": recall,
-        "paired_balanced_accuracy": {
-            name: mean_of(recall[name], pooled[not ai[member].any()])
-            for name, member in members.items()
-        },
-    }
-
-
-def share(event: BoolArray, population: BoolArray) -> Metric:
-    """The share of the population's pictures in which the event holds."""
-    happened = (event & population).astype(np.float64)
-    possible = population.astype(np.float64)
-    return lambda weights: _ratio(weights @ happened, weights @ possible)
 
 
 def mean_of(first: Metric, second: Metric) -> Metric:
     """The mean of two figures."""
     return lambda weights: 0.5 * (first(weights) + second(weights))
+
+
+def mean_over_sources(correct: BoolArray, ai: BoolArray, sources: Sequence[str]) -> Metric:
+    """Mean over all sources of a balanced accuracy that gives each the same weight.
+
+    Each source's recall is paired with the recall of all pictures of the other class. A source of
+    both classes counts as two.
+    """
+    names = np.asarray(sources)
+    balanced_accuracies = [
+        mean_of(Share(correct, own & (names == source)), Share(correct, ~own))
+        for own in (ai, ~ai)
+        for source in np.unique(names[own])
+    ]
+    return lambda weights: _mean_of_defined([metric(weights) for metric in balanced_accuracies])
 
 
 def area_under_roc(p_ai: FloatArray, ai: BoolArray) -> Metric:
@@ -105,7 +89,7 @@ def area_under_roc(p_ai: FloatArray, ai: BoolArray) -> Metric:
         photographs, fakes = _weights_by_score(weights, p_ai, ai)
         below = np.cumsum(photographs, axis=1) - 0.5 * photographs
         wins = (fakes * below).sum(axis=1)
-        return _ratio(wins, fakes.sum(axis=1) * photographs.sum(axis=1))
+        return ratio(wins, fakes.sum(axis=1) * photographs.sum(axis=1))
 
     return metric
 
@@ -125,7 +109,7 @@ def true_positive_rate_at(false_positive_rate: float, p_ai: FloatArray, ai: Bool
         # Weights are whole numbers, so the small term only undoes the product's rounding.
         allowed = false_positive_rate * all_photographs + 1e-9
         best = np.where(reaching <= allowed[:, np.newaxis], found, 0.0).max(axis=1)
-        return np.where(all_photographs > 0, _ratio(best, all_fakes), np.nan)
+        return np.where(all_photographs > 0, ratio(best, all_fakes), np.nan)
 
     return metric
 
@@ -138,7 +122,7 @@ def expected_calibration_error(p_ai: FloatArray, ai: BoolArray) -> Metric:
     bins = calibration_bins(p_ai)
     gaps = np.zeros((len(p_ai), CALIBRATION_BINS))
     gaps[np.arange(len(p_ai)), bins] = ai - p_ai
-    return lambda weights: _ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
+    return lambda weights: ratio(np.abs(weights @ gaps).sum(axis=1), weights.sum(axis=1))
 
 
 def calibration_bins(p_ai: FloatArray) -> IntArray:
@@ -158,6 +142,8 @@ def _weights_by_score(
     return np.add.reduceat(sorted_weights, starts, axis=1) - fakes, fakes
 
 
-def _ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    undefined = np.full_like(numerator, np.nan)
-    return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
+def _mean_of_defined(values: Sequence[FloatArray]) -> FloatArray:
+    """Mean over the figures that are defined, for each resample."""
+    table = np.stack(values)
+    defined = np.isfinite(table)
+    return ratio(np.where(defined, table, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))

@@ -50,7 +50,7 @@ from trustthepixels.infer.errors import ExitCode
 )
 @click.pass_context
 def evaluate(
-    context: click.Context, folder: Path | None, split: str | None, tier: str, **options: Any
+    context: click.Context, /, folder: Path | None, split: str | None, tier: str, **options: Any
 ) -> None:
     """Measure MODEL on labelled pictures.
 
