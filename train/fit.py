@@ -2,7 +2,6 @@
 
 import logging
 import math
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -13,6 +12,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQD
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
+from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.errors import ProviderError
 
 from .dataset import PictureDataset
@@ -121,7 +121,7 @@ def choose_precision(precision: Precision, accelerator: str) -> _PrecisionName:
 def _loader(
     dataset: PictureDataset, settings: TrainSettings, *, shuffle: bool
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    workers = max(1, len(os.sched_getaffinity(0)) - 1) if shuffle else 1
+    workers = max(1, available_cores() - 1) if shuffle else 1
     return DataLoader(
         dataset,  # type: ignore[arg-type]  # collation turns the class index into a tensor
         batch_size=settings.batch_size,

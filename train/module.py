@@ -3,8 +3,8 @@
 from typing import Any
 
 import lightning.pytorch as pl
-import timm.optim
 import torch
+from timm.optim import create_optimizer_v2
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
@@ -57,9 +57,9 @@ class ClassifierModule(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW; linear warm-up, then half a cosine down to zero, stepped every batch."""
-        optimizer = torch.optim.AdamW(
-            timm.optim.param_groups_weight_decay(self.network, self._recipe.weight_decay),
-            lr=self._learning_rate,
+        # timm leaves biases and normalisation layers out of the weight decay.
+        optimizer = create_optimizer_v2(
+            self.network, "adamw", self._learning_rate, self._recipe.weight_decay
         )
         warmup_steps = max(1, round(self._total_steps * self._recipe.warmup_share))
         warmup = torch.optim.lr_scheduler.LinearLR(optimizer, _WARMUP_START, 1.0, warmup_steps)

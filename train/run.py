@@ -99,7 +99,7 @@ def score(
 ) -> tuple[Tensor, Tensor]:
     """Logits, float32 of shape (n, 2), and class indices, int64 of shape (n,), in float32 math."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.eval().to(device, memory_format=torch.channels_last)
+    network = network.eval().to(device).to(memory_format=torch.channels_last)
     loader = DataLoader(PictureDataset(samples, size), _EVALUATION_BATCH, num_workers=1)
     logits, targets = [], []
     for images, labels in loader:

@@ -1,5 +1,6 @@
 """Trained weights on disk: half-precision safetensors with the model's spec inside."""
 
+import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -66,8 +67,8 @@ def read_state(path: Path) -> dict[str, Tensor]:
         return read_safetensors(path)[0]
     try:
         content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
-        raise InputError(f"cannot read the weights {path}: {error}") from error
+    except (OSError, RuntimeError, ValueError, EOFError, pickle.UnpicklingError) as error:
+        raise InputError(f"cannot read the weights {path}: {_first_line(error)}") from error
     state = content.get("state_dict", content)
     prefix = "network.backbone."
     if any(name.startswith(prefix) for name in state):
@@ -95,6 +96,11 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         name: value.float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }, metadata
+
+
+def _first_line(error: Exception) -> str:
+    """Without the advice on pickles that torch adds, which would be wrong to follow."""
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _halved(tensor: Tensor) -> Tensor:

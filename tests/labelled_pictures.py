@@ -1,0 +1,44 @@
+"""Small labelled data sets, cut from the example pictures when a test runs."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from trustthepixels.infer.decode import decode
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+def write_labelled_pictures(
+    folder: Path, *, per_picture: int, side: int = 96, seed: int = 0
+) -> Path:
+    """Write random crops of every example into ``AI/`` and ``Real/``, with a manifest.
+
+    Crops of one example share a group, as tiles of one picture do.
+    """
+    rng = np.random.default_rng(seed)
+    rows = []
+    for name, label in (("AI", "ai"), ("Real", "real")):
+        (folder / name).mkdir(parents=True)
+        for picture in sorted((EXAMPLES / name).iterdir()):
+            image = decode(picture.read_bytes()).image
+            for index in range(per_picture):
+                left = int(rng.integers(image.width - side + 1))
+                top = int(rng.integers(image.height - side + 1))
+                file = f"{name}/{picture.stem}-{index}.jpg"
+                crop = image.crop((left, top, left + side, top + side))
+                crop.save(folder / file, quality=92)
+                rows.append((file, label, picture.stem.split("-")[0], picture.stem))
+    with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["file", "class", "source", "group"])
+        writer.writerows(rows)
+    return folder
+
+
+def colour_field(width: int, height: int, seed: int = 0) -> Image.Image:
+    """A smooth random picture of any size, for properties that hold for every shape."""
+    rng = np.random.default_rng(seed)
+    small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
+    return small.resize((width, height), Image.Resampling.BICUBIC)

@@ -1,0 +1,62 @@
+"""Training pictures are changed at random, but reproducibly and within the network's shape."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from labelled_pictures import colour_field
+from trustthepixels.infer.decode import decode
+from trustthepixels.infer.preprocess import resize
+from trustthepixels.train.augment import augment
+from trustthepixels.train.recipes import RECIPES, REFERENCE, WEB
+
+
+@given(
+    width=st.integers(1, 400),
+    height=st.integers(1, 400),
+    seed=st.integers(0, 2**32 - 1),
+    recipe=st.sampled_from(sorted(RECIPES)),
+)
+@settings(max_examples=60, deadline=None)
+def test_any_picture_becomes_an_array_of_the_asked_size(width, height, seed, recipe):
+    rng = np.random.default_rng(seed)
+    pixels = augment(colour_field(width, height), RECIPES[recipe].augmentation, (48, 64), rng)
+    assert pixels.shape == (48, 64, 3)
+    assert pixels.dtype == np.uint8
+
+
+def test_the_same_seed_gives_the_same_pixels(example):
+    image = decode(example.read_bytes()).image
+    views = [augment(image, WEB.augmentation, (96, 96), np.random.default_rng(7)) for _ in range(2)]
+    np.testing.assert_array_equal(*views)
+
+
+def test_other_seeds_give_other_pixels(example):
+    image = decode(example.read_bytes()).image
+    views = {
+        augment(image, WEB.augmentation, (96, 96), np.random.default_rng(seed)).tobytes()
+        for seed in range(8)
+    }
+    assert len(views) == 8
+
+
+def test_the_reference_recipe_only_flips(example):
+    image = decode(example.read_bytes()).image
+    plain = resize(image)
+    flipped = resize(image.transpose(0))
+    for seed in range(6):
+        view = augment(image, REFERENCE.augmentation, (224, 224), np.random.default_rng(seed))
+        assert np.array_equal(view, plain) or np.array_equal(view, flipped)
+
+
+@pytest.mark.parametrize("recipe", RECIPES.values(), ids=lambda recipe: recipe.name)
+def test_a_picture_stays_recognisable(example, recipe):
+    """Whatever is done to it, the mean colour stays near the picture's own."""
+    image = decode(example.read_bytes()).image
+    mean = np.mean(
+        [
+            augment(image, recipe.augmentation, (64, 64), np.random.default_rng(seed)).mean()
+            for seed in range(12)
+        ]
+    )
+    assert abs(mean - resize(image, (64, 64)).mean()) < 25

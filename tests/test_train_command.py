@@ -1,0 +1,130 @@
+"""``trustthepixels train``: real trainings, small enough to watch."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from pathlib import Path
+
+import pytest
+from labelled_pictures import write_labelled_pictures
+from trustthepixels.train.weights import load_checkpoint
+
+SMALL = ("--arch", "resnet10t", "--init", "random", "--image-size", "32", "--batch-size", "8")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=3)
+
+
+@pytest.fixture(scope="module")
+def finished_run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    subprocess.run(_command(pictures, folder, "--epochs", "2"), check=True, timeout=240)
+    return folder
+
+
+def _command(pictures: Path, folder: Path, *options: str) -> list[str]:
+    program = str(Path(sysconfig.get_path("scripts")) / "trustthepixels")
+    return [sys.executable, program, "train", str(pictures), "--out", str(folder), *SMALL, *options]
+
+
+def test_a_run_leaves_config_splits_metrics_curves_and_weights(finished_run):
+    for name in ("config.json", "splits.csv", "metrics.csv", "curves.png", "weights.safetensors"):
+        assert (finished_run / name).stat().st_size > 0
+    assert list((finished_run / "tensorboard").glob("events.*"))
+    rows = list(csv.DictReader((finished_run / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["0", "1"]
+    assert all(row["train_loss"] and row["val_loss"] and row["val_auc"] for row in rows)
+
+
+def test_the_weights_carry_what_a_user_must_know(finished_run):
+    _, spec = load_checkpoint(finished_run / "weights.safetensors")
+    assert spec.architecture == "resnet10t"
+    assert spec.input_size == (32, 32)
+    assert {"test_balanced_accuracy", "test_auc"} <= set(spec.evaluation)
+    assert [point.false_positive_rate for point in spec.thresholds.ai] == [0.01, 0.05]
+    assert len(spec.data_fingerprint) == 64
+    assert "torch" in spec.versions
+
+
+def test_tiles_of_one_picture_stay_in_one_split(finished_run):
+    groups: dict[str, set[str]] = {}
+    for row in csv.DictReader((finished_run / "splits.csv").open()):
+        groups.setdefault(row["file"].rsplit("-", 1)[0], set()).add(row["split"])
+    assert len(groups) == 18
+    assert all(len(splits) == 1 for splits in groups.values())
+
+
+def test_an_existing_run_is_not_overwritten(finished_run, pictures):
+    before = (finished_run / "weights.safetensors").read_bytes()
+    again = _run(_command(pictures, finished_run, "--epochs", "2"))
+    assert again.returncode == 2
+    assert "holds a run already" in again.stderr
+    assert (finished_run / "weights.safetensors").read_bytes() == before
+
+
+def test_resuming_with_other_settings_is_refused(finished_run, pictures):
+    again = _run(_command(pictures, finished_run, "--epochs", "3", "--resume"))
+    assert again.returncode == 2
+    assert "other settings: epochs" in again.stderr
+
+
+def test_a_killed_run_goes_on_where_it_stopped(pictures, tmp_path):
+    folder = tmp_path / "run"
+    command = _command(pictures, folder, "--epochs", "4")
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    last = folder / "checkpoints" / "last.ckpt"
+    give_up = time.monotonic() + 200
+    while not last.exists() and process.poll() is None and time.monotonic() < give_up:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert last.exists()
+    resumed = _run([*command, "--resume"])
+    assert resumed.returncode == 0, resumed.stderr
+    epochs = [row["epoch"] for row in csv.DictReader((folder / "metrics.csv").open())]
+    assert epochs == ["0", "1", "2", "3"]
+    assert len(list((folder / "logs").iterdir())) == 2
+
+
+def test_nothing_to_resume_is_said_in_one_line(pictures, tmp_path):
+    outcome = _run(_command(pictures, tmp_path / "nothing", "--resume"))
+    assert outcome.returncode == 2
+    assert "no run to resume" in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "message"),
+    [
+        (("--recipe", "magic"), 2, "no recipe 'magic'"),
+        (("--init", "missing.safetensors"), 2, "cannot read the weights missing.safetensors"),
+        (("--exclude-source", "mars"), 2, "no such source in the data: mars"),
+        (("--device", "cuda"), 3, "no CUDA device"),
+    ],
+)
+def test_a_wrong_request_is_one_line(pictures, tmp_path, options, code, message):
+    if "cuda" in options:
+        torch = pytest.importorskip("torch")
+        if torch.cuda.is_available():
+            pytest.skip("this machine has CUDA")
+    outcome = _run(_command(pictures, tmp_path / "run", *options))
+    assert outcome.returncode == code
+    assert message in outcome.stderr
+    assert "Traceback" not in outcome.stderr
+
+
+def test_the_config_says_how_it_was_trained(finished_run):
+    config = json.loads((finished_run / "config.json").read_text())
+    assert config["recipe"] == "web"
+    assert config["seed"] == 42
+    assert config["epochs"] == 2
+
+
+def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
