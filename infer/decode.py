@@ -1,23 +1,20 @@
 """File bytes → pixels, or a typed reason why not.
 
-The content decides what a file is; its name does not. Only the formats listed here are tried:
-Pillow's other plugins would run a PostScript interpreter or follow references on hostile input.
+The content decides what a file is; its name does not. Only the formats of ``formats`` are tried.
 """
 
 import io
 import struct
-import warnings
 import zlib
 from dataclasses import dataclass
 
 from PIL import Image, UnidentifiedImageError
 
+from .container import foreign_format, is_cut_short, png_damage, sniff, unsupported_jpeg
 from .errors import ImageError, one_line
+from .formats import registered_formats
 from .preprocess import apply_orientation, orientation, to_rgb
 from .results import FileStatus
-
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "DIB", "TIFF", "AVIF", "HEIF")
-"""Pillow format names that are decoded; HEIF only where ``pillow-heif`` is installed."""
 
 MAX_PIXELS = 178_956_970
 """Default limit on width × height: where Pillow itself suspects a decompression bomb."""
@@ -25,7 +22,7 @@ MAX_PIXELS = 178_956_970
 MAX_BYTES = 512 * 1024 * 1024
 """Default limit on the size of a file in bytes."""
 
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -35,10 +32,14 @@ _DECODER_ERRORS = (
     EOFError,
     RuntimeError,
     AttributeError,
+    AssertionError,
+    Warning,
     struct.error,
     zlib.error,
+    Image.DecompressionBombError,
 )
-"""What Pillow's decoders raise on damaged data, gathered from its plugins."""
+"""What Pillow's decoders raise on damaged data, gathered from its plugins; a ``Warning`` is raised
+where the caller's filters turn warnings into errors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,56 +92,98 @@ def decode(data: bytes, limits: Limits = Limits()) -> DecodedImage:
     """
     if len(data) > limits.max_bytes:
         raise DecodeError(FileStatus.TOO_LARGE, f"{len(data)} bytes, limit {limits.max_bytes}")
-    image = _open(data)
-    header = _header(image)
+    with _open(data) as image:
+        try:
+            decoded = decode_image(image, limits)
+        except DecodeError as error:
+            if error.status is FileStatus.CORRUPT:
+                raise _explained(error, data) from error
+            raise
+        damage = png_damage(data) if image.format == "PNG" else ""
+    if damage:
+        raise _explained(DecodeError(FileStatus.CORRUPT, damage, decoded.header), data)
+    return decoded
+
+
+def decode_image(image: Image.Image, limits: Limits = Limits()) -> DecodedImage:
+    """Load a picture that Pillow has opened, and make it upright 8-bit RGB.
+
+    Of an animated or multi-page file it is the frame that Pillow stands at: after opening, the
+    first.
+
+    Raises:
+        DecodeError: with the status that the file's row shall carry.
+    """
+    header = ImageHeader(*_upright_size(image), image.format or "")
     pixels = image.width * image.height
     if pixels > limits.max_pixels:
-        raise DecodeError(
-            FileStatus.TOO_LARGE, f"{pixels} pixels, limit {limits.max_pixels}", header
-        )
+        reason = f"{pixels} pixels, limit {limits.max_pixels}"
+        raise DecodeError(FileStatus.TOO_LARGE, reason, header)
     try:
-        exif_orientation = orientation(image)
         image.load()
-        upright = apply_orientation(to_rgb(image), exif_orientation)
+        # Only now: loading turns a TIFF, and a PNG's EXIF can follow its pixels.
+        upright = apply_orientation(to_rgb(image), orientation(image))
     except ImageError as error:
         raise DecodeError(error.status, error.reason, header) from error
     except MemoryError as error:
         raise DecodeError(FileStatus.TOO_LARGE, "not enough memory", header) from error
-    except _DECODER_ERRORS as error:
-        raise DecodeError(_damage_status(error), one_line(error), header) from error
-    return DecodedImage(upright, header)
+    except DECODER_ERRORS as error:
+        raise DecodeError(_status(error), one_line(error), header) from error
+    if 0 in upright.size:
+        raise DecodeError(FileStatus.CORRUPT, "it has no pixels", header)
+    return DecodedImage(upright, ImageHeader(*upright.size, header.format))
 
 
 def _open(data: bytes) -> Image.Image:
     if not data:
-        raise DecodeError(FileStatus.NOT_AN_IMAGE, "empty file")
+        raise DecodeError(FileStatus.NOT_AN_IMAGE, "the file is empty")
     try:
-        with warnings.catch_warnings():
-            # The limit on pixels is ours, so Pillow's own warning would only repeat it.
-            warnings.simplefilter("ignore")
-            return Image.open(io.BytesIO(data), formats=_registered_formats())
-    except Image.DecompressionBombError as error:
-        raise DecodeError(FileStatus.TOO_LARGE, one_line(error)) from error
+        return Image.open(io.BytesIO(data), formats=registered_formats())
     except UnidentifiedImageError as error:
-        raise DecodeError(FileStatus.NOT_AN_IMAGE, "no supported image format") from error
-    except _DECODER_ERRORS as error:
-        raise DecodeError(FileStatus.CORRUPT, one_line(error)) from error
+        raise _unidentified(data) from error
+    except DECODER_ERRORS as error:
+        raise _explained(DecodeError(_status(error), one_line(error)), data) from error
+    except MemoryError as error:
+        raise DecodeError(FileStatus.TOO_LARGE, "not enough memory") from error
 
 
-def _registered_formats() -> list[str]:
-    Image.init()
-    return [name for name in FORMATS if name in Image.OPEN]
+def _unidentified(data: bytes) -> DecodeError:
+    announced = sniff(data)
+    if not announced:
+        foreign = foreign_format(data)
+        if foreign:
+            return DecodeError(FileStatus.UNSUPPORTED, f"{foreign} is not supported")
+        return DecodeError(FileStatus.NOT_AN_IMAGE, "no supported image format")
+    if announced not in registered_formats():
+        return DecodeError(FileStatus.UNSUPPORTED, f"no decoder for {announced} is installed")
+    error = DecodeError(FileStatus.CORRUPT, f"its {announced} header cannot be read")
+    return _explained(error, data)
 
 
-def _header(image: Image.Image) -> ImageHeader:
-    width, height = image.size
-    if orientation(image) >= 5:
-        width, height = height, width
-    return ImageHeader(width, height, image.format or "")
+def _explained(error: DecodeError, data: bytes) -> DecodeError:
+    """The same error with the status that the file's structure gives it."""
+    unsupported = unsupported_jpeg(data)
+    if unsupported:
+        reason = f"{unsupported} is not supported"
+        return DecodeError(FileStatus.UNSUPPORTED, reason, error.header)
+    if is_cut_short(data):
+        return DecodeError(FileStatus.TRUNCATED, error.reason, error.header)
+    return error
 
 
-def _damage_status(error: BaseException) -> FileStatus:
+def _upright_size(image: Image.Image) -> tuple[int, int]:
+    """Width and height after orientation, without loading pixels."""
+    loads_pixels = image.format == "PNG" and "exif" not in image.info
+    is_upright = image.format == "TIFF" or loads_pixels
+    if not is_upright and orientation(image) >= 5:
+        return image.height, image.width
+    return image.width, image.height
+
+
+def _status(error: BaseException) -> FileStatus:
     text = str(error).lower()
+    if isinstance(error, Image.DecompressionBombError):
+        return FileStatus.TOO_LARGE
     if "truncated" in text or isinstance(error, EOFError):
         return FileStatus.TRUNCATED
     if isinstance(error, NotImplementedError) or "unsupported" in text:

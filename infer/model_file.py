@@ -6,12 +6,17 @@ is the digest in the spec. Wire format: https://protobuf.dev/programming-guides/
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import DigestError, ModelError, SpecError
+from .read import ReadError, read_file
 from .spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
+
+MAX_BYTES = 2**31 - 1
+"""What one protobuf message can hold."""
 
 _METADATA_FIELD = 14
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
@@ -35,9 +40,9 @@ def read_model_file(path: Path) -> ModelFile:
         DigestError: its content is not what the spec says.
     """
     try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ModelError(f"cannot read the model {path}: {error.strerror or error}") from error
+        content = read_file(os.fsencode(path), MAX_BYTES)
+    except ReadError as error:
+        raise ModelError(f"cannot read the model {path}: {error.reason}") from error
     try:
         metadata, digest = metadata_and_digest(content)
     except ValueError as error:

@@ -2,9 +2,9 @@
 
 Training, export and scanning all call this module, so there is no second version to drift.
 Rules, each with a test: EXIF orientation is applied; alpha is composited on white; palettes are
-expanded; greyscale is repeated over the channels; 16-bit values are scaled, not clipped; CMYK and
-YCCK go through Pillow's plain conversion; ICC profiles are ignored (training ignored them too);
-of an animated or multi-page file the first frame counts.
+expanded; greyscale is repeated over the channels; 16-bit values are scaled, which is to say that
+their high byte counts; CMYK and YCCK go through Pillow's plain conversion; ICC profiles are ignored
+(training ignored them too); of an animated or multi-page file the first frame counts.
 """
 
 import struct
@@ -29,7 +29,6 @@ _TRANSPOSE = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_ALPHA_MODES = frozenset({"RGBA", "RGBa", "LA", "La", "PA"})
 _SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _PLAIN_MODES = frozenset({"1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV"})
 
@@ -59,12 +58,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
         ImageError: ``unsupported`` for modes with no agreed mapping to 8 bits (32-bit integer,
             float, LAB).
     """
-    if image.mode in _ALPHA_MODES or "transparency" in image.info:
+    if image.has_transparency_data:
         return _composite_on_white(image)
     if image.mode == "RGB":
         return image
     if image.mode in _SIXTEEN_BIT_MODES:
-        return _scale_sixteen_bit(image)
+        return _high_byte(image)
     if image.mode in _PLAIN_MODES:
         return image.convert("RGB")
     raise ImageError(FileStatus.UNSUPPORTED, f"pixel mode {image.mode} has no 8-bit RGB form")
@@ -81,21 +80,16 @@ def resize(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray
     return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
-def preprocess(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
-    """Orientation, RGB and resize in one step, for a picture that Pillow has loaded."""
-    return resize(to_rgb(apply_orientation(image, orientation(image))), size)
-
-
 def _composite_on_white(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         # Pillow cannot key out a 16-bit grey; the scaled value is what a viewer shows.
-        return _scale_sixteen_bit(image)
+        return _high_byte(image)
     rgba = image.convert("RGBA")
     white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
     return Image.alpha_composite(white, rgba).convert("RGB")
 
 
-def _scale_sixteen_bit(image: Image.Image) -> Image.Image:
-    values = np.asarray(image).astype(np.uint32)
-    scaled = ((values * 255 + 32767) // 65535).astype(np.uint8)
-    return Image.fromarray(scaled, "L").convert("RGB")
+def _high_byte(image: Image.Image) -> Image.Image:
+    """16-bit grey to RGB; Pillow reduces 16-bit RGB likewise, so both give the same pixels."""
+    values = (np.asarray(image) >> 8).astype(np.uint8)
+    return Image.fromarray(values).convert("RGB")

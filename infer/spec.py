@@ -19,6 +19,10 @@ METADATA_DIGEST_KEY = "trustthepixels.spec.sha256"
 LABELS = ("real", "ai")
 """Class names in the order of the logits."""
 
+P_AI_DECIMALS = 6
+"""Digits of ``p_ai`` in every verdict. The label is taken from the same digits, so that a row
+proves itself, and float noise below them changes nothing."""
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 """Normalisation of torchvision's and timm's ImageNet ResNets, for RGB values of 0 to 1."""
@@ -60,13 +64,19 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class VerdictRule:
-    """The two thresholds in force during one run: ``real < unsure-band <= ai``."""
+    """The two thresholds in force during one run.
+
+    Attributes:
+        ai: ``p_ai`` at or above it is ``ai``.
+        real: ``p_ai`` below it is ``real``; never above ``ai``. Between the two is ``unsure``.
+    """
 
     ai: float
     real: float
 
     def __call__(self, p_ai: float) -> Verdict:
-        """Turn a calibrated probability into a verdict."""
+        """Turn a calibrated probability into a verdict, rounded to ``P_AI_DECIMALS``."""
+        p_ai = round(float(p_ai), P_AI_DECIMALS)
         if p_ai >= self.ai:
             return Verdict(VerdictLabel.AI, p_ai)
         if p_ai < self.real:
@@ -128,19 +138,21 @@ class ModelSpec:
         """
         try:
             raw = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SpecError(f"the model's specification is not valid JSON ({error})") from error
         if not isinstance(raw, dict):
             raise SpecError("the model's specification is not a JSON object")
         version = raw.get("schema_version")
-        if version != SCHEMA_VERSION:
+        if type(version) is not int or version != SCHEMA_VERSION:
             raise SpecError(
                 f"the model's specification has schema version {version!r}, this program reads "
                 f"{SCHEMA_VERSION}; update trustthepixels or export the model again"
             )
         try:
             spec = cls(**_typed(raw))
-        except (KeyError, TypeError, ValueError) as error:
+        except KeyError as error:
+            raise SpecError(f"the model's specification lacks {error}") from error
+        except (TypeError, ValueError, OverflowError) as error:
             raise SpecError(f"the model's specification is damaged: {error}") from error
         spec._check()
         return spec
@@ -182,6 +194,8 @@ class ModelSpec:
             raise SpecError(f"unknown preprocessing {self.resize}/{self.interpolation}")
         if min(self.input_size) < 1 or max(self.input_size) > 4096:
             raise SpecError(f"input size {self.input_size} is out of range")
+        if not min(self.std) > 0.0:
+            raise SpecError(f"standard deviations {self.std} are not positive")
         if not self.calibration.temperature > 0.0:
             raise SpecError(f"temperature {self.calibration.temperature} is not positive")
         limits = [self.thresholds.real, *(point.threshold for point in self.thresholds.ai)]
@@ -193,7 +207,9 @@ class ModelSpec:
 def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
     """JSON values as the dataclass wants them; raises on missing keys and wrong types."""
     thresholds = raw["thresholds"]
-    height, width = (int(side) for side in raw["input_size"])
+    height, width = raw["input_size"]
+    if not isinstance(height, int) or not isinstance(width, int):
+        raise TypeError(f"the input size {height}×{width} is not in whole pixels")
     typed: dict[str, Any] = {
         **raw,
         "calibration": Calibration(
@@ -214,10 +230,21 @@ def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
         "evaluation": {str(k): _number(v) for k, v in dict(raw["evaluation"]).items()},
         "versions": {str(k): str(v) for k, v in dict(raw["versions"]).items()},
     }
-    for key in ("name", "architecture", "precision", "resize", "interpolation", "graph_digest"):
+    for key in _TEXTS:
         if not isinstance(raw[key], str):
             raise TypeError(f"{key} is not a text")
     return typed
+
+
+_TEXTS = (
+    "name",
+    "architecture",
+    "precision",
+    "resize",
+    "interpolation",
+    "graph_digest",
+    "data_fingerprint",
+)
 
 
 def _number(value: object) -> float:

@@ -18,12 +18,26 @@ def run(command: click.Command) -> NoReturn:
 
     A command that ends early with a code of its own calls ``click.Context.exit``.
     """
+    _occupy_standard_descriptors()
     for stream in (sys.stdout, sys.stderr):
         # A stream is None where its descriptor was closed before the start.
         if isinstance(stream, io.TextIOWrapper):
             # A name that the locale cannot encode is escaped, not a crash.
             stream.reconfigure(errors="backslashreplace")
     sys.exit(_exit_code(command))
+
+
+def _occupy_standard_descriptors() -> None:
+    """Open the null device where a standard stream was closed before the start.
+
+    The first files opened would take those numbers, and what a C library prints would go into them.
+    """
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD_DESCRIPTOR:
+        continue
+    os.close(descriptor)
+
+
+_LAST_STANDARD_DESCRIPTOR = 2
 
 
 def _exit_code(command: click.Command) -> int:

@@ -1,6 +1,9 @@
-"""What a terminal is shown: one line at a time, no control characters from file names."""
+"""What a terminal is shown: our lines, without control characters, and nothing of the decoders'."""
 
+import os
+import sys
 import unicodedata
+import warnings
 
 import click
 
@@ -32,3 +35,24 @@ def _escaped(character: str) -> str:
 def note(text: str) -> None:
     """Write one line to standard error, for the person who watches."""
     click.echo(printable(text), err=True)
+
+
+def quiet_decoders() -> None:
+    """Keep what image decoders say about odd files away from standard error, for good.
+
+    Pillow warns, and C libraries below it write to descriptor 2 on their own, with text from the
+    file. What they mean arrives as an exception too. Our own lines go on to the old standard error.
+    """
+    warnings.filterwarnings("ignore", module=r"PIL\.")
+    if sys.stderr is None:
+        return
+    sys.stderr.flush()
+    ours = os.dup(_STDERR)
+    encoding = sys.stderr.encoding
+    sys.stderr = os.fdopen(ours, "w", buffering=1, encoding=encoding, errors="backslashreplace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, _STDERR)
+    os.close(nowhere)
+
+
+_STDERR = 2
