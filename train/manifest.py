@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.errors import InputError, one_line
 from trustthepixels.infer.spec import LABELS
 
 MANIFEST_NAME = "manifest.csv"
@@ -54,17 +54,27 @@ def load_samples(root: Path) -> list[Sample]:
             file that does not exist, or a class without pictures.
     """
     if root.is_file():
-        samples = _from_manifest(root)
+        samples = read_manifest(root)
     elif (root / MANIFEST_NAME).is_file():
-        samples = _from_manifest(root / MANIFEST_NAME)
+        samples = read_manifest(root / MANIFEST_NAME)
     elif root.is_dir():
         samples = _from_folders(root)
     else:
         raise InputError(f"{root} does not exist")
-    for label in LABELS:
-        if not any(sample.label == label for sample in samples):
-            raise InputError(f"{root} has no pictures of class '{label}'")
+    require_both_classes(samples, str(root))
     return sorted(samples, key=lambda sample: sample.file)
+
+
+def require_both_classes(samples: Iterable[Sample], origin: str) -> None:
+    """Check that there is something to tell apart.
+
+    Raises:
+        InputError: a class has no pictures; the text begins with ``origin``.
+    """
+    present = {sample.label for sample in samples}
+    for label in LABELS:
+        if label not in present:
+            raise InputError(f"{origin} has no pictures of class '{label}'")
 
 
 def fingerprint(samples: Iterable[Sample]) -> str:
@@ -88,25 +98,39 @@ def without_sources(samples: Sequence[Sample], sources: Iterable[str]) -> list[S
     return [sample for sample in samples if sample.source not in excluded]
 
 
-def _from_manifest(manifest: Path) -> list[Sample]:
-    samples = []
-    with manifest.open(newline="", encoding="utf-8") as stream:
-        rows = csv.DictReader(stream)
-        missing = {"file", "class"} - set(rows.fieldnames or ())
-        if missing:
-            raise InputError(f"{manifest} lacks the column {', '.join(sorted(missing))}")
-        for row in rows:
-            label = row["class"].lower()
-            if label not in LABELS:
-                raise InputError(f"{manifest}: class '{row['class']}' is neither ai nor real")
-            file = row["file"]
-            # A pair is one subject seen twice, so it is a group where none is given.
-            group = row.get("group") or row.get("pair") or file
-            path = manifest.parent / file
-            samples.append(Sample(path, file, label, row.get("source") or "", group))
+def read_manifest(manifest: Path) -> list[Sample]:
+    """The rows of a manifest, in their order.
+
+    The columns ``file`` (relative to the manifest) and ``class`` are needed; ``source``, ``group``
+    and ``pair`` are used where they exist.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, names an unknown class, or lists a file that
+            does not exist.
+    """
+    try:
+        with manifest.open(newline="", encoding="utf-8") as stream:
+            samples = _read_rows(manifest, csv.DictReader(stream))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"cannot read {manifest}: {one_line(error)}") from error
     absent = next((sample.path for sample in samples if not sample.path.is_file()), None)
     if absent is not None:
         raise InputError(f"{manifest} lists {absent}, which does not exist")
+    return samples
+
+
+def _read_rows(manifest: Path, rows: "csv.DictReader[str]") -> list[Sample]:
+    missing = {"file", "class"} - set(rows.fieldnames or ())
+    if missing:
+        raise InputError(f"{manifest} lacks the column {', '.join(sorted(missing))}")
+    samples = []
+    for row in rows:
+        file, label = row["file"], (row["class"] or "").lower()
+        if label not in LABELS:
+            raise InputError(f"{manifest}: class '{row['class'] or ''}' is neither ai nor real")
+        # A pair is one subject seen twice, so it is a group where none is given.
+        group = row.get("group") or row.get("pair") or file
+        samples.append(Sample(manifest.parent / file, file, label, row.get("source") or "", group))
     return samples
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import warnings
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,9 @@ from .manifest import Sample
 
 _TEST_FOLDS = 7
 _VALIDATION_FOLDS = 8
+
+MINIMUM_GROUPS = _TEST_FOLDS + _VALIDATION_FOLDS
+"""Groups that a data set must have to be split."""
 
 
 class Split(StrEnum):
@@ -37,9 +40,8 @@ def split_by_group(samples: Sequence[Sample], seed: int) -> dict[str, Split]:
     Raises:
         InputError: fewer than 15 groups, so that no such split exists.
     """
-    smallest = _TEST_FOLDS + _VALIDATION_FOLDS
-    if len({sample.group for sample in samples}) < smallest:
-        raise InputError(f"the pictures form too few groups to split; {smallest} are needed")
+    if len({sample.group for sample in samples}) < MINIMUM_GROUPS:
+        raise InputError(f"the pictures form too few groups to split; {MINIMUM_GROUPS} are needed")
     test, rest = _first_fold(samples, _TEST_FOLDS, seed)
     validation, train = _first_fold(rest, _VALIDATION_FOLDS, seed)
     parts = {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
@@ -50,7 +52,7 @@ def _first_fold(
     samples: Sequence[Sample], folds: int, seed: int
 ) -> tuple[list[Sample], list[Sample]]:
     """The first of ``folds`` group-wise folds, and all the others together."""
-    strata = [f"{sample.label}:{sample.source}" for sample in samples]
+    strata = _strata(samples, folds)
     groups = [sample.group for sample in samples]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
@@ -58,6 +60,17 @@ def _first_fold(
         warnings.simplefilter("ignore", UserWarning)
         rest, fold = next(iter(splitter.split(np.zeros(len(samples)), strata, groups)))
     return [samples[index] for index in fold], [samples[index] for index in rest]
+
+
+def _strata(samples: Sequence[Sample], folds: int) -> list[str]:
+    """What each part should hold its share of: class and source, or less if all are too rare."""
+    by_source = [f"{sample.label}:{sample.source}" for sample in samples]
+    by_label = [sample.label for sample in samples]
+    for strata in (by_source, by_label):
+        # scikit-learn wants one stratum at least to reach every fold.
+        if max(Counter(strata).values()) >= folds:
+            return strata
+    return [""] * len(samples)
 
 
 def write_splits(path: Path, splits: Mapping[str, Split]) -> None:
