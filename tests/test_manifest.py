@@ -98,7 +98,7 @@ def test_a_manifest_that_is_not_text_is_an_error(data: Path) -> None:
 
 
 def test_a_folder_without_pictures_or_no_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="neither manifest.csv nor pictures"):
+    with pytest.raises(InputError, match=r"neither manifest\.csv nor pictures"):
         load_samples(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
         load_samples(tmp_path / "gone")

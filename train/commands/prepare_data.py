@@ -1,0 +1,200 @@
+"""``trustthepixels prepare-data``: turn a data set into AI/, Real/ and a manifest."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from trustthepixels.infer.commands.terminal import note
+from trustthepixels.infer.errors import UsageError
+
+if TYPE_CHECKING:
+    from ..picture_source import PictureSource
+    from ..sampling import Sampling
+
+_DEFAULT_DATASET = "theminji/ai-vs-real-200k"
+"""The data set of the reference work."""
+
+_DATASET_OPTIONS = (
+    "subset",
+    "split",
+    "revision",
+    "image_column",
+    "label_column",
+    "source_column",
+    "ai_labels",
+    "real_labels",
+)
+
+
+class _PerClass(click.ParamType[int | None]):
+    """A number of pictures, or ``all``, which becomes ``None``."""
+
+    name = "N|all"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | None:
+        """Check what was typed."""
+        if value in ("all", None):
+            return None
+        number: int = click.IntRange(min=1).convert(value, param, ctx)
+        return number
+
+
+@click.command("prepare-data")
+@click.argument("dataset", required=False)
+@click.option(
+    "--out",
+    "root",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder for AI/, Real/, manifest.csv and rejected.csv; the same command resumes in it.",
+)
+@click.option(
+    "--ai",
+    "ai_folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Take the AI pictures from this folder, in place of a data set; repeatable.",
+)
+@click.option(
+    "--real",
+    "real_folders",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Take the photographs from this folder; repeatable.",
+)
+@click.option(
+    "--per-class",
+    type=_PerClass(),
+    default="5000",
+    show_default=True,
+    metavar="N|all",
+    help="Pictures of each class.",
+)
+@click.option("--seed", default=42, show_default=True, help="Of the draw and of the splits.")
+@click.option(
+    "--quality", default=95, show_default=True, type=click.IntRange(1, 100), help="Of the JPEGs."
+)
+@click.option(
+    "--sampling",
+    type=click.Choice(["auto", "uniform", "streamed"]),
+    default="auto",
+    show_default=True,
+    help="uniform: evenly from the whole data set; streamed: whole blocks at random until there "
+    "are enough. auto streams where uniform would download everything.",
+)
+@click.option(
+    "--group-by",
+    metavar="RULE",
+    help="Keep pictures together in one split: none, folder, prefix:SEPARATOR (names equal up to "
+    "the last SEPARATOR) or, in a data set, column:NAME.  [default: the manifest.csv in or beside "
+    "the folders, else none; exact copies always stay together]",
+)
+@click.option("--split", default="", help="Split of the data set.  [default: train]")
+@click.option("--subset", default="", help="Configuration of the data set.")
+@click.option("--revision", default="", help="Branch, tag or commit on the hub.")
+@click.option("--image-column", default="", help="Column of the pictures.")
+@click.option("--label-column", default="", help="Column of the labels.")
+@click.option("--source-column", default="", help="Column that names where a picture is from.")
+@click.option(
+    "--ai-label",
+    "ai_labels",
+    multiple=True,
+    help="A label that means AI; repeatable.  [default: the one with the word ai, fake or "
+    "generated]",
+)
+@click.option(
+    "--real-label",
+    "real_labels",
+    multiple=True,
+    help="A label that means photograph; repeatable.  [default: the one with the word real]",
+)
+def prepare_data(
+    dataset: str | None, root: Path, sampling: str, per_class: int | None, **options: Any
+) -> None:
+    """Draw pictures of both classes from DATASET and write them as JPEG, with splits by group.
+
+    DATASET is an id on the Hugging Face Hub, a parquet file, or a folder of parquet files or of
+    images.  [default: theminji/ai-vs-real-200k]
+
+    Interrupted, the same command goes on where it was. Pictures that cannot be decoded are
+    listed in rejected.csv and replaced by others.
+    """
+    from ..prepare import PrepareSettings, prepare
+    from ..prepare_folder import check_output
+    from ..sampling import Sampling
+
+    check_output(root)
+    if options["ai_folders"] or options["real_folders"]:
+        source, affordable = _open_folders(dataset, root, options), Sampling.UNIFORM
+    else:
+        source, affordable = _open_dataset(dataset or _DEFAULT_DATASET, root, options)
+    settings = PrepareSettings(
+        per_class=per_class,
+        seed=options["seed"],
+        quality=options["quality"],
+        sampling=affordable if sampling == "auto" else Sampling(sampling),
+    )
+    try:
+        summary = prepare(source, root, settings)
+    except KeyboardInterrupt:
+        note("interrupted: the same command goes on from here")
+        raise
+    if not summary.splits:
+        note("the pictures form too few groups to split: the column split is empty")
+    if summary.rejected:
+        note(f"{summary.rejected} pictures could not be used; see {root / 'rejected.csv'}")
+    counts = ", ".join(f"{count} {name}" for name, count in sorted(summary.pictures.items()))
+    parts = ", ".join(f"{count} {name}" for name, count in sorted(summary.splits.items()))
+    click.echo(f"wrote {root}: {counts}" + (f" ({parts})" if parts else ""))
+
+
+def _open_folders(dataset: str | None, root: Path, options: dict[str, Any]) -> "PictureSource":
+    from ..folder_source import FolderSource
+    from ..grouping import parse_group_rule
+
+    if dataset is not None:
+        raise UsageError("give either a data set or --ai DIR --real DIR, not both")
+    if not (options["ai_folders"] and options["real_folders"]):
+        raise UsageError("--ai DIR and --real DIR are needed together")
+    for name in _DATASET_OPTIONS:
+        if options[name]:
+            option = name.replace("_", "-").removesuffix("s")
+            raise UsageError(f"--{option} is for data sets; --ai and --real name plain folders")
+    folders = (*options["ai_folders"], *options["real_folders"])
+    _check_outside(root, folders)
+    rule = parse_group_rule(options["group_by"]) if options["group_by"] is not None else None
+    return FolderSource(options["ai_folders"], options["real_folders"], rule)
+
+
+def _open_dataset(
+    dataset: str, root: Path, options: dict[str, Any]
+) -> "tuple[PictureSource, Sampling]":
+    import datasets
+
+    from ..grouping import GroupKind, parse_group_rule
+    from ..hub_source import DatasetRequest, open_dataset
+    from ..row_source import RowSource
+
+    # Their retries and their own bars would bury our one line.
+    logging.getLogger("datasets").setLevel(logging.CRITICAL)
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
+    datasets.disable_progress_bars()
+    rule = parse_group_rule(options["group_by"] or "none")
+    if rule.kind not in (GroupKind.NONE, GroupKind.COLUMN):
+        raise UsageError(f"--group-by {rule.kind} is for --ai DIR --real DIR; use column:NAME here")
+    _check_outside(root, [Path(dataset)])
+    request = DatasetRequest(
+        dataset, group_column=rule.argument, **{name: options[name] for name in _DATASET_OPTIONS}
+    )
+    opened = open_dataset(request)
+    return RowSource(opened, request), opened.sampling
+
+
+def _check_outside(root: Path, folders: Sequence[Path]) -> None:
+    for folder in folders:
+        if folder.resolve() in (root.resolve(), *root.resolve().parents):
+            raise UsageError(f"--out {root} lies inside the input {folder}; choose another place")

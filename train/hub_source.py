@@ -1,0 +1,188 @@
+"""Open a data set through ``datasets``: one of the Hugging Face Hub, or one on this machine."""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zipfile import BadZipFile
+
+import datasets
+from huggingface_hub import HfApi
+from huggingface_hub import errors as hub_errors
+from trustthepixels.infer.errors import InputError, one_line
+
+from .sampling import Sampling
+
+_REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
+_TIMEOUT = 10.0
+"""Seconds for the first answer of the hub."""
+
+_READ_ERRORS = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    RuntimeError,
+    EOFError,
+    BadZipFile,
+    datasets.exceptions.DatasetsError,
+    # The base of what the hub's client raises, whichever HTTP library it was built on.
+    *hub_errors.HfHubHTTPError.__bases__,
+)
+"""What ``datasets`` and the libraries below it raise on bad data and lost connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRequest:
+    """Which data set, and which part and columns of it.
+
+    Attributes:
+        dataset: an id on the hub, a parquet file, or a folder of parquet files or images.
+        subset: configuration of the data set, where it has several.
+        split: its part; empty for ``train``, or for the only one.
+        revision: branch, tag or commit on the hub; empty for the newest.
+        image_column: column of the pictures; empty to find it.
+        label_column: column of the labels; empty to find it.
+        source_column: column that names where a picture is from; empty for the data set's name.
+        group_column: column whose values group pictures; empty for none.
+        ai_labels: labels that mean AI; empty to find them by name.
+        real_labels: labels that mean photograph; empty to find them by name.
+    """
+
+    dataset: str
+    subset: str = ""
+    split: str = ""
+    revision: str = ""
+    image_column: str = ""
+    label_column: str = ""
+    source_column: str = ""
+    group_column: str = ""
+    ai_labels: tuple[str, ...] = ()
+    real_labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedDataset:
+    """One split of a data set, ready to stream.
+
+    Attributes:
+        name: the id, or the name of the file or folder.
+        version: commit on the hub, or a digest over the files on this machine.
+        split: the split that was taken.
+        builder_arguments: what ``datasets.load_dataset_builder`` opens it with.
+        features: columns and their types.
+        sampling: the way of choosing pictures that is affordable here.
+        pictures_are_files: the rows name files of their own; else they hold the bytes.
+        reads_columns: single columns can be read without the others, as in parquet files.
+    """
+
+    name: str
+    version: str
+    split: str
+    builder_arguments: dict[str, Any]
+    features: datasets.Features
+    sampling: Sampling
+    pictures_are_files: bool
+    reads_columns: bool
+
+    def rows(self, columns: Sequence[str]) -> datasets.IterableDataset:
+        """Stream some columns, in blocks as small as the format allows."""
+        wanted = list(dict.fromkeys(columns))
+        projection = {"columns": wanted} if self.reads_columns else {}
+        with reading(self.name):
+            builder = datasets.load_dataset_builder(**self.builder_arguments, **projection)
+            rows = builder.as_streaming_dataset(split=self.split)
+            return rows.reshard().select_columns(wanted)
+
+
+def open_dataset(request: DatasetRequest) -> OpenedDataset:
+    """Find a data set, its version, split and columns, without reading rows.
+
+    Raises:
+        InputError: it does not exist, cannot be reached or read, or has no such split.
+    """
+    path = Path(request.dataset)
+    local = path.exists()
+    if local:
+        name, arguments = path.resolve().name, _local_arguments(path)
+    elif _REPOSITORY.fullmatch(request.dataset) and path.suffix != ".parquet":
+        name, arguments = request.dataset, {"path": request.dataset}
+        arguments["revision"] = _commit(request.dataset, request.revision)
+    else:
+        raise InputError(f"{request.dataset} does not exist")
+    if request.subset:
+        arguments["name"] = request.subset
+    with reading(name):
+        builder = datasets.load_dataset_builder(**arguments)
+        parts = builder.as_streaming_dataset()
+    split = _choose_split(name, list(parts), request.split)
+    features = parts[split].features
+    if features is None:
+        raise InputError(f"{name} does not declare its columns; convert it to parquet")
+    pictures_are_files = hasattr(builder.config, "drop_labels")
+    return OpenedDataset(
+        name=name,
+        version=_digest(builder.config.data_files[split]) if local else arguments["revision"],
+        split=split,
+        builder_arguments=arguments,
+        features=features,
+        sampling=Sampling.UNIFORM if local or pictures_are_files else Sampling.STREAMED,
+        pictures_are_files=pictures_are_files,
+        reads_columns=hasattr(builder.config, "columns"),
+    )
+
+
+@contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Turn what goes wrong below ``datasets`` into one line."""
+    try:
+        yield
+    except InputError:
+        raise
+    except _READ_ERRORS as error:
+        raise InputError(f"cannot read the data set {name}: {one_line(error)}") from error
+
+
+def _commit(repository: str, revision: str) -> str:
+    """The commit that a revision stands for, so that a resumed run reads the same data."""
+    try:
+        info = HfApi().dataset_info(repository, revision=revision or None, timeout=_TIMEOUT)
+    except hub_errors.RevisionNotFoundError as error:
+        raise InputError(f"{repository} has no revision '{revision}'") from error
+    except hub_errors.RepositoryNotFoundError as error:
+        raise InputError(
+            f"there is no data set '{repository}' on the Hugging Face Hub, or none for you "
+            "('hf auth login' shows private ones), and no such file or folder here"
+        ) from error
+    except _READ_ERRORS as error:
+        raise InputError(
+            f"cannot reach the Hugging Face Hub for {repository} ({one_line(error)}); without it, "
+            "name a parquet file or a folder on this machine, or use --ai DIR --real DIR"
+        ) from error
+    return str(info.sha)
+
+
+def _local_arguments(path: Path) -> dict[str, Any]:
+    if path.is_dir():
+        return {"path": str(path)}
+    if path.suffix.lower() != ".parquet":
+        raise InputError(f"{path} is neither a parquet file nor a folder")
+    return {"path": "parquet", "data_files": {"train": [str(path)]}}
+
+
+def _choose_split(name: str, splits: Sequence[str], asked: str) -> str:
+    chosen = asked or ("train" if "train" in splits else splits[0])
+    if chosen in splits and (asked or chosen == "train" or len(splits) == 1):
+        return chosen
+    raise InputError(f"{name} has the splits {', '.join(splits)}; say which with --split")
+
+
+def _digest(files: Sequence[str]) -> str:
+    digest = hashlib.sha256()
+    for file in files:
+        path = Path(file)
+        digest.update(f"{path.name}\0{path.stat().st_size}\n".encode("utf-8", "surrogateescape"))
+    return digest.hexdigest()
