@@ -94,10 +94,12 @@ def unsupported_jpeg(data: bytes) -> str:
 
 
 def png_damage(data: bytes) -> str:
-    """The first chunk with pixels whose checksum is wrong, or an end that is missing; else empty.
+    """Of a PNG, the first chunk whose checksum is wrong, or an end that is missing; else empty.
 
     Pillow does not check these sums, and fills what it cannot inflate.
     """
+    if sniff(data) != "PNG":
+        return ""
     for kind, payload in _png_chunks(data):
         end = payload.stop
         if kind in _PNG_PIXEL_CHUNKS and end + 4 <= len(data):

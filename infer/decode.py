@@ -99,7 +99,7 @@ def decode(data: bytes, limits: Limits = Limits()) -> DecodedImage:
             if error.status is FileStatus.CORRUPT:
                 raise _explained(error, data) from error
             raise
-        damage = png_damage(data) if image.format == "PNG" else ""
+    damage = png_damage(data)
     if damage:
         raise _explained(DecodeError(FileStatus.CORRUPT, damage, decoded.header), data)
     return decoded
@@ -166,9 +166,9 @@ def _explained(error: DecodeError, data: bytes) -> DecodeError:
     if unsupported:
         reason = f"{unsupported} is not supported"
         return DecodeError(FileStatus.UNSUPPORTED, reason, error.header)
-    if is_cut_short(data):
-        return DecodeError(FileStatus.TRUNCATED, error.reason, error.header)
-    return error
+    reason = png_damage(data) or error.reason
+    status = FileStatus.TRUNCATED if is_cut_short(data) else error.status
+    return DecodeError(status, reason, error.header)
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:

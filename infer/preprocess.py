@@ -3,8 +3,9 @@
 Training, export and scanning all call this module, so there is no second version to drift.
 Rules, each with a test: EXIF orientation is applied; alpha is composited on white; palettes are
 expanded; greyscale is repeated over the channels; 16-bit values are scaled, which is to say that
-their high byte counts; CMYK and YCCK go through Pillow's plain conversion; ICC profiles are ignored
-(training ignored them too); of an animated or multi-page file the first frame counts.
+their high byte counts; CMYK and YCCK go through Pillow's plain conversion, JPEGs taken as inverted,
+as Adobe's programs store them; ICC profiles are ignored (training ignored them too); of an animated
+or multi-page file the first frame counts.
 """
 
 import struct
@@ -30,6 +31,8 @@ _TRANSPOSE = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+"""A TIFF tag and its value (TIFF 6.0, section 3)."""
 _PLAIN_MODES = frozenset({"1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV"})
 
 PixelArray = npt.NDArray[np.uint8]
@@ -92,4 +95,7 @@ def _composite_on_white(image: Image.Image) -> Image.Image:
 def _high_byte(image: Image.Image) -> Image.Image:
     """16-bit grey to RGB; Pillow reduces 16-bit RGB likewise, so both give the same pixels."""
     values = (np.asarray(image) >> 8).astype(np.uint8)
+    if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        # Pillow inverts such TIFFs at 8 bits and forgets to at 16.
+        values = ~values
     return Image.fromarray(values).convert("RGB")
