@@ -201,7 +201,10 @@ class ModelSpec:
         limits = [self.thresholds.real, *(point.threshold for point in self.thresholds.ai)]
         if not self.thresholds.ai or not all(0.0 <= limit <= 1.0 for limit in limits):
             raise SpecError("thresholds are missing or outside 0 to 1")
-        self.rule()
+        try:
+            self.rule()
+        except UsageError as error:
+            raise SpecError(f"its default cannot be used: {error}") from error
 
 
 def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -46,7 +46,10 @@ FILES = {
 """One sound file of each kind, by name."""
 
 
-def outcome(data: bytes, limits: Limits = Limits()) -> DecodedImage | DecodeError:
+DEFAULT_LIMITS = Limits()
+
+
+def outcome(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage | DecodeError:
     """What ``decode`` gives or raises; anything else that it raises fails the test."""
     try:
         with warnings.catch_warnings():
@@ -59,7 +62,7 @@ def outcome(data: bytes, limits: Limits = Limits()) -> DecodedImage | DecodeErro
         return error
 
 
-def refusal(data: bytes, limits: Limits = Limits()) -> DecodeError:
+def refusal(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodeError:
     result = outcome(data, limits)
     assert isinstance(result, DecodeError), "it was decoded"
     return result

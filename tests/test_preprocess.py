@@ -387,7 +387,7 @@ def without_adobe_marker(jpeg: bytes) -> bytes:
 
 
 def ycck_jpeg(picture: Image.Image) -> bytes:
-    """A JPEG as Adobe's programs write it: YCC of the inverted CMY, and K, marked as transform 2."""
+    """A JPEG as Adobe programs write it: YCC of the inverted CMY, and K, marked as transform 2."""
     key = Image.new("L", picture.size, 255)
     channels = [*ImageOps.invert(picture).convert("YCbCr").split(), key]
     # Pillow inverts CMYK when it writes; these channels shall be stored as they are.
