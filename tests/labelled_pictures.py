@@ -15,7 +15,7 @@ def write_labelled_pictures(
 ) -> Path:
     """Write random crops of every example into ``AI/`` and ``Real/``, with a manifest.
 
-    Crops of one example share a group, as tiles of one picture do.
+    Two crops of one example share a group, as tiles of one picture do.
     """
     rng = np.random.default_rng(seed)
     rows = []
@@ -29,7 +29,8 @@ def write_labelled_pictures(
                 file = f"{name}/{picture.stem}-{index}.jpg"
                 crop = image.crop((left, top, left + side, top + side))
                 crop.save(folder / file, quality=92)
-                rows.append((file, label, picture.stem.split("-")[0], picture.stem))
+                group = f"{picture.stem}-{index // 2}"
+                rows.append((file, label, picture.stem.split("-")[0], group))
     with (folder / "manifest.csv").open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["file", "class", "source", "group"])

@@ -18,7 +18,7 @@ SMALL = ("--arch", "resnet10t", "--init", "random", "--image-size", "32", "--bat
 
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=3)
+    return write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=4)
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +52,25 @@ def test_the_weights_carry_what_a_user_must_know(finished_run):
     assert "torch" in spec.versions
 
 
-def test_tiles_of_one_picture_stay_in_one_split(finished_run):
+def test_tiles_of_one_picture_stay_in_one_split(finished_run, pictures):
+    splits = dict(_columns(finished_run / "splits.csv", "file", "split"))
     groups: dict[str, set[str]] = {}
-    for row in csv.DictReader((finished_run / "splits.csv").open()):
-        groups.setdefault(row["file"].rsplit("-", 1)[0], set()).add(row["split"])
-    assert len(groups) == 18
-    assert all(len(splits) == 1 for splits in groups.values())
+    for file, group in _columns(pictures / "manifest.csv", "file", "group"):
+        groups.setdefault(group, set()).add(splits[file])
+    assert len(groups) == 36
+    assert all(len(parts) == 1 for parts in groups.values())
+
+
+def test_a_split_without_one_class_is_refused_before_training(pictures, tmp_path):
+    splits = tmp_path / "splits.csv"
+    parts = {"ai": ("train", "validation", "test"), "real": ("validation", "test")}
+    rows = _columns(pictures / "manifest.csv", "file", "class")
+    lines = [f"{file},{parts[label][i % len(parts[label])]}" for i, (file, label) in enumerate(rows)]
+    splits.write_text("\n".join(["file,split", *lines]))
+    outcome = _run(_command(pictures, tmp_path / "run", "--splits", str(splits)))
+    assert outcome.returncode == 2
+    assert "the train split has no pictures of class 'real'" in outcome.stderr
+    assert not (tmp_path / "run").exists()
 
 
 def test_an_existing_run_is_not_overwritten(finished_run, pictures):
@@ -124,6 +137,11 @@ def test_the_config_says_how_it_was_trained(finished_run):
     assert config["recipe"] == "web"
     assert config["seed"] == 42
     assert config["epochs"] == 2
+
+
+def _columns(path: Path, *names: str) -> list[tuple[str, ...]]:
+    with path.open(newline="") as stream:
+        return [tuple(row[name] for name in names) for row in csv.DictReader(stream)]
 
 
 def _run(command: list[str]) -> subprocess.CompletedProcess[str]:

@@ -55,9 +55,10 @@ def fit(
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     accelerator = choose_accelerator(device)
     recipe = recipe_by_name(settings.recipe)
+    train_size = (settings.train_size, settings.train_size)
     size = (settings.image_size, settings.image_size)
     loaders = (
-        _loader(PictureDataset(train, size, recipe.augmentation), settings, shuffle=True),
+        _loader(PictureDataset(train, train_size, recipe.augmentation), settings, shuffle=True),
         _loader(PictureDataset(validation, size), settings, shuffle=False),
     )
     network = Classifier(settings.architecture)

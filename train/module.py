@@ -4,10 +4,12 @@ from typing import Any
 
 import lightning.pytorch as pl
 import torch
+from timm.data import Mixup
 from timm.optim import create_optimizer_v2
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
+from trustthepixels.infer.spec import LABELS
 
 from .network import Classifier
 from .recipes import Recipe
@@ -33,14 +35,24 @@ class ClassifierModule(pl.LightningModule):
         self._recipe = recipe
         self._learning_rate = learning_rate
         self._total_steps = total_steps
+        self._mix = Mixup(
+            mixup_alpha=0.0,
+            cutmix_alpha=1.0,
+            prob=recipe.cutmix_probability,
+            label_smoothing=recipe.label_smoothing,
+            num_classes=len(LABELS),
+        )
         self._accuracy = BinaryAccuracy()
         self._auc = BinaryAUROC()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Smoothed cross entropy of one batch."""
         images, targets = batch
+        # timm mixes each picture with its mirror in the batch, so an odd batch stays as it is.
+        if len(images) % 2 == 0:
+            _, targets = self._mix(images.permute(0, 3, 1, 2), targets)
         logits = self.network(images).float()
-        loss = F.cross_entropy(logits, targets, label_smoothing=self._recipe.label_smoothing)
+        loss = F.cross_entropy(logits, targets)
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 

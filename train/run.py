@@ -14,7 +14,7 @@ from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics
 from .dataset import PictureDataset
 from .fit import LOGS_NAME, fit
-from .manifest import Sample, fingerprint, load_samples, without_sources
+from .manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from .network import Classifier
 from .settings import Device, Precision, TrainSettings, open_run
 from .splits import Split, read_splits, select, split_by_group, write_splits
@@ -44,6 +44,8 @@ def train_run(
         else split_by_group(samples, settings.seed)
     )
     parts = {split: select(samples, splits, split) for split in Split}
+    for split, part in parts.items():
+        require_both_classes(part, f"the {split.value} split")
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
     best = fit(settings, parts[Split.TRAIN], parts[Split.VALIDATION], folder, device, precision)

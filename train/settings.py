@@ -35,7 +35,10 @@ class TrainSettings:
         recipe: name in ``recipes.RECIPES``.
         architecture: timm's name of the backbone.
         init: ``imagenet``, ``random`` or a file.
-        image_size: side of the square input in pixels.
+        image_size: side of the square input in pixels, at validation and inference.
+        train_size: side of the augmented views in pixels. Random crops show things larger than
+            whole pictures do; a size below ``image_size`` evens that out and saves time (FixRes,
+            Touvron et al. 2019).
         epochs: passes over the training split.
         batch_size: pictures per optimiser step and device.
         learning_rate: at the top of the schedule.
@@ -49,6 +52,7 @@ class TrainSettings:
     architecture: str = "resnet34"
     init: str = "imagenet"
     image_size: int = 224
+    train_size: int = 224
     epochs: int = 10
     batch_size: int = 32
     learning_rate: float = 3e-4

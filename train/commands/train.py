@@ -2,12 +2,9 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 import click
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("train")
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
     required=True,
     help="Run folder: config, splits, metrics, checkpoints, curves, weights.",
 )
-@click.option("--recipe", default="web", show_default=True, help="web or reference.")
+@click.option("--recipe", default="web", show_default=True, help="web, web-light or reference.")
 @click.option("--arch", "architecture", default="resnet34", show_default=True)
 @click.option(
     "--init",
@@ -29,6 +26,11 @@ if TYPE_CHECKING:
     "a shallower ResNet in the file is grown to --arch.",
 )
 @click.option("--image-size", default=224, show_default=True, type=click.IntRange(32, 1024))
+@click.option(
+    "--train-size",
+    type=click.IntRange(32, 1024),
+    help="Side of the augmented views in pixels.  [default: --image-size]",
+)
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(2))
 @click.option(
@@ -47,13 +49,22 @@ if TYPE_CHECKING:
 )
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in --out.")
 def train(
-    data: Path, folder: Path, device: str, precision: str, resume: bool, **options: object
+    data: Path,
+    folder: Path,
+    train_size: int | None,
+    image_size: int,
+    device: str,
+    precision: str,
+    resume: bool,
+    **options: Any,
 ) -> None:
     """Fine-tune on the pictures of DATA (a manifest.csv, or folders AI/ and Real/)."""
     from ..run import train_run
     from ..settings import Device, Precision, TrainSettings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    settings: TrainSettings = TrainSettings(data=str(data), **options)  # type: ignore[arg-type]
+    settings = TrainSettings(
+        data=str(data), image_size=image_size, train_size=train_size or image_size, **options
+    )
     weights = train_run(settings, folder, Device(device), Precision(precision), resume=resume)
     click.echo(f"wrote {weights}")
