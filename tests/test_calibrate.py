@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.spec import Calibration
@@ -70,6 +70,7 @@ def test_probability_is_the_sigmoid_of_the_scaled_margin_and_never_overflows():
     assert p_ai == pytest.approx(expected, abs=1e-6)
 
 
+@settings(deadline=None)
 @given(scored_pictures())
 def test_thresholds_keep_their_rates_on_the_fitting_pictures(scored):
     p_ai, targets = scored
@@ -79,11 +80,20 @@ def test_thresholds_keep_their_rates_on_the_fitting_pictures(scored):
     assert (p_ai[targets == 1] < thresholds.real).mean() <= 0.05
 
 
+@settings(deadline=None)
 @given(scored_pictures())
 def test_no_verdict_contradicts_its_probability(scored):
     thresholds = fit_thresholds(*scored)
     strict, loose = (point.threshold for point in thresholds.ai)
     assert thresholds.real <= 0.5 <= loose <= strict <= 1.0
+
+
+def test_a_network_that_separates_well_calls_nothing_ai_below_one_half():
+    targets = np.repeat([0, 1], 1000)
+    p_ai = np.concatenate([np.linspace(0.0, 0.1, 1000), np.linspace(0.9, 1.0, 1000)])
+    thresholds = fit_thresholds(p_ai.astype(np.float32), targets)
+    assert [point.threshold for point in thresholds.ai] == [0.5, 0.5]
+    assert thresholds.real == 0.5
 
 
 def test_thresholds_are_no_stricter_than_the_promise_to_new_pictures_demands():

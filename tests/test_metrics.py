@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 from torchmetrics.functional.classification import binary_calibration_error
@@ -74,6 +74,7 @@ def weighted_scores(draw):
     return p_ai, ai, weights
 
 
+@settings(deadline=None)
 @given(weighted_scores())
 def test_area_under_roc_agrees_with_scikit_learn_for_any_weights(scores):
     p_ai, ai, weights = scores
@@ -81,6 +82,7 @@ def test_area_under_roc_agrees_with_scikit_learn_for_any_weights(scores):
     assert area_under_roc(p_ai, ai)(weights[np.newaxis])[0] == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(weighted_scores(), st.sampled_from([0.01, 0.05, 0.25, 1.0]))
 def test_true_positive_rate_agrees_with_scikit_learns_roc_curve(scores, rate):
     p_ai, ai, weights = scores
@@ -89,6 +91,7 @@ def test_true_positive_rate_agrees_with_scikit_learns_roc_curve(scores, rate):
     assert measured == pytest.approx(tpr[fpr <= rate + 1e-12].max())
 
 
+@settings(deadline=None)
 @given(weighted_scores())
 def test_balanced_accuracy_agrees_with_scikit_learn(scores):
     p_ai, ai, weights = scores
@@ -97,6 +100,7 @@ def test_balanced_accuracy_agrees_with_scikit_learn(scores):
     assert metric(weights[np.newaxis])[0] == pytest.approx(expected)
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.floats(0.001, 0.999), st.booleans()), min_size=1, max_size=50))
 def test_calibration_error_agrees_with_torchmetrics(scores):
     # Halves of a thousandth are never on the edge of a bin, where float32 and float64 may differ.
@@ -109,6 +113,7 @@ def test_calibration_error_agrees_with_torchmetrics(scores):
     assert measured == pytest.approx(float(expected), abs=1e-6)
 
 
+@settings(deadline=None)
 @given(weighted_scores())
 def test_ranking_figures_do_not_change_under_a_monotone_map(scores):
     p_ai, ai, weights = scores
@@ -117,6 +122,7 @@ def test_ranking_figures_do_not_change_under_a_monotone_map(scores):
         assert metric(mapped, ai)(weights[np.newaxis]) == metric(p_ai, ai)(weights[np.newaxis])
 
 
+@settings(deadline=None)
 @given(weighted_scores())
 def test_every_figure_is_a_rate(scores):
     p_ai, ai, weights = scores

@@ -1,6 +1,7 @@
 """Score labelled pictures and work out every figure about them."""
 
 import math
+import os
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,9 +12,10 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 from sklearn.metrics import confusion_matrix
-from trustthepixels.infer.decode import decode
+from trustthepixels.infer.decode import Limits, decode
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.preprocess import PixelArray, resize
+from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.infer.spec import LABELS, VerdictRule
 
@@ -178,13 +180,9 @@ def load_picture(sample: Sample, tier: Tier) -> Image.Image:
     Raises:
         ImageError: it cannot be read or decoded.
     """
-    try:
-        data = sample.path.read_bytes()
-    except FileNotFoundError as error:
-        raise ImageError(FileStatus.VANISHED, "the file is no longer there") from error
-    except OSError as error:
-        raise ImageError(FileStatus.UNREADABLE, error.strerror or str(error)) from error
-    return degrade(decode(data).image, tier)
+    limits = Limits()
+    content = read_file(os.fsencode(sample.path), limits.max_bytes)
+    return degrade(decode(content, limits).image, tier)
 
 
 def _load_pixels(sample: Sample, tier: Tier, size: tuple[int, int]) -> PixelArray | ImageError:

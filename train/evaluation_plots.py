@@ -21,6 +21,7 @@ GREY = "#5f6368"
 _INK = "#202124"
 _BAND = "#c9ced6"
 _BAND_RESAMPLES = 200
+_LOWEST_RATE = 1e-3
 _DPI = 140
 
 
@@ -32,7 +33,8 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
     whole, low = figure.subplots(1, 2)
     if ai.any() and not ai.all():
         fpr, tpr, _ = roc_curve(ai, p_ai, drop_intermediate=False)
-        rates = np.unique(np.concatenate([np.geomspace(0.001, 1.0, 50), np.linspace(0, 1, 30)]))
+        spaced = np.geomspace(_LOWEST_RATE, 1.0, 50), np.linspace(0.0, 1.0, 30)
+        rates = np.unique(np.concatenate(spaced))
         band = bootstrap(
             {str(rate): true_positive_rate_at(rate, p_ai, ai) for rate in rates},
             groups,
@@ -44,7 +46,7 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
             axes.fill_between(rates, lower, upper, color=_BAND, alpha=0.6, lw=0, label="95% band")
             axes.plot(fpr, tpr, color=_INK, lw=1.8, drawstyle="steps-post", label="model")
             _mark_operating_point(axes, evaluation)
-    diagonal = np.geomspace(1e-3, 1.0, 100)
+    diagonal = np.geomspace(_LOWEST_RATE, 1.0, 100)
     for axes in (whole, low):
         axes.plot(diagonal, diagonal, color=GREY, lw=1, ls=":", label="chance")
         _percent(axes.xaxis, axes.yaxis)
@@ -52,10 +54,10 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
         _clean(axes)
     whole.set(xlim=(-0.005, 1), ylabel="AI pictures found (true positive rate)")
     whole.set_title(f"AUC {_interval(evaluation.metrics['auc'])}", fontsize=10, loc="left")
-    low.set(xscale="log", xlim=(1e-3, 1))
-    low.set_xticks([0.001, 0.01, 0.05, 0.1, 1.0])
+    low.set(xscale="log", xlim=(_LOWEST_RATE, 1))
+    low.set_xticks([_LOWEST_RATE, 0.01, 0.05, 0.1, 1.0])
     low.minorticks_off()
-    low.xaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
+    low.xaxis.set_major_formatter(lambda rate, _: f"{100 * rate:g}%")
     for rate in (0.01, 0.05):
         low.axvline(rate, color=GREY, lw=0.8, ls="--")
     one, five = (_share(evaluation.metrics[f"tpr_at_fpr_{rate}pct"]) for rate in (1, 5))
@@ -137,7 +139,8 @@ def _scored(evaluation: Evaluation) -> tuple[FloatArray, BoolArray, list[str]]:
 
 
 def _mark_operating_point(axes: Axes, evaluation: Evaluation) -> None:
-    x = evaluation.metrics["false_positive_rate_verdict"].value
+    # A logarithmic axis has no place for 0, so the mark stays at its edge.
+    x = max(_LOWEST_RATE, evaluation.metrics["false_positive_rate_verdict"].value)
     y = evaluation.metrics["true_positive_rate_verdict"].value
     axes.plot(
         [x], [y], "o", color=COLOURS["ai"], markersize=8, markeredgecolor="white",

@@ -156,7 +156,7 @@ def _text(estimate: Estimate, *, percent: bool) -> tuple[str, str]:
     if math.isnan(estimate.value):
         return "-", ""
     if math.isnan(estimate.low):
-        return f"{estimate.value:.1%}" if percent else f"{estimate.value:.3f}", ""
+        return f"{estimate.value:.1%}" if percent else f"{estimate.value:.3f}", "(one group)"
     if percent:
         low, high = 100.0 * estimate.low, 100.0 * estimate.high
         return f"{estimate.value:.1%}", f"{low:.1f} to {high:.1f}"

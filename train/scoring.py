@@ -4,10 +4,10 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ProviderError, UsageError
@@ -16,7 +16,9 @@ from trustthepixels.infer.session import open_session
 from trustthepixels.infer.spec import ModelSpec
 
 from .calibrate import probability
-from .weights import load_checkpoint
+
+if TYPE_CHECKING:
+    import torch
 
 _CHECKPOINT_SUFFIXES = frozenset({".safetensors", ".ckpt", ".pt", ".pth"})
 
@@ -66,6 +68,11 @@ def open_scorer(model: str, device: Device, threads: int) -> Scorer:
 
 
 def _open_checkpoint(path: Path, device: Device, threads: int) -> Scorer:
+    # Imported only here: to evaluate an ONNX file takes seconds less without PyTorch.
+    import torch
+
+    from .weights import load_checkpoint
+
     place = _torch_device(device)
     network, spec = load_checkpoint(path)
     network = network.to(place).to(memory_format=torch.channels_last)
@@ -80,7 +87,9 @@ def _open_checkpoint(path: Path, device: Device, threads: int) -> Scorer:
     return Scorer(spec, path.name, digest, Device(place.type), score)
 
 
-def _torch_device(device: Device) -> torch.device:
+def _torch_device(device: Device) -> "torch.device":
+    import torch
+
     if device not in (Device.AUTO, Device.CPU, Device.CUDA):
         raise UsageError(f"a checkpoint cannot run on '{device}'; use auto, cpu or cuda")
     if device is Device.CUDA and not torch.cuda.is_available():
