@@ -1,0 +1,147 @@
+"""Pictures → batches of one constant shape, filled in place by many threads at once.
+
+A batch is sent when it is full. It is sent half empty only where no picture can join it: at the
+end, or when nothing is being read and nothing arrives, because then waiting would never end (its
+rows hold back all later ones, and so the walk). The shape stays constant, because memory pools and
+GPU graphs depend on it; slots without a picture are computed and ignored.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from .channel import Cancelled
+from .preprocess import PixelArray
+
+Ticket = TypeVar("Ticket")
+
+_IDLE_S = 0.05
+"""How long nothing may arrive before a half-empty batch is sent."""
+
+
+@dataclass(slots=True)
+class Batch(Generic[Ticket]):
+    """A buffer and whose pictures lie in it.
+
+    Attributes:
+        images: uint8 (batch_size, height, width, 3); rows from ``len(tickets)`` on are stale.
+        tickets: what was given with each picture, in the order of the slots.
+        written: how many of the claimed slots hold their picture.
+    """
+
+    images: PixelArray
+    tickets: list[Ticket] = field(default_factory=list)
+    written: int = 0
+
+
+class BatchAssembler(Generic[Ticket]):
+    """Where decode threads put pictures and one inference thread takes batches.
+
+    Args:
+        batch_size: slots of one batch.
+        input_size: height and width of every picture.
+        buffers: how many batches exist; with none free, ``add`` waits.
+    """
+
+    def __init__(self, batch_size: int, input_size: tuple[int, int], buffers: int) -> None:
+        shape = (batch_size, *input_size, 3)
+        self._batch_size = batch_size
+        self._free: list[Batch[Ticket]] = [Batch(np.zeros(shape, np.uint8)) for _ in range(buffers)]
+        self._filling: Batch[Ticket] | None = None
+        self._full: deque[Batch[Ticket]] = deque()
+        self._expected = 0
+        self._closed = False
+        self._cancelled = False
+        lock = threading.Lock()
+        self._slot_freed = threading.Condition(lock)
+        self._batch_changed = threading.Condition(lock)
+
+    def expect(self) -> None:
+        """Note that one more file is on its way: ``add`` or ``skip`` will follow."""
+        with self._batch_changed:
+            self._expected += 1
+
+    def skip(self) -> None:
+        """Note that an expected file has no picture."""
+        with self._batch_changed:
+            self._expected -= 1
+            if self._expected == 0:
+                self._batch_changed.notify()
+
+    def add(self, pixels: PixelArray, ticket: Ticket) -> None:
+        """Copy an expected picture, uint8 (height, width, 3), into a slot; waits for a buffer.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        with self._slot_freed:
+            batch = self._claim()
+            slot = len(batch.tickets)
+            batch.tickets.append(ticket)
+        batch.images[slot] = pixels
+        with self._batch_changed:
+            batch.written += 1
+            self._expected -= 1
+            if batch.written == self._batch_size:
+                self._full.append(batch)
+                self._batch_changed.notify()
+            elif self._expected == 0:
+                self._batch_changed.notify()
+
+    def _claim(self) -> Batch[Ticket]:
+        """A batch with a free slot; called under the lock."""
+        while self._filling is None and not self._free and not self._cancelled:
+            self._slot_freed.wait()
+        if self._cancelled:
+            raise Cancelled
+        if self._filling is None:
+            self._filling = self._free.pop()
+        batch = self._filling
+        if len(batch.tickets) == self._batch_size - 1:
+            self._filling = None
+        return batch
+
+    def close(self) -> None:
+        """Say that no picture will be added."""
+        with self._batch_changed:
+            self._closed = True
+            self._batch_changed.notify()
+
+    def cancel(self) -> None:
+        """End every wait, now and from now on."""
+        with self._batch_changed:
+            self._cancelled = True
+            self._batch_changed.notify_all()
+            self._slot_freed.notify_all()
+
+    def __iter__(self) -> Iterator[Batch[Ticket]]:
+        """Take batches, one thread only; each is empty again when the next one is asked for.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        while (batch := self._take()) is not None:
+            yield batch
+            with self._slot_freed:
+                batch.tickets.clear()
+                batch.written = 0
+                self._free.append(batch)
+                self._slot_freed.notify_all()
+
+    def _take(self) -> Batch[Ticket] | None:
+        with self._batch_changed:
+            while not (self._full or self._closed or self._cancelled):
+                nothing_coming = self._filling is not None and self._expected == 0
+                arrived = self._batch_changed.wait(_IDLE_S if nothing_coming else None)
+                if nothing_coming and not arrived and self._expected == 0:
+                    break
+            if self._cancelled:
+                raise Cancelled
+            if self._full:
+                return self._full.popleft()
+            batch, self._filling = self._filling, None
+            return batch

@@ -1,0 +1,108 @@
+"""How the scanner's threads hand work on: bounded queues that a failure or Ctrl-C can end.
+
+``queue.Queue`` cannot wake a thread that waits in it, so a stage that fails would leave its
+neighbours waiting for ever. Here ``cancel`` ends every wait at once.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+
+class Cancelled(Exception):  # noqa: N818 - it is no error; it tells a waiting thread to go home
+    """The run was cancelled while a thread waited for, or handed on, its work."""
+
+
+class Channel(Generic[Item]):
+    """A first-in, first-out queue of at most ``capacity`` items between threads."""
+
+    def __init__(self, capacity: int) -> None:
+        self._items: deque[Item] = deque()
+        self._capacity = capacity
+        self._closed = False
+        self._cancelled = False
+        lock = threading.Lock()
+        self._not_full = threading.Condition(lock)
+        self._not_empty = threading.Condition(lock)
+
+    def put(self, item: Item) -> None:
+        """Add an item, waiting for room.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        with self._not_full:
+            while len(self._items) >= self._capacity and not self._cancelled:
+                self._not_full.wait()
+            if self._cancelled:
+                raise Cancelled
+            self._items.append(item)
+            self._not_empty.notify()
+
+    def close(self) -> None:
+        """Say that no item will be added; readers take what is there and end."""
+        with self._not_empty:
+            self._closed = True
+            self._not_empty.notify_all()
+
+    def cancel(self) -> None:
+        """End every wait, now and from now on."""
+        with self._not_empty:
+            self._cancelled = True
+            self._not_empty.notify_all()
+            self._not_full.notify_all()
+
+    def __iter__(self) -> Iterator[Item]:
+        """Take items until the channel is closed and empty; several threads may iterate at once.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        while True:
+            with self._not_empty:
+                while not self._items and not self._closed and not self._cancelled:
+                    self._not_empty.wait()
+                if self._cancelled:
+                    raise Cancelled
+                if not self._items:
+                    return
+                item = self._items.popleft()
+                self._not_full.notify()
+            yield item
+
+
+class Window:
+    """At most ``size`` files between the walk and the rows, so that waiting rows are bounded."""
+
+    def __init__(self, size: int) -> None:
+        self._room = size
+        self._cancelled = False
+        self._changed = threading.Condition()
+
+    def enter(self) -> None:
+        """Let one file in, waiting for room.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        with self._changed:
+            while self._room == 0 and not self._cancelled:
+                self._changed.wait()
+            if self._cancelled:
+                raise Cancelled
+            self._room -= 1
+
+    def leave(self) -> None:
+        """Note that one file's row has left."""
+        with self._changed:
+            self._room += 1
+            self._changed.notify()
+
+    def cancel(self) -> None:
+        """End every wait, now and from now on."""
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()

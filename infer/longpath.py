@@ -1,0 +1,52 @@
+"""Paths longer than a system call takes (4,095 bytes on Linux, 1,023 on macOS).
+
+Such trees exist: a program that changes into each folder in turn can make them, and one that
+copies whole paths cannot read them.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_SAFE_LENGTH = 1000
+"""Bytes that every system takes at once."""
+
+_PASS = getattr(os, "O_PATH", os.O_RDONLY)
+"""Enough to go through a folder that may not be listed, where the system can tell the two apart."""
+
+
+@contextmanager
+def reachable(path: bytes) -> Iterator[tuple[bytes, int | None]]:
+    """A name for the path, and the descriptor of the folder that it is relative to.
+
+    For system calls with a ``dir_fd``; short paths stay as they are, with ``None``.
+
+    Raises:
+        OSError: a folder on the way cannot be passed.
+    """
+    if len(path) <= _SAFE_LENGTH:
+        yield path, None
+        return
+    folder = None
+    try:
+        while len(path) > _SAFE_LENGTH:
+            step, path = _split(path)
+            deeper = os.open(step, _PASS | os.O_DIRECTORY, dir_fd=folder)
+            if folder is not None:
+                os.close(folder)
+            folder = deeper
+        yield path, folder
+    finally:
+        if folder is not None:
+            os.close(folder)
+
+
+def _split(path: bytes) -> tuple[bytes, bytes]:
+    """The longest beginning of whole components that is safe, and the rest."""
+    cut = path.rfind(b"/", 1, _SAFE_LENGTH)
+    if cut == -1:
+        # A component longer than any name; the system call will say so.
+        cut = path.find(b"/", 1)
+    if cut == -1:
+        return path, b"."
+    return path[:cut], path[cut:].lstrip(b"/") or b"."

@@ -1,0 +1,143 @@
+"""The scan: files in, rows out, each stage in threads of its own behind a bounded queue.
+
+    stage      threads                  takes from       hands on to
+    find       1  (scan-find)           the roots        ``found``, a Channel of files
+    decode     N  (scan-decode-0 …)     ``found``        ``batches``, or ``rows`` for a bad file
+    classify   1  (scan-classify)       ``batches``      ``rows``, a Channel of numbered rows
+    in order   the caller's             ``rows``         the caller, in the order of the walk
+
+Every file gets a number when it is found and keeps a place in the ``window`` until its row has
+left, so memory depends on the sizes in ``ScanOptions`` and never on the number of files. A failure
+in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .batches import BatchAssembler
+from .channel import Channel, Window
+from .cpu import available_cores
+from .decode import Limits
+from .prepare import prepare
+from .preprocess import PixelArray
+from .results import ScanRow
+from .spec import ModelSpec, VerdictRule
+from .stages import Stages
+from .walk import Found, WalkOptions, walk
+
+NumberedRow = tuple[int, ScanRow]
+
+
+class Classifier(Protocol):
+    """What the pipeline needs of a ``Session``."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
+        """Probabilities (batch,) for uint8 images (batch, height, width, 3)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """How a scan is done; nothing here but ``walk`` and ``limits`` changes a row.
+
+    Attributes:
+        walk: which files are found.
+        limits: sizes above which a file is refused.
+        batch_size: pictures that the model gets at once.
+        decode_threads: threads that read, decode and resize.
+        batch_buffers: batches that exist: one runs, one fills, the others wait between.
+        queue_size: items that wait between two stages.
+        window: files between the walk and the rows, so how far rows can wait for an earlier one.
+    """
+
+    walk: WalkOptions = field(default_factory=WalkOptions)
+    limits: Limits = field(default_factory=Limits)
+    batch_size: int = 8
+    decode_threads: int = field(default_factory=available_cores)
+    batch_buffers: int = 3
+    queue_size: int = 256
+    window: int = 8192
+
+
+def scan_rows(
+    roots: Iterable[bytes],
+    classifier: Classifier,
+    rule: VerdictRule,
+    options: ScanOptions | None = None,
+) -> Generator[ScanRow]:
+    """Scan folders and files, one row for each image file, in the order of the walk.
+
+    Args:
+        roots: folders and files, see ``walk``; read lazily.
+        classifier: an open ``Session``.
+        rule: from probabilities to verdicts.
+        options: how to scan.
+
+    Raises:
+        ModelError: the model gave something that is no probability.
+        ProviderError: the device failed.
+    """
+    options = options or ScanOptions()
+    spec = classifier.spec
+    window = Window(options.window)
+    found = Channel[tuple[int, Found]](options.queue_size)
+    batches = BatchAssembler[NumberedRow](
+        options.batch_size, spec.input_size, options.batch_buffers
+    )
+    rows = Channel[list[NumberedRow]](options.queue_size)
+
+    def find() -> None:
+        for number, file in enumerate(walk(roots, options.walk)):
+            window.enter()
+            batches.expect()
+            found.put((number, file))
+
+    def decode() -> None:
+        for number, file in found:
+            prepared = prepare(file, spec.input_size, options.limits)
+            if isinstance(prepared, ScanRow):
+                rows.put([(number, prepared)])
+                batches.skip()
+            else:
+                batches.add(prepared.pixels, (number, prepared.row))
+
+    def classify() -> None:
+        for batch in batches:
+            p_ai = classifier.run(batch.images)
+            rows.put(
+                [
+                    (number, replace(row, verdict=rule(p)))
+                    for (number, row), p in zip(batch.tickets, p_ai, strict=False)
+                ]
+            )
+
+    stages = Stages([window, found, batches, rows])
+    try:
+        stages.start("find", find, then=found.close)
+        stages.start("decode", decode, threads=options.decode_threads, then=batches.close)
+        stages.start("classify", classify, then=rows.close)
+        for row in in_order(stages.watched(rows)):
+            yield row
+            window.leave()
+    finally:
+        stages.stop()
+
+
+def in_order(numbered: Iterable[list[NumberedRow]]) -> Iterator[ScanRow]:
+    """Give rows in the order of their numbers, from 0 on; holds those that come early."""
+    early: dict[int, ScanRow] = {}
+    expected = 0
+    for rows in numbered:
+        early.update(rows)
+        while expected in early:
+            yield early.pop(expected)
+            expected += 1
+    if early:
+        raise RuntimeError(f"row {expected} was lost, {len(early)} rows wait for it")

@@ -1,0 +1,73 @@
+"""What the person who waits sees: a progress bar on a terminal, and one line at the end."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from .results import ScanRow, VerdictLabel
+
+_FAILED = "failed"
+
+
+@dataclass(slots=True)
+class ScanCounts:
+    """How many rows there were of each kind."""
+
+    _counts: Counter[str] = field(default_factory=Counter)
+
+    def add(self, row: ScanRow) -> None:
+        """Count one row."""
+        self._counts[_FAILED if row.verdict is None else row.verdict.label.value] += 1
+
+    @property
+    def files(self) -> int:
+        """All rows."""
+        return self._counts.total()
+
+    @property
+    def failed(self) -> int:
+        """Rows without a verdict."""
+        return self._counts[_FAILED]
+
+    def by_kind(self) -> dict[str, int]:
+        """The verdicts and what failed, always in the same order."""
+        kinds = [*(label.value for label in VerdictLabel), _FAILED]
+        return {kind: self._counts[kind] for kind in kinds}
+
+
+def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
+    """One line on a scan that ended.
+
+    Args:
+        counts: of its rows.
+        seconds: from the first file to the last row.
+        provider: ONNX Runtime's name of the execution provider.
+    """
+    kinds = ", ".join(f"{count} {kind}" for kind, count in counts.by_kind().items())
+    rate = counts.files / seconds if seconds > 0 else 0.0
+    files = "file" if counts.files == 1 else "files"
+    return f"{counts.files} {files}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s with {provider}"
+
+
+@contextmanager
+def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[ScanRow], None]]:
+    """Count rows, and show how many there are and how fast they come while the block runs.
+
+    Args:
+        counts: what the rows are counted in.
+        visible: on standard error; else nothing is shown.
+    """
+    if not visible:
+        yield counts.add
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit=" images", dynamic_ncols=True, leave=False) as bar:
+
+        def add(row: ScanRow) -> None:
+            counts.add(row)
+            if bar.update():
+                bar.set_postfix(counts.by_kind(), refresh=False)
+
+        yield add

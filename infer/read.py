@@ -1,0 +1,108 @@
+"""One file → its bytes, without ever waiting for, or trusting, what lies at its path.
+
+Only regular files are opened: the type is checked before (opening a device can act on it) and
+again on the descriptor (the path can change in between), and opening never blocks, as it would on
+a FIFO. The file is copied into memory at once, because a mapped file that shrinks kills the reader.
+"""
+
+import errno
+import os
+import stat
+
+from .errors import ImageError
+from .longpath import reachable
+from .results import FileStatus
+
+# Python adds O_CLOEXEC (PEP 446).
+_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+
+
+class ReadError(ImageError):
+    """A file that could not be read.
+
+    Attributes:
+        size: its size in bytes, ``None`` where it could not be told.
+    """
+
+    def __init__(self, status: FileStatus, reason: str, size: int | None = None) -> None:
+        super().__init__(status, reason)
+        self.size = size
+
+
+def read_file(path: bytes, max_bytes: int) -> bytes:
+    """Read a whole regular file.
+
+    Args:
+        path: as the operating system knows it.
+        max_bytes: a larger file is refused before it is read.
+
+    Raises:
+        ReadError: ``vanished``, ``unreadable`` (with the errno) or ``too_large``.
+    """
+    try:
+        with reachable(path) as (name, folder):
+            _size_of_regular_file(os.stat(name, dir_fd=folder), max_bytes)
+            descriptor = os.open(name, _OPEN_FLAGS, dir_fd=folder)
+        try:
+            size = _size_of_regular_file(os.fstat(descriptor), max_bytes)
+            return _read(descriptor, size, max_bytes)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise os_failure(path, error) from error
+    except ValueError as error:
+        raise ReadError(FileStatus.UNREADABLE, "the path contains a NUL byte") from error
+    except MemoryError as error:
+        raise ReadError(FileStatus.TOO_LARGE, "not enough memory to read it") from error
+
+
+def os_failure(path: bytes, error: OSError) -> ReadError:
+    """What a failed system call says about a path: ``vanished`` or ``unreadable``."""
+    name = errno.errorcode.get(error.errno or 0, f"errno {error.errno}")
+    reason = f"{name}: {error.strerror or error}"
+    if error.errno not in _GONE:
+        return ReadError(FileStatus.UNREADABLE, reason)
+    if error.errno == errno.ENOENT and _is_link(path):
+        return ReadError(FileStatus.UNREADABLE, f"a link to nothing ({reason})")
+    return ReadError(FileStatus.VANISHED, reason)
+
+
+def _size_of_regular_file(status: os.stat_result, max_bytes: int) -> int:
+    if not stat.S_ISREG(status.st_mode):
+        raise ReadError(FileStatus.UNREADABLE, f"not a regular file ({_kind(status.st_mode)})")
+    if status.st_size > max_bytes:
+        reason = f"{status.st_size} bytes, limit {max_bytes}"
+        raise ReadError(FileStatus.TOO_LARGE, reason, status.st_size)
+    return status.st_size
+
+
+def _read(descriptor: int, size: int, max_bytes: int) -> bytes:
+    """Read to the end, which need not be where ``size`` said; at most ``max_bytes`` and one."""
+    # One byte more than the size, so that the usual file takes one read and one that finds the end.
+    content = os.read(descriptor, size + 1)
+    while more := os.read(descriptor, min(1 << 20, max_bytes + 1 - len(content))):
+        content += more
+    if len(content) > max_bytes:
+        reason = f"grew beyond the limit of {max_bytes} bytes while it was read"
+        raise ReadError(FileStatus.TOO_LARGE, reason, len(content))
+    return content
+
+
+def _kind(mode: int) -> str:
+    kinds = {
+        stat.S_IFIFO: "a named pipe",
+        stat.S_IFSOCK: "a socket",
+        stat.S_IFCHR: "a character device",
+        stat.S_IFBLK: "a block device",
+        stat.S_IFDIR: "a folder",
+    }
+    return kinds.get(stat.S_IFMT(mode), "of an unknown type")
+
+
+def _is_link(path: bytes) -> bool:
+    try:
+        with reachable(path) as (name, folder):
+            return stat.S_ISLNK(os.lstat(name, dir_fd=folder).st_mode)
+    except OSError:
+        return False

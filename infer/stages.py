@@ -1,0 +1,109 @@
+"""The threads of one run: started one stage after the other, stopped together, none left behind."""
+
+import atexit
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
+
+from .channel import Cancelled
+
+Item = TypeVar("Item")
+
+THREAD_PREFIX = "scan-"
+"""What the names of all threads of a scan begin with."""
+
+_STOP_TIMEOUT_S = 1.0
+"""How long ``stop`` waits. A decoder or a model that computes cannot be interrupted; its thread
+ends by itself as soon as it comes back."""
+
+_EXIT_TIMEOUT_S = 30.0
+"""How long the interpreter's end waits for threads that compute: ONNX Runtime aborts the process
+when the interpreter goes away under it."""
+
+
+class Cancellable(Protocol):
+    """Where threads wait."""
+
+    def cancel(self) -> None:
+        """End every wait, now and from now on."""
+
+
+class Stages:
+    """Threads that end together.
+
+    Args:
+        waits: everything that a thread of any stage may wait in.
+    """
+
+    def __init__(self, waits: Iterable[Cancellable]) -> None:
+        self._waits = tuple(waits)
+        self._threads: list[threading.Thread] = []
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        # A generator that nobody closed must not leave threads running while the interpreter ends.
+        atexit.register(self._stop_at_exit)
+
+    def start(
+        self, name: str, work: Callable[[], None], *, then: Callable[[], None], threads: int = 1
+    ) -> None:
+        """Start one stage.
+
+        Args:
+            name: of the stage; its threads are ``scan-NAME``, numbered where there are several.
+            work: what each thread does, once.
+            then: called when the last of them is done, unless one failed.
+            threads: how many.
+        """
+        running = threads
+
+        def run() -> None:
+            nonlocal running
+            try:
+                work()
+                with self._lock:
+                    running -= 1
+                    is_last = running == 0
+                if is_last:
+                    then()
+            except Cancelled:
+                return
+            except BaseException as error:  # noqa: BLE001 - it is raised again in ``watched``
+                with self._lock:
+                    self._failure = self._failure or error
+                self._cancel()
+
+        for number in range(threads):
+            thread_name = THREAD_PREFIX + (name if threads == 1 else f"{name}-{number}")
+            thread = threading.Thread(target=run, name=thread_name, daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def watched(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The last stage's items; raises what a thread failed with."""
+        try:
+            yield from items
+        except Cancelled:
+            if self._failure is None:
+                raise
+            raise self._failure from None
+
+    def stop(self) -> None:
+        """End all threads, and wait a second for them."""
+        if self._stop(_STOP_TIMEOUT_S):
+            atexit.unregister(self._stop_at_exit)
+
+    def _stop_at_exit(self) -> None:
+        self._stop(_EXIT_TIMEOUT_S)
+
+    def _stop(self, timeout_s: float) -> bool:
+        """Whether all threads have ended."""
+        self._cancel()
+        deadline = time.monotonic() + timeout_s
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _cancel(self) -> None:
+        for wait in self._waits:
+            wait.cancel()

@@ -1,0 +1,346 @@
+"""Folders and named files → the files to scan, in an order that depends on their names alone.
+
+- A folder's entries come in the order of their names' bytes; a sub-folder's files come at the place
+  of its name. The tree is never held in memory, and of one folder at most a few ten thousand names.
+- In folders, files are found by their extension in any case (``formats.image_extensions``). What
+  is named itself, as an argument or in a list, is scanned whatever it is called.
+- ``include`` narrows the files found in folders, ``exclude`` leaves out files and whole folders.
+  A pattern with a slash is matched against the path below the named folder, any other against the
+  name alone; case counts, and ``*`` matches slashes too.
+- Hidden files and folders are scanned like others, since every image gets its row;
+  ``exclude=(".*",)`` leaves them out.
+- Links to files are followed, links to folders only with ``follow_links``.
+- What is reached twice, through roots that overlap or links, is found once, at its first place.
+- A folder that cannot be listed is reported like a file that cannot be read, because the images in
+  it would else be skipped in silence.
+
+Paths are bytes throughout, so that nothing depends on the locale.
+"""
+
+import fnmatch
+import hashlib
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+
+from .errors import ImageError
+from .formats import image_extensions
+from .longpath import reachable
+from .read import os_failure
+from .results import FileStatus
+
+Identity = tuple[int, int]
+"""Device and inode."""
+
+_Pattern = tuple[bool, re.Pattern[str]]
+"""Whether a glob has a slash, and its regular expression."""
+
+_LISTING_SIZE = 32_768
+"""Names of one folder held at a time; a larger folder is listed once for each so many names."""
+
+
+@dataclass(frozen=True, slots=True)
+class WalkOptions:
+    """What a walk finds.
+
+    Attributes:
+        include: glob patterns; where given, files in folders must match one.
+        exclude: glob patterns; files and folders in folders that match one are left out.
+        follow_links: also enter links to folders; each folder is entered once, so loops end.
+        never: files that are not found whatever their path, such as the output being written.
+        extensions: lower-case, without the dot.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    follow_links: bool = False
+    never: frozenset[Identity] = frozenset()
+    extensions: frozenset[str] = field(default_factory=image_extensions)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A file to scan, or a path that the walk could not pass.
+
+    Attributes:
+        path: as the user would type it.
+        failure: why there is nothing to read, ``None`` for a file.
+    """
+
+    path: bytes
+    failure: ImageError | None = None
+
+
+def walk(roots: Iterable[bytes], options: WalkOptions) -> Iterator[Found]:
+    """Find the files in folders and among named files, lazily.
+
+    A sequence of one root is walked in constant memory. With more, and with ``follow_links``, about
+    100 bytes are kept for each folder and each named file, to tell what has been found already.
+
+    Args:
+        roots: folders and files; one that does not exist is found with its failure. An iterator is
+            asked for a root only when the one before it has been walked.
+        options: what to find.
+    """
+    is_one = isinstance(roots, Sequence) and len(roots) == 1
+    walker = _Walker(options, None if is_one and not options.follow_links else _Memory())
+    for root in roots:
+        yield from walker.root(root)
+
+
+class _Memory:
+    """What has been found so far, so that nothing is found twice."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Identity, bytes] = {}
+        self._files: set[bytes] = set()
+        self._last_parent: tuple[bytes, Identity] | None = None
+
+    def enter(self, folder: Identity, relative: bytes) -> bool:
+        """Note a folder; whether it is new."""
+        if folder in self._folders:
+            return False
+        # A file system without inodes gives all folders the same number.
+        if folder[1] != 0:
+            self._folders[folder] = relative
+        return True
+
+    def entered_as(self, folder: Identity) -> bytes | None:
+        """The path of a walked folder below its root, ``None`` where it was not walked."""
+        return self._folders.get(folder)
+
+    def name_file(self, folder: Identity, name: bytes) -> bool:
+        """Note a file that was named itself; whether it is new."""
+        key = _file_key(folder, name)
+        if key in self._files:
+            return False
+        self._files.add(key)
+        return True
+
+    def was_named(self, folder: Identity, name: bytes) -> bool:
+        """Whether a file was named itself, before its folder was walked."""
+        return bool(self._files) and _file_key(folder, name) in self._files
+
+    def identity_of(self, parent: bytes) -> Identity:
+        """A folder's identity; lists name the files of one folder one after the other."""
+        if self._last_parent is None or self._last_parent[0] != parent:
+            self._last_parent = parent, _identity(_stat(parent))
+        return self._last_parent[1]
+
+
+class _Walker:
+    """One walk: its options, compiled, and its memory."""
+
+    def __init__(self, options: WalkOptions, memory: _Memory | None) -> None:
+        self._options = options
+        self._memory = memory
+        self._extensions = frozenset(extension.encode() for extension in options.extensions)
+        self._included = _compile(options.include)
+        self._excluded = _compile(options.exclude)
+        self._never_inodes = frozenset(inode for _, inode in options.never)
+
+    def root(self, root: bytes) -> Iterator[Found]:
+        """Everything below one root, or the root itself where it is a file."""
+        try:
+            status = _stat(root)
+            is_folder = stat.S_ISDIR(status.st_mode)
+            if not is_folder:
+                if self._is_new_file(root, _identity(status)):
+                    yield Found(root)
+                return
+        except OSError as error:
+            yield Found(root, os_failure(root, error))
+            return
+        except ValueError:
+            yield Found(root, ImageError(FileStatus.UNREADABLE, "the path contains a NUL byte"))
+            return
+        yield from self._tree(_shown(root))
+
+    def _tree(self, root: bytes) -> Iterator[Found]:
+        """Everything below a folder, depth first, without recursion: trees can be deep."""
+        stack = [(root, b"", self._folder(root, b""))]
+        while stack:
+            path, relative, entries = stack[-1]
+            try:
+                entry = next(entries, None)
+            except OSError as error:
+                failure = os_failure(path, error)
+                reason = f"the folder cannot be listed: {failure.reason}"
+                yield Found(path or b".", ImageError(failure.status, reason))
+                entry = None
+            if entry is None:
+                stack.pop()
+                continue
+            name, is_folder = entry
+            below = _join(path, name)
+            if is_folder:
+                deeper = _join(relative, name)
+                stack.append((below, deeper, self._folder(below, deeper)))
+            else:
+                yield Found(below)
+
+    def _folder(self, path: bytes, relative: bytes) -> Iterator[tuple[bytes, bool]]:
+        """The wanted entries of one folder in order: name, and whether it is a folder."""
+        path = path or b"."
+        identity: Identity | None = None
+        if self._memory is not None:
+            identity = _identity(_stat(path))
+            if not self._memory.enter(identity, relative):
+                return
+        yield from sorted_in_parts(partial(self._wanted, path, relative, identity))
+
+    def _wanted(
+        self, path: bytes, relative: bytes, identity: Identity | None
+    ) -> Iterator[tuple[bytes, bool]]:
+        """The wanted entries of one folder in the order of the disk."""
+        with _scandir(path) as entries:
+            for entry in entries:
+                # Names are bytes but where the folder was opened by descriptor.
+                name = os.fsencode(entry.name)
+                if self._matches(self._excluded, name, relative):
+                    continue
+                if _is_folder(entry):
+                    if self._options.follow_links or not entry.is_symlink():
+                        yield name, True
+                elif (
+                    self._takes(name, relative)
+                    and not self._is_never(entry)
+                    and not self._was_named(identity, name)
+                ):
+                    yield name, False
+
+    def _takes(self, name: bytes, relative: bytes) -> bool:
+        """Whether a file in a folder is wanted by its name; ``exclude`` is asked elsewhere."""
+        if name.rpartition(b".")[2].lower() not in self._extensions or b"." not in name:
+            return False
+        return not self._included or self._matches(self._included, name, relative)
+
+    @staticmethod
+    def _matches(patterns: list[_Pattern], name: bytes, relative: bytes) -> bool:
+        return any(
+            pattern.match(_text(_join(relative, name) if has_slash else name))
+            for has_slash, pattern in patterns
+        )
+
+    def _is_never(self, entry: "os.DirEntry[bytes] | os.DirEntry[str]") -> bool:
+        if not self._never_inodes:
+            return False
+        if entry.inode() not in self._never_inodes and not entry.is_symlink():
+            return False
+        try:
+            return _identity(entry.stat()) in self._options.never
+        except OSError:
+            # The reader will meet the same error and report it.
+            return False
+
+    def _was_named(self, folder: Identity | None, name: bytes) -> bool:
+        return (
+            self._memory is not None and folder is not None and self._memory.was_named(folder, name)
+        )
+
+    def _is_new_file(self, path: bytes, identity: Identity) -> bool:
+        if identity in self._options.never:
+            return False
+        if self._memory is None:
+            return True
+        name = path.rpartition(b"/")[2]
+        folder = self._memory.identity_of(path.removesuffix(name) or b".")
+        relative = self._memory.entered_as(folder)
+        if (
+            relative is not None
+            and self._takes(name, relative)
+            and not self._matches(self._excluded, name, relative)
+        ):
+            return False
+        return self._memory.name_file(folder, name)
+
+
+def sorted_in_parts(
+    listing: "partial[Iterator[tuple[bytes, bool]]]", size: int = _LISTING_SIZE
+) -> Iterator[tuple[bytes, bool]]:
+    """Sort what a listing yields, holding at most twice ``size`` entries.
+
+    A listing with more entries is asked for again, once for each ``size`` of them, so that a folder
+    of millions of files is walked in constant memory. Names that change meanwhile come at most
+    once.
+    """
+    after = b""
+    while True:
+        kept: list[tuple[bytes, bool]] = []
+        bound: bytes | None = None
+        for entry in listing():
+            if entry[0] > after and (bound is None or entry[0] < bound):
+                kept.append(entry)
+                if len(kept) == 2 * size:
+                    kept.sort()
+                    del kept[size:]
+                    bound = kept[-1][0]
+        kept.sort()
+        yield from kept
+        if bound is None:
+            return
+        after = kept[-1][0]
+
+
+@contextmanager
+def _scandir(path: bytes) -> Iterator[Iterator["os.DirEntry[bytes] | os.DirEntry[str]"]]:
+    with reachable(path) as (name, folder):
+        if folder is None:
+            with os.scandir(name) as entries:
+                yield entries
+            return
+        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+        try:
+            with os.scandir(descriptor) as entries:
+                yield entries
+        finally:
+            os.close(descriptor)
+
+
+def _is_folder(entry: "os.DirEntry[bytes] | os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link that cannot be followed; the reader will say why.
+        return False
+
+
+def _stat(path: bytes) -> os.stat_result:
+    with reachable(path) as (name, folder):
+        return os.stat(name, dir_fd=folder)
+
+
+def _identity(status: os.stat_result) -> Identity:
+    return status.st_dev, status.st_ino
+
+
+def _file_key(folder: Identity, name: bytes) -> bytes:
+    device, inode = folder
+    return hashlib.blake2b(b"%d/%d/%s" % (device, inode, name), digest_size=16).digest()
+
+
+def _shown(root: bytes) -> bytes:
+    """A folder as it stands in front of its files: nothing for the current one."""
+    stripped = root.rstrip(b"/")
+    if stripped in (b"", b"."):
+        return b"/" if root.startswith(b"/") else b""
+    return stripped
+
+
+def _join(folder: bytes, name: bytes) -> bytes:
+    if not folder or folder.endswith(b"/"):
+        return folder + name
+    return folder + b"/" + name
+
+
+def _text(path: bytes) -> str:
+    return path.decode("utf-8", "surrogateescape")
+
+
+def _compile(patterns: tuple[str, ...]) -> list[_Pattern]:
+    texts = [_text(os.fsencode(pattern)).rstrip("/") for pattern in patterns]
+    return [("/" in text, re.compile(fnmatch.translate(text))) for text in texts]
