@@ -1,8 +1,9 @@
 """The Python API: one model, ready to judge pictures."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -11,13 +12,16 @@ from PIL import Image
 from .bundled import DEFAULT_MODEL, load_model
 from .cpu import available_cores
 from .decode import DecodedImage, Limits, decode, decode_image
-from .devices import Device
+from .devices import Device, usual_batch_size
 from .errors import InputError, UsageError
 from .preprocess import resize
 from .read import read_file
 from .results import ScanRow, Verdict
 from .session import Session, open_session
 from .spec import ModelSpec
+
+if TYPE_CHECKING:
+    from .pipeline import ScanOptions
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
 """A path, the bytes of a file, a Pillow picture, or RGB pixels."""
@@ -79,25 +83,46 @@ class Detector:
             ImageError: the picture cannot be read or decoded; its ``status`` says how.
             InputError: an array of another shape or type.
         """
-        decoded = self._decode(image)
-        pixels = resize(decoded.image, self.spec.input_size)
+        pixels = resize(self.decode(image).image, self.spec.input_size)
         return self.rule(self.session.run(pixels[np.newaxis])[0])
 
-    def scan(self, paths: Iterable[str | os.PathLike[str]]) -> Iterator[ScanRow]:
+    def scan(
+        self,
+        paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
+        options: "ScanOptions | None" = None,
+    ) -> Generator[ScanRow]:
         """One row for every picture in folders and single files, in the order of the walk.
 
         Rows come while the scan goes on; memory does not depend on the number of files. A scan that
-        is left early is ended by ``close`` on the iterator, or when that is collected.
+        is left early ends with ``close`` on the iterator, or when that is collected.
 
         Args:
-            paths: folders and files; read lazily.
+            paths: a folder or file, or several; an iterator is read lazily.
+            options: how to scan; by default with this detector's limits.
+
+        Raises:
+            ModelError: the model gave something that is no probability.
+            ProviderError: the device failed.
         """
         from .pipeline import ScanOptions, scan_rows
 
-        roots = (os.fsencode(path) for path in paths)
-        return scan_rows(roots, self.session, self.rule, ScanOptions(limits=self._limits))
+        if isinstance(paths, str | os.PathLike):
+            paths = [paths]
+        encoded = (os.fsencode(path) for path in paths)
+        # The walk of a single root needs no memory, so it must see that there is only one.
+        roots = list(encoded) if isinstance(paths, Sequence) else encoded
+        if options is None:
+            batch_size = usual_batch_size(self.session.device)
+            options = ScanOptions(limits=self._limits, batch_size=batch_size)
+        return scan_rows(roots, self.session, self.rule, options)
 
-    def _decode(self, image: ImageInput) -> DecodedImage:
+    def decode(self, image: ImageInput) -> DecodedImage:
+        """The picture as ``predict`` sees it before the resize: upright, 8-bit RGB.
+
+        Raises:
+            ImageError: it cannot be read or decoded; its ``status`` says how.
+            InputError: an array of another shape or type.
+        """
         if isinstance(image, Image.Image):
             return decode_image(image, self._limits)
         if isinstance(image, np.ndarray):

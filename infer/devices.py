@@ -33,6 +33,9 @@ PROVIDERS = {
 }
 """ONNX Runtime's execution providers for each device, preferred first."""
 
+LOG_FATAL = 4
+"""ONNX Runtime's quietest level: failures arrive as exceptions too, and its log repeats them."""
+
 _NVIDIA = frozenset({Device.CUDA, Device.TENSORRT})
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
@@ -43,6 +46,11 @@ _HOW_TO_GET = {
     Device.OPENVINO: "install onnxruntime-openvino in place of onnxruntime",
     Device.COREML: "it exists on macOS only",
 }
+
+
+def usual_batch_size(device: Device) -> int:
+    """Pictures in one batch where the user does not say otherwise."""
+    return 8 if device is Device.CPU else 64
 
 
 def load_onnxruntime() -> ModuleType:
@@ -67,14 +75,10 @@ def load_onnxruntime() -> ModuleType:
         ) from error
     except ImportError as error:
         raise ProviderError(f"ONNX Runtime cannot be loaded: {one_line(error)}") from error
-    onnxruntime.set_default_logger_severity(_LOG_FATAL)
+    onnxruntime.set_default_logger_severity(LOG_FATAL)
     onnxruntime.disable_telemetry_events()
     module: ModuleType = onnxruntime
     return module
-
-
-_LOG_FATAL = 4
-"""Failures arrive as exceptions too, so ONNX Runtime's own log would only repeat them."""
 
 
 def require_provider(onnxruntime: ModuleType, device: Device) -> None:

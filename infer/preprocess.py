@@ -51,7 +51,12 @@ def orientation(image: Image.Image) -> int:
 def apply_orientation(image: Image.Image, exif_orientation: int) -> Image.Image:
     """The picture as its camera meant it; ``exif_orientation`` is 1 to 8."""
     method = _TRANSPOSE.get(exif_orientation)
-    return image if method is None else image.transpose(method)
+    if method is None:
+        return image
+    upright = image.transpose(method)
+    # It must not claim any more that it has to be turned.
+    upright.info = {}
+    return upright
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

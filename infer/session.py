@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .devices import PROVIDERS, Device, load_onnxruntime, require_provider
+from .devices import LOG_FATAL, PROVIDERS, Device, load_onnxruntime, require_provider
 from .errors import ModelError, ProviderError, SignatureError, one_line
 from .model_file import ModelFile
 from .preprocess import PixelArray
@@ -150,11 +150,8 @@ def _options(onnxruntime: ModuleType, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    options.log_severity_level = _LOG_ERROR
+    options.log_severity_level = LOG_FATAL
     return options
-
-
-_LOG_ERROR = 3
 
 
 def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+from pathlib import Path
 
 import onnx
 import pytest
@@ -159,7 +160,7 @@ class TestLookup:
     def test_a_file_in_the_current_folder_is_found_by_its_name(self, tiny_model, monkeypatch):
         monkeypatch.chdir(tiny_model.parent)
         assert load_model("tiny.onnx").spec.name == "tiny"
-        os.rename("tiny.onnx", "mine")
+        Path("tiny.onnx").rename("mine")
         assert load_model("mine").spec.name == "tiny"
 
     def test_an_unknown_name_says_which_there_are(self):

@@ -124,12 +124,14 @@ class TestSignature:
         with pytest.raises(ModelError, match=r"cannot load .*broken\.onnx"):
             session_on(self.signed(tmp_path / "broken.onnx", model))
 
-    def test_weights_outside_the_file_are_refused(self, tmp_path):
-        secret = tmp_path / "secret.bin"
-        secret.write_bytes(np.ones(6, np.float32).tobytes())
+    @pytest.mark.parametrize("location", ["{}/secret.bin", "secret.bin", "../{}/secret.bin"])
+    def test_weights_outside_the_file_are_refused(self, tmp_path, monkeypatch, location):
+        monkeypatch.chdir(tmp_path)
+        (tmp_path / "secret.bin").write_bytes(np.ones(6, np.float32).tobytes())
+        location = location.format(tmp_path if location.startswith("{}") else tmp_path.name)
         model = build_graph()
         weights = next(item for item in model.graph.initializer if item.name == "weights")
-        onnx.external_data_helper.set_external_data(weights, location=str(secret))
+        onnx.external_data_helper.set_external_data(weights, location=location)
         weights.ClearField("raw_data")
         weights.data_location = onnx.TensorProto.EXTERNAL
         with pytest.raises(ModelError):

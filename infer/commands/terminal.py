@@ -4,8 +4,14 @@ import os
 import sys
 import unicodedata
 import warnings
+from typing import TYPE_CHECKING
 
 import click
+
+from ..devices import Device
+
+if TYPE_CHECKING:
+    from ..session import Session
 
 _HIDDEN = frozenset({"Cc", "Cf", "Co", "Cs", "Zl", "Zp"})
 """Unicode categories that move the cursor, reorder or hide text: control, format (which holds the
@@ -35,6 +41,14 @@ def _escaped(character: str) -> str:
 def note(text: str) -> None:
     """Write one line to standard error, for the person who watches."""
     click.echo(printable(text), err=True)
+
+
+def note_device(session: "Session", asked: Device) -> None:
+    """Say where the model runs, if that was left to us."""
+    if session.fallback_reason:
+        note(f"running on the CPU, because the GPU cannot be used: {session.fallback_reason}")
+    elif asked is Device.AUTO:
+        note(f"running on the device '{session.device}' ({session.provider})")
 
 
 def quiet_decoders() -> None:

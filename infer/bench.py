@@ -1,0 +1,267 @@
+"""How fast a machine scans: decoding alone, the model alone, and both together, in one run.
+
+The bound that a pipeline on one CPU cannot pass is ``1 / (t_decode / cores + t_model)``: each
+picture costs its decoding on one core, and its share of a batch on all of them. With the model on
+another device the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
+"""
+
+import importlib.metadata
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .cpu import available_cores
+from .decode import Limits
+from .devices import Device
+from .errors import InputError
+from .pipeline import ScanOptions, scan_rows
+from .prepare import PreparedImage, prepare
+from .preprocess import PixelArray
+from .results import FileStatus
+from .session import Session
+from .spec import ModelSpec
+from .walk import Found, walk
+
+_MODEL_SECONDS = 2.0
+"""At least so long the model runs in each round, so that few batches do not decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where a figure was measured.
+
+    Attributes:
+        cores: that the process may use, by affinity and quota.
+        processor: its name, empty where it is unknown.
+        system: operating system and architecture.
+        device: where the model ran.
+        provider: ONNX Runtime's name for it.
+        versions: of Python and of the packages that do the work.
+    """
+
+    cores: int
+    processor: str
+    system: str
+    device: str
+    provider: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class BenchReport:
+    """What ``measure`` found. Rates are files per second, each the median of the rounds.
+
+    Attributes:
+        images: pictures that were decoded and judged.
+        failed: files that could not be decoded; they are in every rate but the model's.
+        megapixels: mean size of the pictures.
+        rounds: how often each figure was taken.
+        batch_size: pictures in one batch.
+        decode_threads: threads that read, decode and resize.
+        decode_one_core: reading, decoding and resizing in one thread.
+        decode_only: the same through the pipeline, with a model that costs nothing.
+        model_only: the session alone on full batches.
+        end_to_end: the pipeline as ``scan-folder`` runs it.
+        bound: see the module's text, from ``decode_one_core`` and ``model_only``.
+        share_of_bound: ``end_to_end / bound``.
+        spread: largest over smallest ``end_to_end`` of the rounds, less 1.
+        peak_memory_mb: of the whole process, in units of 10^6 bytes; ``None`` where it is unknown.
+        model: name of the model.
+        machine: where.
+    """
+
+    images: int
+    failed: int
+    megapixels: float
+    rounds: int
+    batch_size: int
+    decode_threads: int
+    decode_one_core: float
+    decode_only: float
+    model_only: float
+    end_to_end: float
+    bound: float
+    share_of_bound: float
+    spread: float
+    peak_memory_mb: float | None
+    model: str
+    machine: Machine
+
+
+@dataclass(frozen=True, slots=True)
+class _NoModel:
+    """A classifier that costs nothing, for the pipeline around it."""
+
+    spec: ModelSpec
+
+    def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
+        return np.zeros(len(images), np.float32)
+
+
+def measure(
+    folder: Path, session: Session, options: ScanOptions, rounds: int, most_files: int
+) -> BenchReport:
+    """Measure scanning the pictures below a folder.
+
+    Args:
+        folder: searched as ``scan-folder`` does.
+        session: an open model.
+        options: as the scan shall run.
+        rounds: how often to take each figure; they alternate, so that a busy moment of the machine
+            hits all of them.
+        most_files: only so many of the first files are used.
+
+    Raises:
+        InputError: the folder has no picture that can be decoded.
+    """
+    files = list(islice(walk([os.fsencode(folder)], options.walk), most_files))
+    # This pass also brings the files into the system's cache.
+    sizes, failed = _survey(files, session.spec.input_size, options.limits)
+    if not sizes:
+        raise InputError(f"{folder} has no picture that can be decoded")
+    batch = _batch(files, session.spec.input_size, options)
+    session.run(batch)
+    paths = [file.path for file in files]
+    no_model = _NoModel(session.spec)
+    one_core, decode, model, whole = [], [], [], []
+    for _ in range(rounds):
+        one_core.append(len(files) / _seconds(lambda: _prepare_all(files, session, options)))
+        decode.append(len(files) / _seconds(lambda: _scan(paths, no_model, options)))
+        model.append(_model_rate(session, batch))
+        whole.append(len(files) / _seconds(lambda: _scan(paths, session, options)))
+    cores = available_cores()
+    end_to_end = statistics.median(whole)
+    bound = upper_bound(
+        statistics.median(one_core), statistics.median(model), cores, session.device
+    )
+    return BenchReport(
+        images=len(sizes),
+        failed=failed,
+        megapixels=statistics.fmean(sizes) / 1e6,
+        rounds=rounds,
+        batch_size=options.batch_size,
+        decode_threads=options.decode_threads,
+        decode_one_core=statistics.median(one_core),
+        decode_only=statistics.median(decode),
+        model_only=statistics.median(model),
+        end_to_end=end_to_end,
+        bound=bound,
+        share_of_bound=end_to_end / bound,
+        spread=max(whole) / min(whole) - 1.0,
+        peak_memory_mb=peak_memory_mb(),
+        model=session.spec.name,
+        machine=machine(session),
+    )
+
+
+def upper_bound(decode_one_core: float, model_only: float, cores: int, device: Device) -> float:
+    """Images per second that no pipeline over these two stages can pass.
+
+    Args:
+        decode_one_core: images per second of decoding on one core.
+        model_only: images per second of the model.
+        cores: that decode, and on the CPU run the model too.
+        device: where the model runs.
+    """
+    decode_seconds, model_seconds = 1 / (decode_one_core * cores), 1 / model_only
+    if device is Device.CPU:
+        return 1 / (decode_seconds + model_seconds)
+    return 1 / max(decode_seconds, model_seconds)
+
+
+def machine(session: Session) -> Machine:
+    """This machine, with the model's session on it."""
+    packages = ["trustthepixels", "numpy", "pillow"]
+    packages += [name for name in _RUNTIMES if _version(name)]
+    return Machine(
+        cores=available_cores(),
+        processor=_processor(),
+        system=f"{platform.system()} {platform.machine()}",
+        device=session.device.value,
+        provider=session.provider,
+        versions={"python": platform.python_version()}
+        | {name: _version(name) for name in packages},
+    )
+
+
+_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
+
+
+def peak_memory_mb() -> float | None:
+    """The most memory that this process ever held, in units of 10^6 bytes."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes, but bytes on macOS; see getrusage(2) of each.
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
+
+
+def _survey(
+    files: Sequence[Found], input_size: tuple[int, int], limits: Limits
+) -> tuple[list[int], int]:
+    """The pixels of each sound picture, and how many files are not sound."""
+    rows = []
+    for file in files:
+        prepared = prepare(file, input_size, limits)
+        rows.append(prepared.row if isinstance(prepared, PreparedImage) else prepared)
+    sound = [row for row in rows if row.status is FileStatus.OK]
+    return [(row.width or 0) * (row.height or 0) for row in sound], len(rows) - len(sound)
+
+
+def _batch(files: Sequence[Found], input_size: tuple[int, int], options: ScanOptions) -> PixelArray:
+    """A full batch of real pictures, repeated where there are too few."""
+    prepared = (prepare(file, input_size, options.limits) for file in files)
+    sound = (image.pixels for image in prepared if isinstance(image, PreparedImage))
+    pixels = list(islice(sound, options.batch_size))
+    return np.stack([pixels[index % len(pixels)] for index in range(options.batch_size)])
+
+
+def _prepare_all(files: Sequence[Found], session: Session, options: ScanOptions) -> None:
+    for file in files:
+        prepare(file, session.spec.input_size, options.limits)
+
+
+def _scan(paths: Sequence[bytes], classifier: "Session | _NoModel", options: ScanOptions) -> None:
+    for _ in scan_rows(paths, classifier, classifier.spec.rule(), options):
+        pass
+
+
+def _model_rate(session: Session, batch: PixelArray) -> float:
+    images, start = 0, time.perf_counter()
+    while (elapsed := time.perf_counter() - start) < _MODEL_SECONDS or not images:
+        session.run(batch)
+        images += len(batch)
+    return images / elapsed
+
+
+def _seconds(work: Callable[[], None]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _version(distribution: str) -> str:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.processor())

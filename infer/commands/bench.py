@@ -1,0 +1,112 @@
+"""``trustthepixels bench``: images per second on this machine, stage by stage and together."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from ..devices import Device
+from ..errors import InputError, OutputError, one_line
+from .options import device_option, model_option, threads_option
+from .terminal import note_device, printable, quiet_decoders
+
+if TYPE_CHECKING:
+    from ..bench import BenchReport
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--rounds", type=click.IntRange(min=1), default=3, show_default=True, metavar="N")
+@click.option(
+    "--most-files",
+    type=click.IntRange(min=1),
+    default=1000,
+    show_default=True,
+    metavar="N",
+    help="Use only the first N files.",
+)
+@click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE")
+@model_option
+@device_option
+@threads_option
+@click.option("--batch-size", type=click.IntRange(1, 4096), metavar="N")
+@click.option("--decode-threads", type=click.IntRange(1, 1024), metavar="N")
+def bench(
+    folder: Path,
+    rounds: int,
+    most_files: int,
+    json_file: Path | None,
+    model: str,
+    device: Device,
+    threads: int | None,
+    batch_size: int | None,
+    decode_threads: int | None,
+) -> None:
+    """Measure how fast the pictures in DIR are scanned, in one run.
+
+    Decoding alone, the model alone and both together, in images per second, against the bound
+    1 / (t_decode / cores + t_model). Use a few hundred pictures: with fewer, the start and the end
+    of each pass weigh.
+    """
+    quiet_decoders()
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder")
+    if json_file is not None and not json_file.absolute().parent.is_dir():
+        raise OutputError(f"the folder of {json_file} does not exist")
+    from ..bench import measure
+    from ..bundled import load_model
+    from ..cpu import available_cores
+    from ..devices import usual_batch_size
+    from ..pipeline import ScanOptions
+    from ..session import open_session
+
+    session = open_session(load_model(model), device, threads or available_cores())
+    note_device(session, device)
+    options = ScanOptions(
+        batch_size=batch_size or usual_batch_size(session.device),
+        decode_threads=decode_threads or available_cores(),
+    )
+    report = measure(folder, session, options, rounds, most_files)
+    for line in table(report):
+        click.echo(printable(line))
+    if json_file is not None:
+        _write(json_file, report)
+
+
+def table(report: "BenchReport") -> list[str]:
+    """The report in lines for people."""
+    machine = report.machine
+    memory = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB"
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    figures = [
+        ("decode, one core", report.decode_one_core),
+        (f"decode only, {report.decode_threads} threads", report.decode_only),
+        (f"model only, batches of {report.batch_size}", report.model_only),
+        ("end to end", report.end_to_end),
+        ("bound", report.bound),
+    ]
+    width = max(len(name) for name, _ in figures)
+    failed = f" ({report.failed} files failed)" if report.failed else ""
+    return [
+        f"{report.images} images of {report.megapixels:.2f} megapixels on average{failed}, "
+        f"model '{report.model}', median of {report.rounds} rounds",
+        "",
+        *(f"{name:<{width}}  {rate:10.1f} images/s" for name, rate in figures),
+        "",
+        f"end to end / bound: {report.share_of_bound:.2f} (spread of rounds {report.spread:.0%})",
+        f"peak memory: {memory}",
+        f"machine: {machine.cores} cores, {machine.processor or 'unknown processor'}, "
+        f"{machine.system}",
+        f"device: {machine.device} ({machine.provider})",
+        f"versions: {versions}",
+    ]
+
+
+def _write(path: Path, report: "BenchReport") -> None:
+    text = json.dumps(asdict(report), indent=2) + "\n"
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {one_line(error)}") from error
