@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -183,9 +184,9 @@ class TestStreams:
         assert process.stderr.read() == b""
         process.stderr.close()
 
-    @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="this system has no /dev/full")
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
     def test_a_full_disk_behind_standard_output_is_one_line(self):
-        with open("/dev/full", "w") as full:
+        with Path("/dev/full").open("w") as full:
             result = subprocess.run(
                 [command_path(), "--help"], stdout=full, stderr=subprocess.PIPE, text=True
             )
@@ -232,9 +233,8 @@ class TestPrintable:
 
 
 def command_path(name: str = "trustthepixels") -> str:
-    path = shutil.which(
-        name, path=os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"]
-    )
+    scripts = str(Path(sys.executable).parent)
+    path = shutil.which(name, path=os.pathsep.join([scripts, os.environ["PATH"]]))
     assert path is not None
     return path
 
