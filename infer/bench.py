@@ -5,7 +5,6 @@ picture costs its decoding on one core, and its share of a batch on all of them.
 another device the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
 """
 
-import importlib.metadata
 import os
 import platform
 import statistics
@@ -22,6 +21,7 @@ import numpy.typing as npt
 from .cpu import available_cores
 from .decode import Limits
 from .devices import Device
+from .distributions import installed_version
 from .errors import InputError
 from .pipeline import ScanOptions, scan_rows
 from .prepare import PreparedImage, prepare
@@ -181,7 +181,7 @@ def upper_bound(decode_one_core: float, model_only: float, cores: int, device: D
 def machine(session: Session) -> Machine:
     """This machine, with the model's session on it."""
     packages = ["trustthepixels", "numpy", "pillow"]
-    packages += [name for name in _RUNTIMES if _version(name)]
+    packages += [name for name in _RUNTIMES if installed_version(name)]
     return Machine(
         cores=available_cores(),
         processor=_processor(),
@@ -189,7 +189,7 @@ def machine(session: Session) -> Machine:
         device=session.device.value,
         provider=session.provider,
         versions={"python": platform.python_version()}
-        | {name: _version(name) for name in packages},
+        | {name: installed_version(name) for name in packages},
     )
 
 
@@ -249,13 +249,6 @@ def _seconds(work: Callable[[], None]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def _version(distribution: str) -> str:
-    try:
-        return importlib.metadata.version(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return ""
 
 
 def _processor() -> str:

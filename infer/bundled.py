@@ -5,8 +5,8 @@ from pathlib import Path
 
 from .errors import ModelError
 from .model_file import ModelFile, read_model_file
+from .models import DEFAULT_MODEL
 
-DEFAULT_MODEL = "default"
 _PACKAGE = "trustthepixels.infer.models"
 _SUFFIX = ".onnx"
 

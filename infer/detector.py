@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .bundled import DEFAULT_MODEL, load_model
+from .bundled import load_model
 from .cpu import available_cores
 from .decode import DecodedImage, Limits, decode, decode_image
 from .devices import Device, usual_batch_size
 from .errors import InputError, UsageError
+from .models import DEFAULT_MODEL
 from .preprocess import resize
 from .read import read_file
 from .results import ScanRow, Verdict

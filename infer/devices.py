@@ -1,11 +1,11 @@
 """Where a model runs: the devices of ``--device``, and the ONNX Runtime that offers them."""
 
 import contextlib
-import importlib.metadata
 import io
 from enum import StrEnum
 from types import ModuleType
 
+from .distributions import installed_version
 from .errors import ProviderError, one_line
 
 
@@ -59,7 +59,7 @@ def load_onnxruntime() -> ModuleType:
     Raises:
         ProviderError: it is not installed, two of its wheels are, or it cannot be loaded.
     """
-    wheels = [name for name in _WHEELS if _is_installed(name)]
+    wheels = [name for name in _WHEELS if installed_version(name)]
     if len(wheels) > 1:
         raise ProviderError(
             f"{' and '.join(wheels)} are both installed and overwrite each other; "
@@ -98,11 +98,3 @@ def require_provider(onnxruntime: ModuleType, device: Device) -> None:
         # CUDA that came as wheels is found only so; what fails here fails again, typed, later.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()
-
-
-def _is_installed(distribution: str) -> bool:
-    try:
-        importlib.metadata.distribution(distribution)
-    except importlib.metadata.PackageNotFoundError:
-        return False
-    return True

@@ -5,8 +5,9 @@ from dataclasses import asdict
 
 import click
 
-from ..bundled import DEFAULT_MODEL, load_model
+from ..bundled import load_model
 from ..model_file import ModelFile
+from ..models import DEFAULT_MODEL
 from .terminal import printable
 
 

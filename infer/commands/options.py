@@ -5,8 +5,8 @@ from typing import Any
 
 import click
 
-from ..bundled import DEFAULT_MODEL
 from ..devices import Device
+from ..models import DEFAULT_MODEL
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

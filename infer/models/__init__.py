@@ -1,1 +1,3 @@
-"""The bundled ONNX models."""
+"""The bundled ONNX models, each under its name; ``bundled`` finds them."""
+
+DEFAULT_MODEL = "default"
