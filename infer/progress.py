@@ -42,12 +42,13 @@ def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
     Args:
         counts: of its rows.
         seconds: from the first file to the last row.
-        provider: ONNX Runtime's name of the execution provider.
+        provider: ONNX Runtime's name of the execution provider; empty before there is one.
     """
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.by_kind().items())
     rate = counts.files / seconds if seconds > 0 else 0.0
     files = "file" if counts.files == 1 else "files"
-    return f"{counts.files} {files}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s with {provider}"
+    on = f" with {provider}" if provider else ""
+    return f"{counts.files} {files}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s{on}"
 
 
 @contextmanager

@@ -38,11 +38,11 @@ class RowWriter:
 
     Args:
         descriptor: open for writing, at the end of what it holds.
-        path: as messages call it.
+        path: of the file, as messages call it; ``-`` for standard output.
         row_format: CSV or JSON lines.
 
     Attributes:
-        path: where the rows are.
+        path: where the rows are; ``-`` for standard output.
         rows: how many were written.
         identities: device and inode of the file, and of the one that it replaces.
     """
@@ -108,7 +108,8 @@ class RowWriter:
         self._size += len(line)
 
     def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write to {self.path}: {error.strerror or error}")
+        name = "standard output" if self.path == STANDARD_OUTPUT else self.path
+        return OutputError(f"cannot write to {name}: {error.strerror or error}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def open_output(destination: str, row_format: RowFormat, *, replace: bool) -> It
     if destination == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise OutputError("cannot write to standard output: it is closed")
-        yield RowWriter(sys.stdout.fileno(), "standard output", row_format)
+        yield RowWriter(sys.stdout.fileno(), STANDARD_OUTPUT, row_format)
         return
     target = _target(destination, replace=replace)
     with _opened(target, destination) as descriptor:

@@ -260,7 +260,9 @@ class TestOutput:
         assert errors.count("\n") == 1
         assert "--force" in errors
         assert Path("rows.csv").read_text() == "precious"
-        assert run("photos", "--out", "rows.csv", "--model", model, "--force")[0] == 0
+        code, _, errors = run("photos", "--out", "rows.csv", "--model", model, "--force")
+        assert code == 0
+        assert errors.endswith("the rows are in rows.csv\n")
         assert len(rows_of()) == 8
 
     @pytest.mark.parametrize(

@@ -56,7 +56,7 @@ class _Input:
 
 @dataclass(frozen=True, slots=True)
 class _Model:
-    """What judges, and where."""
+    """What judges, where, and with how much of the machine."""
 
     model: str
     device: Device
@@ -156,10 +156,10 @@ def scan(context: click.Context, /, **values: Any) -> None:
             _scan(source, _picked(_Model, values), output, report)
         except Interrupted as interruption:
             if not output.quiet:
-                note(f"interrupted: {report.text()}")
+                note(f"interrupted: {report.text(report.rows_in)}")
             _leave(context, interruption.exit_code)
     if not output.quiet:
-        note(report.text())
+        note(report.text(output.out))
     context.exit(ExitCode.SOME_FILES_FAILED if report.counts.failed else ExitCode.OK)
 
 
@@ -175,11 +175,12 @@ class _Report:
     counts: ScanCounts = field(default_factory=ScanCounts)
     provider: str = ""
     started: float = field(default_factory=time.monotonic)
-    rows_in: str = ""
+    rows_in: str = STANDARD_OUTPUT
 
-    def text(self) -> str:
+    def text(self, rows_in: str) -> str:
         line = summary(self.counts, time.monotonic() - self.started, self.provider)
-        return f"{line}; the rows are in {self.rows_in}" if self.rows_in else line
+        has_file = self.counts.files and rows_in != STANDARD_OUTPUT
+        return f"{line}; the rows are in {rows_in}" if has_file else line
 
 
 def _scan(source: _Input, model: _Model, output: _Output, report: _Report) -> None:

@@ -1,0 +1,99 @@
+"""The same files give the same bytes, for any number of threads and any batch size."""
+
+import itertools
+import random
+import subprocess
+import sysconfig
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from tiny_model import write_tiny_model
+from trustthepixels.infer.bundled import DEFAULT_MODEL, bundled_models
+
+SCAN_FOLDER = Path(sysconfig.get_path("scripts")) / "scan-folder"
+EXTENSIONS = ("jpg", "png", "webp", "gif", "bmp", "tiff", "jpeg")
+
+needs_bundled_model = pytest.mark.skipif(
+    DEFAULT_MODEL not in bundled_models(), reason="no default model is bundled"
+)
+
+
+def make_pictures(folder: Path, examples: list[Path], count: int) -> None:
+    """Cut small pictures out of the examples, in all formats; every fiftieth is damaged."""
+    chance = random.Random(42)
+    loaded = [Image.open(path).convert("RGB") for path in examples]
+    for number, picture in zip(range(count), itertools.cycle(loaded), strict=False):
+        width, height = chance.randint(40, 160), chance.randint(40, 160)
+        left = chance.randint(0, picture.width - width)
+        top = chance.randint(0, picture.height - height)
+        crop = picture.crop((left, top, left + width, top + height))
+        extension = EXTENSIONS[number % len(EXTENSIONS)]
+        path = folder / f"{number % 10}" / f"{number:04}.{extension}"
+        path.parent.mkdir(exist_ok=True)
+        crop.save(path)
+        if number % 50 == 49:
+            path.write_bytes(path.read_bytes()[: chance.choice([0, 10, 500])])
+
+
+def scan(folder: Path, model: str | Path, *options: str) -> bytes:
+    """The rows of a scan, as bytes."""
+    command = [SCAN_FOLDER, ".", "--out", "-", "--quiet", "--model", str(model), *options]
+    process = subprocess.run(command, cwd=folder, capture_output=True, check=False, timeout=250)
+    assert process.returncode == 1, process.stderr
+    return process.stdout
+
+
+SETTINGS = (
+    ("--threads", "1", "--decode-threads", "1", "--batch-size", "1"),
+    ("--threads", "2", "--decode-threads", "5", "--batch-size", "32"),
+    ("--threads", "3", "--decode-threads", "2", "--batch-size", "7"),
+)
+
+
+@pytest.fixture(scope="module")
+def thousand(tmp_path_factory: pytest.TempPathFactory, examples: Path) -> Path:
+    folder = tmp_path_factory.mktemp("thousand")
+    make_pictures(folder, sorted(examples.glob("*/*")), 1000)
+    return folder
+
+
+def test_a_thousand_files(thousand, tmp_path):
+    model = write_tiny_model(tmp_path / "tiny.onnx")
+    first, *others = (scan(thousand, model, *options) for options in SETTINGS)
+    assert first.count(b"\r\n") == 1001
+    assert 900 < first.count(b",ok,") < 1000
+    assert all(other == first for other in others)
+
+
+def test_json_lines_too(thousand, tmp_path):
+    model = write_tiny_model(tmp_path / "tiny.onnx")
+    first, *others = (scan(thousand, model, "--format", "jsonl", *o) for o in SETTINGS[:2])
+    assert all(other == first for other in others)
+
+
+def test_a_bad_file_changes_no_other_row(thousand, tmp_path):
+    model = write_tiny_model(tmp_path / "tiny.onnx")
+    with_bad = scan(thousand, model).splitlines()
+    bad = {line.split(b",")[0] for line in with_bad[1:] if b",ok," not in line}
+    assert bad
+    listed = [line.split(b",")[0] for line in with_bad[1:] if b",ok," in line]
+    list_file = tmp_path / "list"
+    list_file.write_bytes(b"\n".join(listed))
+    command = [SCAN_FOLDER, "--files-from", list_file, "--out", "-", "--quiet", "--model", model]
+    good = subprocess.run(command, cwd=thousand, capture_output=True, check=True, timeout=250)
+    assert good.stdout.splitlines() == [line for line in with_bad if line.split(b",")[0] not in bad]
+
+
+@needs_bundled_model
+def test_the_bundled_model(tmp_path, examples):
+    make_pictures(tmp_path, sorted(examples.glob("*/*")), 60)
+    first, *others = (scan(tmp_path, DEFAULT_MODEL, *options) for options in SETTINGS)
+    assert all(other == first for other in others)
+
+
+@pytest.mark.slow
+@needs_bundled_model
+def test_a_thousand_files_with_the_bundled_model(thousand):
+    first, *others = (scan(thousand, DEFAULT_MODEL, *options) for options in SETTINGS)
+    assert all(other == first for other in others)
