@@ -8,7 +8,6 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
 from trustthepixels.infer.errors import InputError
 
 from .manifest import Sample
@@ -43,15 +42,29 @@ def split_by_group(samples: Sequence[Sample], seed: int) -> dict[str, Split]:
     if len({sample.group for sample in samples}) < MINIMUM_GROUPS:
         raise InputError(f"the pictures form too few groups to split; {MINIMUM_GROUPS} are needed")
     test, rest = _first_fold(samples, _TEST_FOLDS, seed)
-    validation, train = _first_fold(rest, _VALIDATION_FOLDS, seed)
+    validation, train = split_off_validation(rest, seed)
     parts = {Split.TRAIN: train, Split.VALIDATION: validation, Split.TEST: test}
     return {sample.file: split for split, part in parts.items() for sample in part}
+
+
+def split_off_validation(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
+    """One of eight pictures for validation, whole groups of them, and the rest for training.
+
+    Raises:
+        InputError: fewer than 8 groups.
+    """
+    if len({sample.group for sample in samples}) < _VALIDATION_FOLDS:
+        raise InputError(f"the pictures form too few groups; {_VALIDATION_FOLDS} are needed")
+    return _first_fold(samples, _VALIDATION_FOLDS, seed)
 
 
 def _first_fold(
     samples: Sequence[Sample], folds: int, seed: int
 ) -> tuple[list[Sample], list[Sample]]:
     """The first of ``folds`` group-wise folds, and all the others together."""
+    # Takes seconds to import, which a command that only checks its input should not cost.
+    from sklearn.model_selection import StratifiedGroupKFold
+
     strata = _strata(samples, folds)
     groups = [sample.group for sample in samples]
     splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
