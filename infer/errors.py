@@ -50,8 +50,8 @@ class MissingExtraError(UsageError):
 
     def __init__(self, command: str, extra: str, missing: str) -> None:
         super().__init__(
-            f"{command} needs {missing}, which is not installed; "
-            f"install it with: pip install 'trustthepixels[{extra}]'"
+            f"{command} needs what is not installed ({missing}); "
+            f"run: pip install 'trustthepixels[{extra}]'"
         )
 
 

@@ -3,6 +3,8 @@
 The rest of the package never touches ONNX Runtime; it enters here and is imported on first use.
 """
 
+import contextlib
+import io
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -125,13 +127,16 @@ def _open_on(
     require_provider(onnxruntime, device)
     errors = _errors_of(onnxruntime)
     try:
-        # Without its own fallback, which would go on with the CPU and print to standard output.
-        inference = onnxruntime.InferenceSession(
-            model.content,
-            _options(onnxruntime, threads),
-            providers=list(PROVIDERS[device]),
-            enable_fallback=0,
-        )
+        # Without ONNX Runtime's own fallback, which would go on with the CPU. Versions that do not
+        # know the argument announce the fallback on standard output, where only data belongs.
+        with contextlib.redirect_stdout(io.StringIO()):
+            inference = onnxruntime.InferenceSession(
+                model.content,
+                _options(onnxruntime, threads),
+                providers=list(PROVIDERS[device]),
+                enable_fallback=0,
+            )
+        inference.disable_fallback()
     except errors as error:
         if device is Device.CPU:
             raise ModelError(f"ONNX Runtime cannot load {model.path}: {one_line(error)}") from error
