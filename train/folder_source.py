@@ -41,12 +41,11 @@ class FolderSource:
     ) -> None:
         if rule is not None and rule.kind is GroupKind.COLUMN:
             raise UsageError("--group-by column:NAME needs a data set; folders have no columns")
-        self.folders = (*ai, *real)
-        _check_apart(self.folders)
-        labelled = [(folder, "ai") for folder in ai] + [(folder, "real") for folder in real]
+        _check_apart((*ai, *real))
         self._files = {
             file.key: file
-            for number, (folder, label) in enumerate(labelled)
+            for label, folders in (("ai", ai), ("real", real))
+            for number, folder in enumerate(folders)
             for file in _list_folder(folder, label, number, rule)
         }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from trustthepixels.infer.errors import InputError
 
-from .manifest import Sample
+from .manifest import Sample, fingerprint
 
 _TEST_FOLDS = 7
 _VALIDATION_FOLDS = 8
@@ -121,3 +121,14 @@ def select(samples: Sequence[Sample], splits: Mapping[str, Split], split: Split)
     if not parts[split]:
         raise InputError(f"the {split.value} split is empty")
     return parts[split]
+
+
+def splits_fingerprint(samples: Sequence[Sample], splits: Mapping[str, Split]) -> str:
+    """SHA-256 (hex) over the pictures of train, validation and test, in this order.
+
+    A model carries it, so that an evaluation can tell whether its splits are the model's own. A
+    picture without a split counts in none of them.
+    """
+    return fingerprint(
+        sample for split in Split for sample in samples if splits.get(sample.file) is split
+    )

@@ -74,7 +74,14 @@ class _PerClass(click.ParamType[int | None]):
     metavar="N|all",
     help="Pictures of each class.",
 )
-@click.option("--seed", default=42, show_default=True, help="Of the draw and of the splits.")
+@click.option(
+    "--seed",
+    default=42,
+    show_default=True,
+    # What scikit-learn's generators take.
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the draw and of the splits.",
+)
 @click.option(
     "--quality", default=95, show_default=True, type=click.IntRange(1, 100), help="Of the JPEGs."
 )
