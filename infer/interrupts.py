@@ -26,27 +26,56 @@ class Interrupted(BaseException):
         self.exit_code = 128 + signal_number
 
 
+class Signals:
+    """What came while ``interruptible`` watched."""
+
+    def __init__(self) -> None:
+        self.first: int | None = None
+
+    def note(self, signal_number: int, _frame: FrameType | None) -> None:
+        """Handle a signal: the first one raises, later ones are passed over."""
+        if self.first is None:
+            self.first = signal_number
+            raise Interrupted(signal_number)
+
+    def check(self) -> None:
+        """Raise once more what was swallowed on its way.
+
+        Raises:
+            Interrupted: a signal came.
+        """
+        if self.first is not None:
+            raise Interrupted(self.first)
+
+    @contextmanager
+    def surfacing(self) -> Iterator[None]:
+        """Have an interruption leave the block as what it is.
+
+        What is raised inside another library's callback or initialisation can turn into another
+        error there, or into nothing at all.
+        """
+        try:
+            yield
+        except Exception:
+            self.check()
+            raise
+        self.check()
+
+
 @contextmanager
-def interruptible() -> Iterator[None]:
+def interruptible() -> Iterator[Signals]:
     """Raise ``Interrupted`` in the main thread on the first signal, and pass over all later ones.
 
     A signal that the process ignores already (``nohup``, background jobs) stays ignored. After an
     interruption the handlers stay, since the process is about to end with the first signal's code.
     """
-    came = False
-
-    def interrupt(signal_number: int, _frame: FrameType | None) -> None:
-        nonlocal came
-        # Not SIG_IGN: Python complains when a signal that it noted has no handler any more.
-        if not came:
-            came = True
-            raise Interrupted(signal_number)
-
+    signals = Signals()
     watched = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, interrupt) for number in watched}
+    before = {number: signal.signal(number, signals.note) for number in watched}
     try:
-        yield
+        with signals.surfacing():
+            yield signals
     finally:
-        if not came:
+        if signals.first is None:
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -19,7 +19,7 @@ import click
 from ..devices import Device
 from ..errors import ExitCode, InputError
 from ..filelist import open_list
-from ..interrupts import Interrupted, interruptible
+from ..interrupts import Interrupted, Signals, interruptible
 from ..progress import ScanCounts, progress_bar, summary
 from ..rows import RowFormat
 from ..stages import THREAD_PREFIX
@@ -151,13 +151,13 @@ def scan(context: click.Context, /, **values: Any) -> None:
         raise click.UsageError("name at least one PATH, or a list with --files-from", context)
     report = _Report()
     quiet_decoders()
-    with interruptible():
-        try:
-            _scan(source, _picked(_Model, values), output, report)
-        except Interrupted as interruption:
-            if not output.quiet:
-                note(f"interrupted: {report.text(report.rows_in)}")
-            _leave(context, interruption.exit_code)
+    try:
+        with interruptible() as signals:
+            _scan(source, _picked(_Model, values), output, report, signals)
+    except Interrupted as interruption:
+        if not output.quiet:
+            note(f"interrupted: {report.text(report.rows_in)}")
+        _leave(context, interruption.exit_code)
     if not output.quiet:
         note(report.text(output.out))
     context.exit(ExitCode.SOME_FILES_FAILED if report.counts.failed else ExitCode.OK)
@@ -183,7 +183,9 @@ class _Report:
         return f"{line}; the rows are in {rows_in}" if has_file else line
 
 
-def _scan(source: _Input, model: _Model, output: _Output, report: _Report) -> None:
+def _scan(
+    source: _Input, model: _Model, output: _Output, report: _Report, signals: Signals
+) -> None:
     """Check everything that is quick to check, then load the model, then scan."""
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(source))
@@ -191,6 +193,7 @@ def _scan(source: _Input, model: _Model, output: _Output, report: _Report) -> No
             open_output(output.out, output.row_format, replace=output.force)
         )
         report.rows_in = writer.path
+        stack.enter_context(signals.surfacing())
         session, rule = _open_model(model, output)
         options = _options(source, model, session, frozenset(writer.identities))
         report.provider, report.started = session.provider, time.monotonic()
@@ -201,6 +204,7 @@ def _scan(source: _Input, model: _Model, output: _Output, report: _Report) -> No
         for row in rows:
             writer.write(row)
             show(row)
+            signals.check()
 
 
 @contextmanager
