@@ -110,6 +110,20 @@ class TestOrientation:
         assert np.abs(difference).mean() <= (3.0 if lossy else 0.0)
 
     @pytest.mark.parametrize("orientation", ORIENTED)
+    def test_of_a_heif_file(self, orientation):
+        pillow_heif = pytest.importorskip("pillow_heif")
+        pillow_heif.register_heif_opener()
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        stored = ORIENTED[orientation](upright_picture())
+        # From here its writer takes the orientation, which it stores outside of the EXIF block.
+        stored.info["exif"] = exif.tobytes()
+        decoded = decode(file_bytes(stored, "HEIF", quality=95))
+        assert decoded.image.size == (64, 40)
+        difference = np.asarray(decoded.image).astype(int) - np.asarray(upright_picture())
+        assert np.abs(difference).mean() <= 3.0
+
+    @pytest.mark.parametrize("orientation", ORIENTED)
     def test_of_a_png_whose_exif_follows_its_pixels(self, orientation):
         exif = Image.Exif()
         exif[0x0112] = orientation
