@@ -41,6 +41,12 @@ def reachable(path: bytes) -> Iterator[tuple[bytes, int | None]]:
             os.close(folder)
 
 
+def stat_path(path: bytes) -> os.stat_result:
+    """Like ``os.stat``, for a path of any length."""
+    with reachable(path) as (name, folder):
+        return os.stat(name, dir_fd=folder)
+
+
 def _split(path: bytes) -> tuple[bytes, bytes]:
     """The longest beginning of whole components that is safe, and the rest."""
     cut = path.rfind(b"/", 1, _SAFE_LENGTH)

@@ -18,29 +18,23 @@ Paths are bytes throughout, so that nothing depends on the locale.
 """
 
 import fnmatch
-import hashlib
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 
 from .errors import ImageError
 from .formats import image_extensions
-from .longpath import reachable
+from .listing import DirEntry, leads_to_folder, listing, sorted_in_parts
+from .longpath import stat_path
 from .read import os_failure
 from .results import FileStatus
-
-Identity = tuple[int, int]
-"""Device and inode."""
+from .visited import Identity, Visited, identity_of
 
 _Pattern = tuple[bool, re.Pattern[str]]
 """Whether a glob has a slash, and its regular expression."""
-
-_LISTING_SIZE = 32_768
-"""Names of one folder held at a time; a larger folder is listed once for each so many names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,57 +81,17 @@ def walk(roots: Iterable[bytes], options: WalkOptions) -> Iterator[Found]:
         options: what to find.
     """
     is_one = isinstance(roots, Sequence) and len(roots) == 1
-    walker = _Walker(options, None if is_one and not options.follow_links else _Memory())
+    walker = _Walker(options, None if is_one and not options.follow_links else Visited())
     for root in roots:
         yield from walker.root(root)
-
-
-class _Memory:
-    """What has been found so far, so that nothing is found twice."""
-
-    def __init__(self) -> None:
-        self._folders: dict[Identity, bytes] = {}
-        self._files: set[bytes] = set()
-        self._last_parent: tuple[bytes, Identity] | None = None
-
-    def enter(self, folder: Identity, relative: bytes) -> bool:
-        """Note a folder; whether it is new."""
-        if folder in self._folders:
-            return False
-        # A file system without inodes gives all folders the same number.
-        if folder[1] != 0:
-            self._folders[folder] = relative
-        return True
-
-    def entered_as(self, folder: Identity) -> bytes | None:
-        """The path of a walked folder below its root, ``None`` where it was not walked."""
-        return self._folders.get(folder)
-
-    def name_file(self, folder: Identity, name: bytes) -> bool:
-        """Note a file that was named itself; whether it is new."""
-        key = _file_key(folder, name)
-        if key in self._files:
-            return False
-        self._files.add(key)
-        return True
-
-    def was_named(self, folder: Identity, name: bytes) -> bool:
-        """Whether a file was named itself, before its folder was walked."""
-        return bool(self._files) and _file_key(folder, name) in self._files
-
-    def identity_of(self, parent: bytes) -> Identity:
-        """A folder's identity; lists name the files of one folder one after the other."""
-        if self._last_parent is None or self._last_parent[0] != parent:
-            self._last_parent = parent, _identity(_stat(parent))
-        return self._last_parent[1]
 
 
 class _Walker:
     """One walk: its options, compiled, and its memory."""
 
-    def __init__(self, options: WalkOptions, memory: _Memory | None) -> None:
+    def __init__(self, options: WalkOptions, visited: Visited | None) -> None:
         self._options = options
-        self._memory = memory
+        self._visited = visited
         self._extensions = frozenset(extension.encode() for extension in options.extensions)
         self._included = _compile(options.include)
         self._excluded = _compile(options.exclude)
@@ -146,10 +100,9 @@ class _Walker:
     def root(self, root: bytes) -> Iterator[Found]:
         """Everything below one root, or the root itself where it is a file."""
         try:
-            status = _stat(root)
-            is_folder = stat.S_ISDIR(status.st_mode)
-            if not is_folder:
-                if self._is_new_file(root, _identity(status)):
+            status = stat_path(root)
+            if not stat.S_ISDIR(status.st_mode):
+                if self._is_new_file(root, identity_of(status)):
                     yield Found(root)
                 return
         except OSError as error:
@@ -187,9 +140,9 @@ class _Walker:
         """The wanted entries of one folder in order: name, and whether it is a folder."""
         path = path or b"."
         identity: Identity | None = None
-        if self._memory is not None:
-            identity = _identity(_stat(path))
-            if not self._memory.enter(identity, relative):
+        if self._visited is not None:
+            identity = identity_of(stat_path(path))
+            if not self._visited.enter(identity, relative):
                 return
         yield from sorted_in_parts(partial(self._wanted, path, relative, identity))
 
@@ -197,13 +150,13 @@ class _Walker:
         self, path: bytes, relative: bytes, identity: Identity | None
     ) -> Iterator[tuple[bytes, bool]]:
         """The wanted entries of one folder in the order of the disk."""
-        with _scandir(path) as entries:
+        with listing(path) as entries:
             for entry in entries:
                 # Names are bytes but where the folder was opened by descriptor.
                 name = os.fsencode(entry.name)
                 if self._matches(self._excluded, name, relative):
                     continue
-                if _is_folder(entry):
+                if leads_to_folder(entry):
                     if self._options.follow_links or not entry.is_symlink():
                         yield name, True
                 elif (
@@ -226,101 +179,39 @@ class _Walker:
             for has_slash, pattern in patterns
         )
 
-    def _is_never(self, entry: "os.DirEntry[bytes] | os.DirEntry[str]") -> bool:
+    def _is_never(self, entry: DirEntry) -> bool:
         if not self._never_inodes:
             return False
         if entry.inode() not in self._never_inodes and not entry.is_symlink():
             return False
         try:
-            return _identity(entry.stat()) in self._options.never
+            return identity_of(entry.stat()) in self._options.never
         except OSError:
             # The reader will meet the same error and report it.
             return False
 
     def _was_named(self, folder: Identity | None, name: bytes) -> bool:
         return (
-            self._memory is not None and folder is not None and self._memory.was_named(folder, name)
+            self._visited is not None
+            and folder is not None
+            and self._visited.was_named(folder, name)
         )
 
     def _is_new_file(self, path: bytes, identity: Identity) -> bool:
         if identity in self._options.never:
             return False
-        if self._memory is None:
+        if self._visited is None:
             return True
         name = path.rpartition(b"/")[2]
-        folder = self._memory.identity_of(path.removesuffix(name) or b".")
-        relative = self._memory.entered_as(folder)
+        folder = self._visited.folder_identity(path.removesuffix(name) or b".")
+        relative = self._visited.entered_as(folder)
         if (
             relative is not None
             and self._takes(name, relative)
             and not self._matches(self._excluded, name, relative)
         ):
             return False
-        return self._memory.name_file(folder, name)
-
-
-def sorted_in_parts(
-    listing: "partial[Iterator[tuple[bytes, bool]]]", size: int = _LISTING_SIZE
-) -> Iterator[tuple[bytes, bool]]:
-    """Sort what a listing yields, holding at most twice ``size`` entries.
-
-    A listing with more entries is asked for again, once for each ``size`` of them, so that a folder
-    of millions of files is walked in constant memory. Names that change meanwhile come at most
-    once.
-    """
-    after = b""
-    while True:
-        kept: list[tuple[bytes, bool]] = []
-        bound: bytes | None = None
-        for entry in listing():
-            if entry[0] > after and (bound is None or entry[0] < bound):
-                kept.append(entry)
-                if len(kept) == 2 * size:
-                    kept.sort()
-                    del kept[size:]
-                    bound = kept[-1][0]
-        kept.sort()
-        yield from kept
-        if bound is None:
-            return
-        after = kept[-1][0]
-
-
-@contextmanager
-def _scandir(path: bytes) -> Iterator[Iterator["os.DirEntry[bytes] | os.DirEntry[str]"]]:
-    with reachable(path) as (name, folder):
-        if folder is None:
-            with os.scandir(name) as entries:
-                yield entries
-            return
-        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
-        try:
-            with os.scandir(descriptor) as entries:
-                yield entries
-        finally:
-            os.close(descriptor)
-
-
-def _is_folder(entry: "os.DirEntry[bytes] | os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_dir()
-    except OSError:
-        # A link that cannot be followed; the reader will say why.
-        return False
-
-
-def _stat(path: bytes) -> os.stat_result:
-    with reachable(path) as (name, folder):
-        return os.stat(name, dir_fd=folder)
-
-
-def _identity(status: os.stat_result) -> Identity:
-    return status.st_dev, status.st_ino
-
-
-def _file_key(folder: Identity, name: bytes) -> bytes:
-    device, inode = folder
-    return hashlib.blake2b(b"%d/%d/%s" % (device, inode, name), digest_size=16).digest()
+        return self._visited.name_file(folder, name)
 
 
 def _shown(root: bytes) -> bytes:

@@ -1,0 +1,59 @@
+"""What a walk has found so far, so that roots that overlap, and links, find nothing twice."""
+
+import hashlib
+import os
+
+from .longpath import stat_path
+
+Identity = tuple[int, int]
+"""Device and inode."""
+
+
+def identity_of(status: os.stat_result) -> Identity:
+    """Which file a status is of."""
+    return status.st_dev, status.st_ino
+
+
+class Visited:
+    """Folders that were walked, and files that were named themselves."""
+
+    def __init__(self) -> None:
+        self._folders: dict[Identity, bytes] = {}
+        self._files: set[bytes] = set()
+        self._last_parent: tuple[bytes, Identity] | None = None
+
+    def enter(self, folder: Identity, relative: bytes) -> bool:
+        """Note a folder; whether it is new."""
+        if folder in self._folders:
+            return False
+        # A file system without inodes gives all folders the same number.
+        if folder[1] != 0:
+            self._folders[folder] = relative
+        return True
+
+    def entered_as(self, folder: Identity) -> bytes | None:
+        """The path of a walked folder below its root, ``None`` where it was not walked."""
+        return self._folders.get(folder)
+
+    def name_file(self, folder: Identity, name: bytes) -> bool:
+        """Note a file that was named itself; whether it is new."""
+        key = _file_key(folder, name)
+        if key in self._files:
+            return False
+        self._files.add(key)
+        return True
+
+    def was_named(self, folder: Identity, name: bytes) -> bool:
+        """Whether a file was named itself, before its folder was walked."""
+        return bool(self._files) and _file_key(folder, name) in self._files
+
+    def folder_identity(self, parent: bytes) -> Identity:
+        """A folder's identity; lists name the files of one folder one after the other."""
+        if self._last_parent is None or self._last_parent[0] != parent:
+            self._last_parent = parent, identity_of(stat_path(parent))
+        return self._last_parent[1]
+
+
+def _file_key(folder: Identity, name: bytes) -> bytes:
+    device, inode = folder
+    return hashlib.blake2b(b"%d/%d/%s" % (device, inode, name), digest_size=16).digest()
