@@ -1,0 +1,100 @@
+"""What PyTorch, ONNX Runtime and plain arithmetic make of the same pictures."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import onnx.shape_inference
+import onnx.utils
+import torch
+from PIL import Image, ImageOps
+from torchvision.transforms import Resize
+from trustthepixels.infer.decode import Limits
+from trustthepixels.infer.devices import load_onnxruntime
+from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.prepare import PreparedImage, prepare
+from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.session import INPUT_NAME, Session
+from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.walk import Found
+from trustthepixels.train.calibrate import probability
+from trustthepixels.train.network import Classifier
+
+FloatArray = npt.NDArray[np.floating]
+
+_PLAIN_MODES = frozenset({"RGB", "L", "CMYK"})
+"""Where our decoding is, by contract, that of the reference recipe: Pillow's ``convert("RGB")``."""
+
+_CONVERSIONS = frozenset({"Cast", "QuantizeLinear", "DequantizeLinear"})
+"""What fp16 and int8 put between the normalised pixels and the first convolution."""
+
+
+def scanner_pixels(paths: Sequence[Path], size: tuple[int, int]) -> PixelArray:
+    """What the scanner feeds to the model, uint8 (n, *size, 3).
+
+    Raises:
+        InputError: a picture cannot be read or decoded.
+    """
+    pixels = []
+    for path in paths:
+        prepared = prepare(Found(os.fsencode(path)), size, Limits())
+        if not isinstance(prepared, PreparedImage):
+            raise InputError(f"cannot use {path}: {prepared.status}: {prepared.error}")
+        pixels.append(prepared.pixels)
+    return np.stack(pixels)
+
+
+def torchvision_pixels(path: Path, size: tuple[int, int]) -> PixelArray | None:
+    """The same by Pillow and torchvision's ``Resize`` alone; ``None`` where they do not define it.
+
+    That is so for transparency, palettes and more than 8 bits.
+    """
+    with Image.open(path) as image:
+        if image.mode not in _PLAIN_MODES or image.has_transparency_data:
+            return None
+        upright = ImageOps.exif_transpose(image).convert("RGB")
+    return np.asarray(Resize(size)(upright))
+
+
+def torch_p_ai(network: Classifier, spec: ModelSpec, images: PixelArray) -> FloatArray:
+    """PyTorch's calibrated probabilities, float32 (n,)."""
+    with torch.inference_mode():
+        logits = network(torch.from_numpy(images)).numpy()
+    return probability(logits, spec.calibration)
+
+
+def session_p_ai(session: Session, images: PixelArray, batch_size: int) -> FloatArray:
+    """ONNX Runtime's, float32 (n,), run in batches; the last may be smaller."""
+    starts = range(0, len(images), batch_size)
+    return np.concatenate([session.run(images[start : start + batch_size]) for start in starts])
+
+
+def graph_normalised(model: onnx.ModelProto, images: PixelArray) -> FloatArray:
+    """What reaches the graph's first convolution before any rounding, (n, 3, height, width).
+
+    Raises:
+        InputError: the graph has no convolution.
+    """
+    producers = {name: node for node in model.graph.node for name in node.output}
+    first = next((node for node in model.graph.node if node.op_type == "Conv"), None)
+    if first is None:
+        raise InputError("the architecture has no convolution; it cannot be exported")
+    name = first.input[0]
+    while name in producers and producers[name].op_type in _CONVERSIONS:
+        name = producers[name].input[0]
+    shaped = onnx.shape_inference.infer_shapes(model)
+    part = onnx.utils.Extractor(shaped).extract_model([INPUT_NAME], [name])
+    session = load_onnxruntime().InferenceSession(
+        part.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    normalised: FloatArray = session.run(None, {INPUT_NAME: images})[0]
+    return normalised
+
+
+def spec_normalised(spec: ModelSpec, images: PixelArray) -> FloatArray:
+    """``(x / 255 - mean) / std`` in float64, (n, 3, height, width)."""
+    channels_last: FloatArray = (images / 255.0 - np.array(spec.mean)) / np.array(spec.std)
+    return channels_last.transpose(0, 3, 1, 2)

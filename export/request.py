@@ -1,0 +1,52 @@
+"""What one export was asked to do."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Precision(StrEnum):
+    """Arithmetic of the exported model's layers; inputs and outputs are the same in all."""
+
+    FP32 = "fp32"
+    FP16 = "fp16"
+    INT8 = "int8"
+
+
+class RangeMethod(StrEnum):
+    """How int8 chooses the range of each activation from the training pictures."""
+
+    MINMAX = "minmax"
+    PERCENTILE = "percentile"
+    ENTROPY = "entropy"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What to export where, and on which pictures to check it.
+
+    Attributes:
+        checkpoint: weights of a training run.
+        out: the ONNX file.
+        report: the JSON of the checks.
+        precision: of the exported model.
+        data: a manifest, or a folder with one or with ``AI/`` and ``Real/``.
+        splits: a ``file,split`` CSV; ``None`` makes the split from ``seed`` as ``train`` does.
+        exclude_sources: sources of the manifest to leave out.
+        seed: of the split, where there is no ``splits``.
+        range_method: int8 only.
+        calibration_size: int8 only, training pictures that the ranges are measured on.
+        threads: threads of PyTorch and ONNX Runtime.
+    """
+
+    checkpoint: Path
+    out: Path
+    report: Path
+    precision: Precision
+    data: Path
+    splits: Path | None
+    exclude_sources: tuple[str, ...]
+    seed: int
+    range_method: RangeMethod
+    calibration_size: int
+    threads: int
