@@ -1,9 +1,6 @@
 """The preprocessing contract: which pixels a picture has, and how they reach the model's size."""
 
 import io
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -322,28 +319,6 @@ class TestSeveralFrames:
         first, second = self.FRAMES
         options = {"save_all": True, "default_image": True, "append_images": [second, second]}
         assert np.all(pixels(file_bytes(first, "PNG", **options)) == RED)
-
-
-@pytest.mark.parametrize("locale", ["C", "C.UTF-8", "POSIX"])
-def test_pixels_do_not_depend_on_the_locale(locale, examples):
-    script = (
-        "import hashlib, sys\n"
-        "from pathlib import Path\n"
-        "from trustthepixels.infer.decode import decode\n"
-        "from trustthepixels.infer.preprocess import resize\n"
-        "print(hashlib.sha256(resize(decode(Path(sys.argv[1]).read_bytes()).image)).hexdigest())\n"
-    )
-    path = examples / "Real" / "chelsea.jpg"
-    digests = {
-        subprocess.run(
-            [sys.executable, "-c", script, path],
-            env={**os.environ, "LC_ALL": value},
-            capture_output=True,
-            check=True,
-        ).stdout
-        for value in (locale, "C.UTF-8")
-    }
-    assert len(digests) == 1
 
 
 def png(width: int, depth: int, colour: int, rows: list[bytes]) -> bytes:
