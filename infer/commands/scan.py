@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
-from ..devices import Device
+from ..devices import Device, usual_batch_size
 from ..errors import ExitCode, InputError
 from ..filelist import open_list
 from ..interrupts import Interrupted, Signals, interruptible
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from ..pipeline import ScanOptions
     from ..session import Session
     from ..spec import VerdictRule
-
-_CPU_BATCH, _GPU_BATCH = 8, 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +245,6 @@ def _options(
     from ..walk import WalkOptions
 
     limits = Limits() if source.max_pixels is None else Limits(max_pixels=source.max_pixels)
-    usual_batch = _CPU_BATCH if session.device is Device.CPU else _GPU_BATCH
     return ScanOptions(
         walk=WalkOptions(
             include=source.include,
@@ -256,7 +253,7 @@ def _options(
             never=never,
         ),
         limits=limits,
-        batch_size=model.batch_size or usual_batch,
+        batch_size=model.batch_size or usual_batch_size(session.device),
         decode_threads=model.decode_threads or available_cores(),
     )
 
