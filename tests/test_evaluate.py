@@ -1,6 +1,7 @@
 """Evaluation of any of our models on labelled pictures, through the Python API."""
 
 import csv
+import json
 import shutil
 from dataclasses import replace
 
@@ -16,24 +17,26 @@ from trustthepixels.infer.errors import InputError, ModelError, ProviderError, U
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus, VerdictLabel
 from trustthepixels.train.contact_sheet import worst_mistakes
-from trustthepixels.train.evaluate import predict
-from trustthepixels.train.evaluation_run import EvaluationRequest, run_evaluation, write_evaluation
+from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
+from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.network import Classifier
+from trustthepixels.train.predictions import predict
 from trustthepixels.train.scoring import Scorer
 from trustthepixels.train.splits import Split
 from trustthepixels.train.tiers import Tier
 from trustthepixels.train.weights import save_weights
 
 
-def run(model, data, **options):
-    request = EvaluationRequest(str(model), data, device=Device.CPU, threads=1, **options)
+def run(model, data, *, splits=None, split=None, exclude_sources=(), **options):
+    choice = DataRequest(data, splits, split, exclude_sources=exclude_sources)
+    request = EvaluationRequest(str(model), choice, device=Device.CPU, threads=1, **options)
     return run_evaluation(request)
 
 
 def evaluation_of(model, data, **options):
-    _, evaluation = run(model, data, **options)
-    return evaluation
+    (measurement,) = run(model, data, **options).measurements
+    return measurement.evaluation
 
 
 def p_ai_by_file(evaluation):
@@ -137,7 +140,9 @@ def test_nothing_decodable_is_an_error(tiny_model, tmp_path):
 
 
 def test_a_tier_changes_what_the_model_sees(tiny_model, crops):
-    clean, hard = (evaluation_of(tiny_model, crops, tier=tier) for tier in (Tier.CLEAN, Tier.HARD))
+    clean, hard = (
+        evaluation_of(tiny_model, crops, tiers=(tier,)) for tier in (Tier.CLEAN, Tier.HARD)
+    )
     assert p_ai_by_file(clean) != p_ai_by_file(hard)
     assert p_ai_by_file(hard) == pytest.approx(p_ai_by_file(clean), abs=0.05)
 
@@ -154,7 +159,7 @@ def test_each_source_has_its_recall(tiny_model, crops):
     assert portraits.count == len(own) == 12
     assert portraits.recall.value == pytest.approx(recall)
     paired = (recall + np.mean(np.array(others) < 0.5)) / 2
-    assert portraits.paired_balanced_accuracy == pytest.approx(paired)
+    assert portraits.paired_balanced_accuracy.value == pytest.approx(paired)
     assert sum(portraits.verdicts.values()) == 12
     # Both crops of one picture are one group, and one group alone tells nothing about the spread.
     assert np.isnan(by_name["real", "astronaut"].recall.low)
@@ -176,11 +181,13 @@ def test_a_split_of_photographs_alone_has_a_false_positive_rate_and_no_auc(
     files = p_ai_by_file(evaluation_of(tiny_model, crops))
     splits = {file: "test" if file.startswith("Real/") else "train" for file in files}
     path = write_split(tmp_path / "splits.csv", splits)
-    subject, evaluation = run(tiny_model, crops, splits=path, split=Split.TEST)
+    report = run(tiny_model, crops, splits=path, split=Split.TEST)
+    evaluation = report.measurements[0].evaluation
     assert 0.0 < evaluation.metrics["false_positive_rate_p50"].value < 1.0
     assert np.isnan(evaluation.metrics["auc"].value)
-    write_evaluation(tmp_path, subject, evaluation)
-    assert '"auc": {\n      "high": null' in (tmp_path / "evaluation.json").read_text()
+    write_evaluation(tmp_path, report)
+    (measurement,) = json.loads((tmp_path / "evaluation.json").read_text())["measurements"]
+    assert measurement["metrics"]["auc"] == {"value": None, "low": None, "high": None}
 
 
 def test_excluded_sources_take_no_part(tiny_model, crops):
@@ -227,11 +234,12 @@ def test_everything_is_written_and_the_same_twice(tiny_model, damaged, tmp_path)
     for name in ("first", "second"):
         folder = tmp_path / name
         folder.mkdir()
-        write_evaluation(folder, *run(tiny_model, damaged))
+        write_evaluation(folder, run(tiny_model, damaged))
         contents.append({path.name: path.read_bytes() for path in sorted(folder.iterdir())})
     assert contents[0] == contents[1]
-    pictures = ["histogram.png", "mistakes.png", "reliability.png", "roc.png"]
-    assert [*contents[0]] == sorted(["evaluation.json", "predictions.csv", *pictures])
+    drawings = ("histogram", "mistakes", "reliability", "roc")
+    pictures = [f"damaged-all-pictures-clean-{drawing}.png" for drawing in drawings]
+    assert [*contents[0]] == [*pictures, "evaluation.json", "predictions.csv", "report.html"]
     for name in pictures:
         with Image.open(tmp_path / "first" / name) as picture:
             # Something was drawn: more than the white of an empty sheet.
@@ -247,10 +255,11 @@ def test_a_model_without_mistakes_gets_a_sheet_that_says_so(tmp_path):
             Image.new("RGB", (64, 64), (grey, grey, grey)).save(tmp_path / file)
             rows.append((file, label, "", ""))
     write_manifest(tmp_path, rows)
-    subject, evaluation = run(write_tiny_model(tmp_path / "tiny.onnx"), tmp_path)
-    write_evaluation(tmp_path, subject, evaluation)
-    assert worst_mistakes(evaluation) == []
-    with Image.open(tmp_path / "mistakes.png") as sheet:
+    report = run(write_tiny_model(tmp_path / "tiny.onnx"), tmp_path)
+    write_evaluation(tmp_path, report)
+    (measurement,) = report.measurements
+    assert worst_mistakes(measurement.evaluation) == []
+    with Image.open(tmp_path / f"{measurement.slug}-mistakes.png") as sheet:
         assert len(sheet.convert("L").getcolors()) > 50
 
 
@@ -268,14 +277,16 @@ def test_options_that_cannot_be_honoured(tiny_model, crops, options, error, reas
 
 
 def test_a_checkpoint_is_refused_on_devices_that_pytorch_does_not_have(tmp_path, examples):
-    request = EvaluationRequest(str(tmp_path / "w.safetensors"), examples, device=Device.OPENVINO)
+    weights = str(tmp_path / "w.safetensors")
+    request = EvaluationRequest(weights, DataRequest(examples), device=Device.OPENVINO)
     with pytest.raises(UsageError, match="use auto, cpu or cuda"):
         run_evaluation(request)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
 def test_asking_for_a_gpu_that_is_not_there_is_an_error(tmp_path, examples):
-    request = EvaluationRequest(str(tmp_path / "w.safetensors"), examples, device=Device.CUDA)
+    weights = str(tmp_path / "w.safetensors")
+    request = EvaluationRequest(weights, DataRequest(examples), device=Device.CUDA)
     with pytest.raises(ProviderError, match="cuda"):
         run_evaluation(request)
 

@@ -25,19 +25,22 @@ def test_report_on_the_terminal_and_in_files(run_command, tiny_model, examples, 
     assert "Real/broken.jpg" in done.stdout
 
     report = json.loads((out / "evaluation.json").read_text())
-    accuracy = report["metrics"]["balanced_accuracy"]
+    (measured,) = report["measurements"]
+    accuracy = measured["metrics"]["balanced_accuracy"]
     assert f"{accuracy['value']:.1%}" in done.stdout
     assert accuracy["low"] <= accuracy["value"] <= accuracy["high"]
-    assert report["data"]["tier"] == "web"
-    assert report["thresholds"] == {"ai": 0.6, "real": 0.4}
-    assert [failure["file"] for failure in report["data"]["failed"]] == ["Real/broken.jpg"]
+    assert measured["tier"] == "web"
+    assert measured["thresholds"] == report["thresholds"] == {"ai": 0.6, "real": 0.4}
+    assert [failure["file"] for failure in measured["data"]["failed"]] == ["Real/broken.jpg"]
 
     with (out / "predictions.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
-    assert [*rows[0]] == ["file", "label", "source", "p_ai", "verdict", "status"]
+    where = ["data", "split", "fold", "tier"]
+    assert [*rows[0]] == [*where, "file", "label", "source", "p_ai", "verdict", "status"]
+    assert [rows[0][name] for name in where] == ["data", "all pictures", "", "web"]
     assert len(rows) == 19
     correct = [(float(r["p_ai"]) >= 0.5) == (r["label"] == "ai") for r in rows if r["p_ai"]]
-    assert report["metrics"]["accuracy"]["value"] == pytest.approx(sum(correct) / 18, abs=1e-6)
+    assert measured["metrics"]["accuracy"]["value"] == pytest.approx(sum(correct) / 18, abs=1e-6)
     broken = next(row for row in rows if row["file"] == "Real/broken.jpg")
     assert (broken["p_ai"], broken["verdict"]) == ("", "")
     assert broken["status"] != "ok"
@@ -61,7 +64,7 @@ def test_an_output_that_cannot_be_written_is_one_line(run_command, tiny_model, e
     assert taken.read_text() == "keep me"
 
 
-@pytest.mark.parametrize(("option", "values"), [("tier", Tier), ("split", Split)])
+@pytest.mark.parametrize(("option", "values"), [("tiers", Tier), ("split", Split)])
 def test_the_command_offers_every_value(option, values):
     parameter = next(p for p in evaluate.params if p.name == option)
     assert list(parameter.type.choices) == [value.value for value in values]

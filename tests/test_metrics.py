@@ -47,8 +47,13 @@ KNOWN = {
 }
 
 
+def metrics_of(p_ai, targets, sources=None, folds=None):
+    verdicts = [RULE(p).label for p in p_ai]
+    return detector_metrics(p_ai, targets, sources or [""] * len(p_ai), verdicts, folds)
+
+
 def known_estimates():
-    metrics = detector_metrics(P_AI, TARGETS, SOURCES, RULE)
+    metrics = metrics_of(P_AI, TARGETS, SOURCES)
     return bootstrap(metrics, [str(index) for index in range(7)])
 
 
@@ -59,6 +64,29 @@ def test_known_answer(name):
 
 def test_every_figure_has_a_known_answer_here():
     assert set(known_estimates()) == set(KNOWN)
+
+
+def test_models_of_several_folds_are_ranked_each_on_its_own_pictures():
+    # The second model scores everything lower, but ranks as well as the first.
+    p_ai = np.array([0.4, 0.6, 0.8, 0.1, 0.2, 0.3])
+    targets = np.array([0, 1, 1, 0, 1, 1])
+    folds = np.array([0, 0, 0, 3, 3, 3])
+    everything = np.ones((1, 6))
+    apart, together = metrics_of(p_ai, targets, folds=folds), metrics_of(p_ai, targets)
+    for name in ("auc", "tpr_at_fpr_1pct"):
+        assert apart[name](everything)[0] == 1.0
+        assert together[name](everything)[0] < 1.0
+    assert apart["accuracy"](everything) == together["accuracy"](everything) == 4 / 6
+
+
+def test_a_source_is_paired_with_the_other_class_of_its_fold():
+    p_ai = np.array([0.9, 0.1, 0.1, 0.9])
+    targets = np.array([1, 0, 1, 0])
+    metrics = metrics_of(p_ai, targets, ["a", "b", "c", "d"], np.array([0, 0, 1, 1]))
+    # All right in fold 0, all wrong in fold 1: (1 + 1 + 0 + 0) / 4.
+    assert metrics["mean_source_balanced_accuracy"](np.ones((1, 4)))[0] == 0.5
+    # Only fold 0 drawn: the figures of fold 1 are undefined and take no part.
+    assert metrics["mean_source_balanced_accuracy"](np.array([[1.0, 1.0, 0.0, 0.0]]))[0] == 1.0
 
 
 @st.composite
@@ -95,7 +123,7 @@ def test_true_positive_rate_agrees_with_scikit_learns_roc_curve(scores, rate):
 @given(weighted_scores())
 def test_balanced_accuracy_agrees_with_scikit_learn(scores):
     p_ai, ai, weights = scores
-    metric = detector_metrics(p_ai, ai.astype(int), [""] * len(ai), RULE)["balanced_accuracy"]
+    metric = metrics_of(p_ai, ai.astype(int))["balanced_accuracy"]
     expected = balanced_accuracy_score(ai, p_ai >= 0.5, sample_weight=weights)
     assert metric(weights[np.newaxis])[0] == pytest.approx(expected)
 
@@ -126,14 +154,14 @@ def test_ranking_figures_do_not_change_under_a_monotone_map(scores):
 @given(weighted_scores())
 def test_every_figure_is_a_rate(scores):
     p_ai, ai, weights = scores
-    metrics = detector_metrics(p_ai, ai.astype(int), [""] * len(ai), RULE)
+    metrics = metrics_of(p_ai, ai.astype(int))
     for name, metric in metrics.items():
         (value,) = metric(weights[np.newaxis])
         assert np.isnan(value) or -1e-12 <= value <= 1.0 + 1e-12, name
 
 
 def test_figures_that_need_the_other_class_are_undefined_without_it():
-    metrics = detector_metrics(P_AI[:3], TARGETS[:3], SOURCES[:3], RULE)
+    metrics = metrics_of(P_AI[:3], TARGETS[:3], SOURCES[:3])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         estimates = bootstrap(metrics, ["a", "b", "c"])

@@ -7,8 +7,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import ImageOps
 
-from .evaluate import Evaluation, Prediction, load_picture
+from .evaluate import Evaluation
 from .evaluation_plots import COLOURS, GREY, NAMES
+from .predictions import Prediction, load_picture
 from .tiers import Tier
 
 MAX_PICTURES = 24

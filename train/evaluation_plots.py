@@ -1,7 +1,9 @@
-"""ROC curve, reliability diagram and histogram of an evaluation."""
+"""ROC curve, reliability diagram, histogram, and the tiers side by side."""
 
 import math
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,7 +13,9 @@ from sklearn.metrics import roc_curve
 
 from .bootstrap import BoolArray, Estimate, FloatArray, Share, bootstrap
 from .evaluate import Evaluation
+from .measurement import Measurement
 from .metrics import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
+from .predictions import Answers, answers_of
 
 COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}
 """Of the classes: apart in hue and in lightness, also for colour-blind readers."""
@@ -26,26 +30,32 @@ _DPI = 140
 
 
 def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
-    """Draw the ROC curve with its 95% band, whole and at low false positive rates."""
-    p_ai, ai, groups = _scored(evaluation)
+    """Draw the ROC curve with its 95% band, whole and at low false positive rates.
+
+    Where every fold has its own model, each has its own curve, without a band.
+    """
+    answers = answers_of(evaluation.predictions)
     figure = Figure(figsize=(9.6, 4.7), layout="constrained")
     _title(figure, "ROC curve", title)
     whole, low = figure.subplots(1, 2)
-    if ai.any() and not ai.all():
-        fpr, tpr, _ = roc_curve(ai, p_ai, drop_intermediate=False)
+    folds = np.unique(answers.folds)
+    if len(folds) > 1:
+        for fold in folds:
+            _curve((whole, low), answers, answers.folds == fold, f"fold {fold}")
+    elif answers.is_ai.any() and not answers.is_ai.all():
         spaced = np.geomspace(_LOWEST_RATE, 1.0, 50), np.linspace(0.0, 1.0, 30)
         rates = np.unique(np.concatenate(spaced))
         band = bootstrap(
-            {str(rate): true_positive_rate_at(rate, p_ai, ai) for rate in rates},
-            groups,
+            {str(rate): true_positive_rate_at(rate, answers.p_ai, answers.is_ai) for rate in rates},
+            answers.groups,
             _BAND_RESAMPLES,
         )
         limits = [(band[str(rate)].low, band[str(rate)].high) for rate in rates]
         lower, upper = zip(*limits, strict=True)
         for axes in (whole, low):
             axes.fill_between(rates, lower, upper, color=_BAND, alpha=0.6, lw=0, label="95% band")
-            axes.plot(fpr, tpr, color=_INK, lw=1.8, drawstyle="steps-post", label="model")
             _mark_operating_point(axes, evaluation)
+        _curve((whole, low), answers, np.ones_like(answers.is_ai), "model", color=_INK)
     diagonal = np.geomspace(_LOWEST_RATE, 1.0, 100)
     for axes in (whole, low):
         axes.plot(diagonal, diagonal, color=GREY, lw=1, ls=":", label="chance")
@@ -68,7 +78,8 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
 
 def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
     """Draw the share of AI pictures in each bin of ``p_ai``, and how many pictures are in it."""
-    p_ai, ai, groups = _scored(evaluation)
+    answers = answers_of(evaluation.predictions)
+    p_ai, ai, groups = answers.p_ai, answers.is_ai, answers.groups
     bins = calibration_bins(p_ai)
     filled = [index for index in range(CALIBRATION_BINS) if (bins == index).any()]
     shares = bootstrap({str(index): Share(ai, bins == index) for index in filled}, groups)
@@ -108,7 +119,8 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
 
 def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
     """Draw how ``p_ai`` is spread over photographs and AI pictures, with the verdicts' regions."""
-    p_ai, ai, _ = _scored(evaluation)
+    answers = answers_of(evaluation.predictions)
+    p_ai, ai = answers.p_ai, answers.is_ai
     figure = Figure(figsize=(8.4, 4.8), layout="constrained")
     _title(figure, "Scores by class", title)
     panels = dict(zip(("ai", "real"), figure.subplots(2, 1, sharex=True), strict=True))
@@ -116,9 +128,10 @@ def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
     for label, axes in panels.items():
         chosen = p_ai[ai if label == "ai" else ~ai]
         axes.hist(chosen, bins=np.linspace(0, 1, 41).tolist(), color=COLOURS[label], rwidth=0.92)
-        axes.axvspan(rule.real, rule.ai, color=_BAND, alpha=0.35, lw=0, zorder=0)
-        for threshold in (rule.real, rule.ai):
-            axes.axvline(threshold, color=GREY, lw=0.9, ls="--")
+        if rule is not None:
+            axes.axvspan(rule.real, rule.ai, color=_BAND, alpha=0.35, lw=0, zorder=0)
+            for threshold in (rule.real, rule.ai):
+                axes.axvline(threshold, color=GREY, lw=0.9, ls="--")
         tally = evaluation.verdicts[label]
         shares = ", ".join(
             f"{count / max(1, len(chosen)):.0%} {verdict}" for verdict, count in tally.items()
@@ -126,19 +139,59 @@ def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
         axes.set_title(f"{len(chosen)} {NAMES[label]}s: {shares}", fontsize=10, loc="left")
         axes.set(xlim=(0, 1), ylabel="pictures")
         _clean(axes)
-    panels["real"].set_xlabel("p_ai, the calibrated probability; the grey region is 'unsure'")
+    region = "" if rule is None else "; the grey region is 'unsure'"
+    panels["real"].set_xlabel(f"p_ai, the calibrated probability{region}")
     figure.savefig(path, dpi=_DPI)
 
 
-def _scored(evaluation: Evaluation) -> tuple[FloatArray, BoolArray, list[str]]:
-    """Probabilities, whether each is an AI picture, and the groups."""
-    scored = [(p.sample, p.verdict.p_ai) for p in evaluation.predictions if p.verdict is not None]
-    p_ai = np.array([value for _, value in scored], dtype=np.float64)
-    ai = np.array([sample.label == "ai" for sample, _ in scored])
-    return p_ai, ai, [sample.group for sample, _ in scored]
+def draw_tiers(measurements: Sequence[Measurement], path: Path) -> None:
+    """Draw the main figures of one part of the data side by side for each tier."""
+    figure = Figure(figsize=(9.6, 0.9 + 0.34 * len(measurements) + 0.9), layout="constrained")
+    _title(figure, "Tiers", measurements[0].part.title)
+    rows = np.arange(len(measurements))
+    panels = figure.subplots(1, len(_BY_TIER), sharey=True)
+    for axes, (name, title) in zip(panels, _BY_TIER.items(), strict=True):
+        estimates = [one.evaluation.metrics[name] for one in measurements]
+        values = np.array([estimate.value for estimate in estimates])
+        low = values - [estimate.low for estimate in estimates]
+        high = np.array([estimate.high for estimate in estimates]) - values
+        spread = np.nan_to_num(np.clip([low, high], 0.0, None))
+        axes.errorbar(
+            values, rows, xerr=spread, fmt="o", color=_INK, ecolor=_BAND, elinewidth=4, ms=6
+        )
+        axes.set_title(title, fontsize=10, loc="left")
+        end = 1.0
+        if name == "false_positive_rate_verdict":
+            end = max(0.05, 1.1 * float(np.nanmax(values + spread[1])))
+        axes.set(xlim=(-0.02 * end, 1.02 * end), ylim=(len(rows) - 0.5, -0.5))
+        axes.set_yticks(rows, [one.tier for one in measurements])
+        _percent(axes.xaxis)
+        _clean(axes)
+    figure.savefig(path, dpi=_DPI)
+
+
+_BY_TIER = {
+    "balanced_accuracy": "balanced accuracy",
+    "auc": "area under ROC",
+    "false_positive_rate_verdict": "photographs called ai",
+    "coverage": "coverage",
+}
+
+
+def _curve(
+    panels: Iterable[Axes], answers: Answers, chosen: BoolArray, label: str, **style: Any
+) -> None:
+    ai = answers.is_ai[chosen]
+    if not ai.any() or ai.all():
+        return
+    fpr, tpr, _ = roc_curve(ai, answers.p_ai[chosen], drop_intermediate=False)
+    for axes in panels:
+        axes.plot(fpr, tpr, lw=1.8, drawstyle="steps-post", label=label, **style)
 
 
 def _mark_operating_point(axes: Axes, evaluation: Evaluation) -> None:
+    if evaluation.rule is None:
+        return
     # A logarithmic axis has no place for 0, so the mark stays at its edge.
     x = max(_LOWEST_RATE, evaluation.metrics["false_positive_rate_verdict"].value)
     y = evaluation.metrics["true_positive_rate_verdict"].value

@@ -1,147 +1,147 @@
-"""An evaluation as text for the terminal, and as files that others can read."""
+"""An evaluation as text for the terminal."""
 
-import csv
-import json
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from trustthepixels.infer.commands.terminal import printable
 from trustthepixels.infer.spec import LABELS
 
-from .bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
-from .evaluate import VERDICTS, Evaluation
-from .manifest import fingerprint
-from .metrics import CALIBRATION_BINS, CONFIDENT
-from .scoring import Scorer
-from .tiers import Tier
-
-SCHEMA_VERSION = 1
-EVALUATION_NAME = "evaluation.json"
-PREDICTIONS_NAME = "predictions.csv"
-
-TITLES = {
-    "balanced_accuracy": "balanced accuracy",
-    "mean_source_balanced_accuracy": "balanced accuracy, by source",
-    "accuracy": "accuracy",
-    "auc": "area under ROC",
-    "tpr_at_fpr_1pct": "true positive rate at 1% FPR",
-    "tpr_at_fpr_5pct": "true positive rate at 5% FPR",
-    "recall_ai": "recall of AI pictures",
-    "recall_real": "recall of photographs",
-    "false_positive_rate_verdict": "photographs with verdict ai",
-    "false_positive_rate_p50": "photographs with p_ai >= 0.5",
-    "true_positive_rate_verdict": "AI pictures with verdict ai",
-    "false_negative_rate_verdict": "AI pictures with verdict real",
-    "coverage": "coverage (not unsure)",
-    "accuracy_when_sure": "accuracy where not unsure",
-    "confident_mistakes": f"wrong at confidence >= {CONFIDENT}",
-    "expected_calibration_error": f"calibration error ({CALIBRATION_BINS} bins)",
-}
-"""The figures in the order of the table, as a reader knows them."""
-
-_FRACTIONS = frozenset({"auc", "expected_calibration_error"})
-"""Figures that are no percentages."""
+from .bootstrap import CONFIDENCE
+from .evaluate import VERDICTS, SourceResult
+from .figure_titles import TITLES, interval_text, short_text, value_text
+from .leak_probe import LeakProbe
+from .measurement import Measurement, Report
+from .targets import TargetResult, check_targets
 
 _MAX_FAILURES = 10
+_CELL = 17
+"""Width of a figure and its interval where several tiers stand side by side."""
 
 
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """What was evaluated on what.
-
-    Attributes:
-        scorer: the model.
-        data: name of the data set's folder or manifest.
-        split: the split that was chosen, empty for all pictures.
-        excluded_sources: sources that were left out.
-        tier: what happened to the pictures.
-    """
-
-    scorer: Scorer
-    data: str
-    split: str = ""
-    excluded_sources: tuple[str, ...] = ()
-    tier: Tier = Tier.CLEAN
-
-
-def write_json(path: Path, subject: Subject, evaluation: Evaluation) -> None:
-    """Write everything but the single predictions; equal evaluations give equal bytes."""
-    text = json.dumps(_document(subject, evaluation), indent=2, sort_keys=True, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
-
-
-def write_predictions(path: Path, evaluation: Evaluation) -> None:
-    """Write one row a picture; ``p_ai`` and ``verdict`` are empty where ``status`` is not ok."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["file", "label", "source", "p_ai", "verdict", "status"])
-        for prediction in evaluation.predictions:
-            sample, verdict = prediction.sample, prediction.verdict
-            answer = (f"{verdict.p_ai:.6f}", verdict.label) if verdict else ("", "")
-            writer.writerow([sample.file, sample.label, sample.source, *answer, prediction.status])
-
-
-def terminal_table(subject: Subject, evaluation: Evaluation) -> str:
-    """The evaluation as text, without a newline at its end."""
-    blocks = [
-        _heading(subject, evaluation),
-        _figures(evaluation.metrics),
-        _verdicts(evaluation),
-        _sources(evaluation),
-        _failures(evaluation),
-    ]
+def terminal_report(report: Report) -> str:
+    """The whole report as text, without a newline at its end."""
+    blocks = [_heading(report), _targets(check_targets(report.measurements))]
+    for measurements in report.by_part:
+        blocks += [
+            _part(report, measurements),
+            _figures(measurements),
+            _verdicts(measurements[0]),
+            _sources(measurements),
+            _failures(measurements[0]),
+        ]
+    blocks += [_probe(probe) for probe in report.probes]
     return "\n\n".join("\n".join(block) for lines in blocks if (block := list(lines)))
 
 
-def _heading(subject: Subject, evaluation: Evaluation) -> Iterator[str]:
-    spec, rule = subject.scorer.spec, evaluation.rule
-    parts = [subject.data, subject.split and f"split {subject.split}", f"tier {subject.tier}"]
-    if subject.excluded_sources:
-        parts.append(f"without {', '.join(subject.excluded_sources)}")
-    counts = [f"{sum(evaluation.verdicts[label].values())} {label}" for label in reversed(LABELS)]
-    yield f"model     {subject.scorer.file}: {spec.name}, {spec.precision}"
-    yield f"data      {', '.join(part for part in parts if part)}"
-    yield f"pictures  {', '.join(counts)}, {len(evaluation.failed)} not decodable"
+def trained_apart_text(report: Report, measurement: Measurement) -> str:
+    """What is known about whether the model was trained on these pictures; empty if nothing."""
+    answers = {report.was_trained_apart(portion) for portion in measurement.part.portions}
+    if answers == {True}:
+        return "the model's own splits, it was not trained on these pictures"
+    if False in answers:
+        return "not the splits that the model records: it may have been trained on these pictures"
+    return ""
+
+
+def _heading(report: Report) -> Iterator[str]:
+    spec, rule = report.model.spec, report.rule
+    yield f"model     {report.model.file}: {spec.name}, {spec.precision}"
     yield f"verdicts  ai from p_ai {rule.ai:.4f}, real below {rule.real:.4f}, unsure between"
 
 
-def _figures(metrics: Mapping[str, Estimate]) -> Iterator[str]:
-    yield f"{'figure':<31}{'value':>8}   {CONFIDENCE:.0%} interval"
+def _targets(results: Sequence[TargetResult]) -> Iterator[str]:
+    if not any(result.estimate for result in results):
+        return
+    yield f"{'goal':<37}{'bound':>16}  {'measured':>8}   {'interval':<16}{'':<14}from"
+    for result in results:
+        if result.part is None or result.estimate is None:
+            continue
+        goal = result.goal
+        bound = f"{goal.direction} {value_text(goal.metric, goal.bound)}"
+        value = value_text(goal.metric, result.estimate.value)
+        interval = interval_text(goal.metric, result.estimate)
+        origin = printable(f"{result.part.title}, {goal.tier}")
+        measured = f"{value:>8}   {interval:<16}{result.status:<14}{origin}"
+        yield f"{goal.figure:<37}{bound:>16}  {measured}"
+    missing = sum(result.estimate is None for result in results)
+    if missing:
+        yield f"{missing} of the goals not measured in this run"
+
+
+def _part(report: Report, measurements: Sequence[Measurement]) -> Iterator[str]:
+    first = measurements[0]
+    tally = first.evaluation.verdicts
+    counts = [f"{sum(tally[label].values())} {label}" for label in reversed(LABELS)]
+    yield f"data      {printable(first.part.full_title)}"
+    known = trained_apart_text(report, first)
+    if known:
+        yield f"splits    {known}"
+    yield f"tier      {', '.join(one.tier for one in measurements)}"
+    yield f"pictures  {', '.join(counts)}, {len(first.evaluation.failed)} not decodable"
+
+
+def _figures(measurements: Sequence[Measurement]) -> Iterator[str]:
+    if len(measurements) == 1:
+        yield f"{'figure':<31}{'value':>8}   {CONFIDENCE:.0%} interval"
+        for name, title in TITLES.items():
+            estimate = measurements[0].evaluation.metrics[name]
+            value, interval = value_text(name, estimate.value), interval_text(name, estimate)
+            yield f"{title:<31}{value:>8}   {interval}"
+        return
+    yield f"{'figure, ' + f'{CONFIDENCE:.0%} interval':<29}" + "".join(
+        f"{one.tier:>{_CELL}}" for one in measurements
+    )
     for name, title in TITLES.items():
-        value, interval = _text(metrics[name], percent=name not in _FRACTIONS)
-        yield f"{title:<31}{value:>8}   {interval}"
+        cells = (short_text(name, one.evaluation.metrics[name]) for one in measurements)
+        yield f"{title:<29}" + "".join(f"{cell:>{_CELL}}" for cell in cells)
 
 
-def _verdicts(evaluation: Evaluation) -> Iterator[str]:
+def _verdicts(measurement: Measurement) -> Iterator[str]:
+    evaluation = measurement.evaluation
     columns = [f"{verdict:>8}" for verdict in VERDICTS]
-    yield f"{'verdict':<12}{''.join(columns)}{'p>=0.5':>10}{'p<0.5':>8}"
+    yield f"{'verdict':<12}{''.join(columns)}{'p>=0.5':>10}{'p<0.5':>8}   {measurement.tier}"
     for label in reversed(LABELS):
         verdicts = "".join(f"{evaluation.verdicts[label][verdict]:>8}" for verdict in VERDICTS)
         halves = evaluation.confusion[label]
         yield f"{'true ' + label:<12}{verdicts}{halves['ai']:>10}{halves['real']:>8}"
 
 
-def _sources(evaluation: Evaluation) -> Iterator[str]:
-    if not any(result.source for result in evaluation.sources):
+def _sources(measurements: Sequence[Measurement]) -> Iterator[str]:
+    first, *others = measurements
+    results = first.evaluation.sources
+    if not any(result.source for result in results):
         return
-    names = [printable(result.source) or "-" for result in evaluation.sources]
-    width = 2 + max(len(name) for name in names)
-    header = f"{'source':<{width}}{'class':<6}{'n':>6}{'recall':>9}   {'interval':<15}{'paired':>7}"
-    yield header + "".join(f"{verdict:>8}" for verdict in VERDICTS)
-    for name, result in zip(names, evaluation.sources, strict=True):
-        recall, interval = _text(result.recall, percent=True)
-        paired = result.paired_balanced_accuracy
-        row = f"{name:<{width}}{result.label:<6}{result.count:>6}{recall:>9}   {interval:<15}"
-        row += f"{'-' if math.isnan(paired) else f'{paired:.1%}':>7}"
-        yield row + "".join(f"{result.verdicts[verdict]:>8}" for verdict in VERDICTS)
+    names = [printable(result.source) or "-" for result in results]
+    width = 2 + max(len("source"), *(len(name) for name in names))
+    yield (
+        f"{'source':<{width}}{'class':<6}{'n':>6}{'recall':>9}   {'interval':<15}{'paired':>7}"
+        f"{'FPR':>8}   {'interval':<15}"
+        + "".join(f"{verdict:>8}" for verdict in VERDICTS)
+        + "".join(f"{one.tier:>12}" for one in others)
+    )
+    in_tiers = [{(r.label, r.source): r for r in one.evaluation.sources} for one in others]
+    for name, result in zip(names, results, strict=True):
+        row = f"{name:<{width}}{result.label:<6}{result.count:>6}"
+        row += f"{value_text('', result.recall.value):>9}   {interval_text('', result.recall):<15}"
+        row += f"{value_text('', result.paired_balanced_accuracy.value):>7}"
+        row += _false_positives(result)
+        row += "".join(f"{result.verdicts[verdict]:>8}" for verdict in VERDICTS)
+        same = (tier.get((result.label, result.source)) for tier in in_tiers)
+        yield row + "".join(
+            f"{value_text('', other.recall.value) if other else '-':>12}" for other in same
+        )
     yield "paired: balanced accuracy of the source's recall and the whole other class's"
+    yield "FPR: photographs with verdict ai" + ("; further tiers: recall" if others else "")
 
 
-def _failures(evaluation: Evaluation) -> Iterator[str]:
-    failed = evaluation.failed
+def _false_positives(result: SourceResult) -> str:
+    if result.label == "ai":
+        return f"{'':>8}   {'':<15}"
+    value, interval = value_text("", result.called_ai.value), interval_text("", result.called_ai)
+    return f"{value:>8}   {interval:<15}"
+
+
+def _failures(measurement: Measurement) -> Iterator[str]:
+    failed = measurement.evaluation.failed
     if not failed:
         return
     yield f"not decodable, and in none of the figures: {len(failed)}"
@@ -151,69 +151,15 @@ def _failures(evaluation: Evaluation) -> Iterator[str]:
         yield f"  and {len(failed) - _MAX_FAILURES} more"
 
 
-def _text(estimate: Estimate, *, percent: bool) -> tuple[str, str]:
-    """Value and interval as the table shows them."""
-    if math.isnan(estimate.value):
-        return "-", ""
-    if math.isnan(estimate.low):
-        return f"{estimate.value:.1%}" if percent else f"{estimate.value:.3f}", "(one group)"
-    if percent:
-        low, high = 100.0 * estimate.low, 100.0 * estimate.high
-        return f"{estimate.value:.1%}", f"{low:.1f} to {high:.1f}"
-    return f"{estimate.value:.3f}", f"{estimate.low:.3f} to {estimate.high:.3f}"
-
-
-def _document(subject: Subject, evaluation: Evaluation) -> dict[str, Any]:
-    spec = subject.scorer.spec
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "model": {
-            "file": subject.scorer.file,
-            "sha256": subject.scorer.digest,
-            "name": spec.name,
-            "architecture": spec.architecture,
-            "precision": spec.precision,
-        },
-        "data": {
-            "name": subject.data,
-            "split": subject.split,
-            "excluded_sources": sorted(subject.excluded_sources),
-            "tier": subject.tier,
-            "fingerprint": fingerprint(p.sample for p in evaluation.predictions),
-            "scored": {label: sum(evaluation.verdicts[label].values()) for label in LABELS},
-            "failed": [
-                {"file": p.sample.file, "status": p.status, "error": p.error}
-                for p in evaluation.failed
-            ],
-        },
-        "thresholds": {"ai": evaluation.rule.ai, "real": evaluation.rule.real},
-        "bootstrap": {"resamples": RESAMPLES, "confidence": CONFIDENCE, "seed": SEED},
-        "metrics": {name: _numbers(value) for name, value in evaluation.metrics.items()},
-        "confusion": evaluation.confusion,
-        "verdicts": evaluation.verdicts,
-        "sources": [
-            {
-                "source": result.source,
-                "class": result.label,
-                "n": result.count,
-                "recall": _numbers(result.recall),
-                "paired_balanced_accuracy": _number(result.paired_balanced_accuracy),
-                "verdicts": result.verdicts,
-            }
-            for result in evaluation.sources
-        ],
-    }
-
-
-def _numbers(estimate: Estimate) -> dict[str, float | None]:
-    fields: Sequence[tuple[str, float]] = [
-        ("value", estimate.value),
-        ("low", estimate.low),
-        ("high", estimate.high),
-    ]
-    return {name: _number(value) for name, value in fields}
-
-
-def _number(value: float) -> float | None:
-    """Six decimals: below that, processors differ."""
-    return None if math.isnan(value) else round(value, 6)
+def _probe(probe: LeakProbe) -> Iterator[str]:
+    yield f"leak probes on {printable(probe.part.title)}"
+    yield f"  {'balanced accuracy from file facts alone':<41}{'value':>8}   interval"
+    for one in probe.facts:
+        value = value_text("", one.balanced_accuracy.value)
+        yield f"  {one.stage:<41}{value:>8}   {interval_text('', one.balanced_accuracy)}"
+    yield f"  {'change of p_ai in the other codec':<41}{'mean':>8}{'absolute':>10}{'verdicts':>10}"
+    for swap in probe.swaps:
+        name = f"{swap.count} {swap.label} as {swap.codec}"
+        mean, absolute = swap.mean_change.value, swap.mean_absolute_change.value
+        changed = value_text("", swap.verdict_changes.value)
+        yield f"  {name:<41}{mean:>+8.4f}{absolute:>10.4f}{changed:>10}"

@@ -1,117 +1,83 @@
 """``trustthepixels evaluate`` from its options to its figures and files."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
 from trustthepixels.infer.commands.terminal import note
 from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device
-from trustthepixels.infer.errors import InputError, OutputError, UsageError
+from trustthepixels.infer.errors import OutputError
 
 from .contact_sheet import draw_contact_sheet, worst_mistakes
-from .evaluate import Evaluation, evaluate, predict
-from .evaluation_plots import draw_histogram, draw_reliability, draw_roc
-from .evaluation_report import (
-    EVALUATION_NAME,
-    PREDICTIONS_NAME,
-    Subject,
-    write_json,
-    write_predictions,
-)
-from .manifest import MANIFEST_NAME, Sample, load_samples, without_sources
-from .scoring import open_scorer
-from .splits import Split, read_splits, select
+from .evaluate import evaluate
+from .evaluation_html import write_html
+from .evaluation_json import write_json, write_predictions
+from .evaluation_parts import Part, Portion, choose_parts
+from .evaluation_plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
+from .evaluation_request import EvaluationRequest
+from .leak_probe import LeakProbe, probe_facts, probe_swap, swap_codec
+from .measurement import Measurement, Report
+from .predictions import LoadPicture, Prediction, load_picture, predict
+from .scoring import Scorer, open_scorer
 from .tiers import Tier
 
+EVALUATION_NAME = "evaluation.json"
+PREDICTIONS_NAME = "predictions.csv"
+HTML_NAME = "report.html"
 
-@dataclass(frozen=True, slots=True)
-class EvaluationRequest:
-    """What to evaluate on what, and how.
-
-    Attributes:
-        model: an ONNX file of ours, the name of a bundled model, or weights of a training run.
-        data: a manifest, or a folder with one or with ``AI/`` and ``Real/``.
-        splits: a ``file,split`` CSV, needed with ``split``.
-        split: the part to evaluate; ``None`` for everything.
-        exclude_sources: sources of the manifest to leave out.
-        tier: what happens to each picture before preprocessing.
-        false_positive_rate: operating point of the verdicts; ``None`` for the model's own.
-        threshold: ``p_ai`` from which the verdict is ``ai``, in place of an operating point.
-        device: where the model runs.
-        batch_size: pictures per call of the model.
-        decode_threads: threads that decode; ``None`` for as many as there are cores.
-        threads: threads of the model; ``None`` likewise.
-    """
-
-    model: str
-    data: Path
-    splits: Path | None = None
-    split: Split | None = None
-    exclude_sources: tuple[str, ...] = ()
-    tier: Tier = Tier.CLEAN
-    false_positive_rate: float | None = None
-    threshold: float | None = None
-    device: Device = Device.AUTO
-    batch_size: int = 32
-    decode_threads: int | None = None
-    threads: int | None = None
+Answer = Callable[[Part, LoadPicture], list[Prediction]]
+"""From a part of the data, seen in some way, to what its models say."""
 
 
-def run_evaluation(request: EvaluationRequest) -> tuple[Subject, Evaluation]:
+def run_evaluation(request: EvaluationRequest) -> Report:
     """Score the pictures that were asked for and work out the figures.
 
     The device goes to stderr if it was not named, and a progress bar where that is a terminal.
 
     Raises:
-        TrustThePixelsError: the data, the model, the device or an option cannot be used.
+        TrustThePixelsError: the data, a model, the device or an option cannot be used.
     """
-    samples = _choose(request)
-    cores = available_cores()
-    scorer = open_scorer(request.model, request.device, request.threads or cores)
-    rule = scorer.spec.rule(
-        false_positive_rate=request.false_positive_rate, threshold=request.threshold
-    )
+    parts = choose_parts(request)
+    names = [request.model, *request.fold_models.values()]
+    threads = request.threads or available_cores()
+    scorers = {name: open_scorer(name, request.device, threads) for name in dict.fromkeys(names)}
+    model = scorers[request.model]
     if request.device is Device.AUTO:
-        note(f"device: {scorer.device}")
-    with tqdm(total=len(samples), unit="img", disable=None) as bar:
-        predictions = predict(
-            samples,
-            scorer,
-            rule,
-            request.tier,
-            batch_size=request.batch_size,
-            decode_threads=request.decode_threads or cores,
-            progress=bar.update,
-        )
-    subject = Subject(
-        scorer=scorer,
-        data=_name(request.data),
-        split=request.split or "",
-        excluded_sources=request.exclude_sources,
-        tier=request.tier,
-    )
-    return subject, evaluate(predictions, rule)
+        note(f"device: {model.device}")
+    with tqdm(total=_pictures_to_score(parts, request), unit="img", disable=None) as bar:
+        answer = partial(_answer, request, scorers, bar.update)
+        measurements = [
+            _measure(part, tier, answer, request, scorers)
+            for part in parts
+            for tier in request.tiers
+        ]
+        probes = [
+            _probe(part, measurements, answer, model.spec.input_size)
+            for part in parts
+            if request.leak_probe
+        ]
+    return Report(model, request.rule(model.spec), scorers, tuple(measurements), tuple(probes))
 
 
-def write_evaluation(folder: Path, subject: Subject, evaluation: Evaluation) -> None:
-    """Write the JSON, the predictions and the pictures into a folder that exists.
+def write_evaluation(folder: Path, report: Report) -> None:
+    """Write the JSON, the predictions, the pictures and the page into a folder that exists.
 
     Raises:
         OutputError: something cannot be written.
     """
-    parts = (subject.scorer.spec.name, subject.data, subject.split, f"{subject.tier} tier")
-    title = ", ".join(part for part in parts if part)
     with _writing(folder):
-        write_predictions(folder / PREDICTIONS_NAME, evaluation)
-        draw_roc(evaluation, title, folder / "roc.png")
-        draw_reliability(evaluation, title, folder / "reliability.png")
-        draw_histogram(evaluation, title, folder / "histogram.png")
-        mistakes = worst_mistakes(evaluation)
-        draw_contact_sheet(mistakes, subject.tier, title, folder / "mistakes.png")
-        write_json(folder / EVALUATION_NAME, subject, evaluation)
+        write_predictions(folder / PREDICTIONS_NAME, report)
+        for measurements in report.by_part:
+            if len(measurements) > 1:
+                draw_tiers(measurements, folder / f"{measurements[0].part.slug}-tiers.png")
+        for measurement in report.measurements:
+            _draw(measurement, f"{report.model.spec.name}, {measurement.title}", folder)
+        write_html(folder / HTML_NAME, report)
+        write_json(folder / EVALUATION_NAME, report)
 
 
 def prepare_folder(folder: Path) -> None:
@@ -124,21 +90,67 @@ def prepare_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
-def _choose(request: EvaluationRequest) -> list[Sample]:
-    if (request.splits is None) != (request.split is None):
-        raise UsageError("--splits and --split go together: the file, and the part of it")
-    samples = without_sources(load_samples(request.data), request.exclude_sources)
-    if request.splits is not None and request.split is not None:
-        samples = select(samples, read_splits(request.splits), request.split)
-    if not samples:
-        raise InputError("no pictures are left to evaluate")
-    return samples
+def _pictures_to_score(parts: Sequence[Part], request: EvaluationRequest) -> int:
+    passes = len(request.tiers)
+    if request.leak_probe:
+        passes += 1 if Tier.CLEAN in request.tiers else 2
+    return passes * sum(len(part.samples) for part in parts)
 
 
-def _name(data: Path) -> str:
-    """The data set's folder name, whichever way it was given."""
-    resolved = data.resolve()
-    return resolved.parent.name if resolved.name == MANIFEST_NAME else resolved.name
+def _answer(
+    request: EvaluationRequest,
+    scorers: dict[str, Scorer],
+    progress: Callable[[int], object],
+    part: Part,
+    load: LoadPicture,
+) -> list[Prediction]:
+    def answer(portion: Portion) -> list[Prediction]:
+        scorer = scorers[portion.model]
+        return predict(
+            portion.samples,
+            scorer,
+            request.rule(scorer.spec),
+            load,
+            batch_size=request.batch_size,
+            decode_threads=request.decode_threads or available_cores(),
+            progress=progress,
+        )
+
+    return [
+        replace(prediction, fold=portion.fold)
+        for portion in part.portions
+        for prediction in answer(portion)
+    ]
+
+
+def _measure(
+    part: Part,
+    tier: Tier,
+    answer: Answer,
+    request: EvaluationRequest,
+    scorers: dict[str, Scorer],
+) -> Measurement:
+    rules = {request.rule(scorers[portion.model].spec) for portion in part.portions}
+    predictions = answer(part, partial(load_picture, tier=tier))
+    return Measurement(part, tier, evaluate(predictions, rules.pop() if len(rules) == 1 else None))
+
+
+def _probe(
+    part: Part, measurements: Sequence[Measurement], answer: Answer, input_size: tuple[int, int]
+) -> LeakProbe:
+    known = [one for one in measurements if one.part is part and one.tier is Tier.CLEAN]
+    before = known[0].evaluation.predictions if known else answer(part, load_picture)
+    swaps = probe_swap(before, answer(part, swap_codec))
+    return LeakProbe(part, probe_facts(before, input_size), swaps)
+
+
+def _draw(measurement: Measurement, title: str, folder: Path) -> None:
+    evaluation, slug = measurement.evaluation, measurement.slug
+    draw_roc(evaluation, title, folder / f"{slug}-roc.png")
+    draw_reliability(evaluation, title, folder / f"{slug}-reliability.png")
+    draw_histogram(evaluation, title, folder / f"{slug}-histogram.png")
+    mistakes = worst_mistakes(evaluation)
+    draw_contact_sheet(mistakes, measurement.tier, title, folder / f"{slug}-mistakes.png")
 
 
 @contextmanager

@@ -4,11 +4,13 @@ scikit-learn and torchmetrics have most of them for one set of pictures at a tim
 many bootstrap resamples at once. The tests hold them against those libraries.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from trustthepixels.infer.spec import LABELS, VerdictRule
+from trustthepixels.infer.results import VerdictLabel
+from trustthepixels.infer.spec import LABELS
 
 from .bootstrap import BoolArray, FloatArray, Metric, Share, ratio
 
@@ -22,7 +24,11 @@ IntArray = npt.NDArray[np.integer]
 
 
 def detector_metrics(
-    p_ai: FloatArray, targets: IntArray, sources: Sequence[str], rule: VerdictRule
+    p_ai: FloatArray,
+    targets: IntArray,
+    sources: Sequence[str],
+    verdicts: Sequence[VerdictLabel],
+    folds: IntArray | None = None,
 ) -> dict[str, Metric]:
     """All figures over a set of pictures, by name, as ``bootstrap`` takes them.
 
@@ -30,7 +36,10 @@ def detector_metrics(
         p_ai: shape (n,), 0 to 1.
         targets: shape (n,), indices into ``LABELS``.
         sources: of each picture.
-        rule: from ``p_ai`` to the verdicts in force.
+        verdicts: on each picture.
+        folds: of each picture, where every fold has its own model. Scores of different models do
+            not rank against each other, so ``auc`` and ``tpr_*`` are then means over folds, and a
+            source is paired with the other class of its own fold.
 
     Returns:
         Rates of 0 to 1. ``*_p50`` calls a picture AI where ``p_ai >= 0.5``, as ``accuracy``,
@@ -39,16 +48,22 @@ def detector_metrics(
     ai = targets == LABELS.index("ai")
     everything = np.ones_like(ai)
     correct = (p_ai >= 0.5) == ai
-    called_ai, called_real = p_ai >= rule.ai, (p_ai < rule.real) & (p_ai < rule.ai)
+    called = np.asarray(verdicts, dtype=str)
+    called_ai, called_real = called == VerdictLabel.AI, called == VerdictLabel.REAL
     sure = called_ai | called_real
+    models = np.zeros(len(ai), np.int64) if folds is None else folds
+
+    def ranking(metric: Callable[[FloatArray, BoolArray], Metric]) -> Metric:
+        return mean_over_folds(lambda part: metric(p_ai[part], ai[part]), models)
+
     mistaken = np.where(ai, 1.0 - p_ai, p_ai) >= CONFIDENT
     return {
         "accuracy": Share(correct, everything),
         "balanced_accuracy": mean_of(Share(correct, ai), Share(correct, ~ai)),
-        "mean_source_balanced_accuracy": mean_over_sources(correct, ai, sources),
-        "auc": area_under_roc(p_ai, ai),
-        "tpr_at_fpr_1pct": true_positive_rate_at(0.01, p_ai, ai),
-        "tpr_at_fpr_5pct": true_positive_rate_at(0.05, p_ai, ai),
+        "mean_source_balanced_accuracy": mean_over_sources(correct, ai, sources, models),
+        "auc": ranking(area_under_roc),
+        "tpr_at_fpr_1pct": ranking(partial(true_positive_rate_at, 0.01)),
+        "tpr_at_fpr_5pct": ranking(partial(true_positive_rate_at, 0.05)),
         "recall_ai": Share(correct, ai),
         "recall_real": Share(correct, ~ai),
         "false_positive_rate_verdict": Share(called_ai, ~ai),
@@ -67,19 +82,39 @@ def mean_of(first: Metric, second: Metric) -> Metric:
     return lambda weights: 0.5 * (first(weights) + second(weights))
 
 
-def mean_over_sources(correct: BoolArray, ai: BoolArray, sources: Sequence[str]) -> Metric:
+def mean_over_sources(
+    correct: BoolArray, ai: BoolArray, sources: Sequence[str], folds: IntArray
+) -> Metric:
     """Mean over all sources of a balanced accuracy that gives each the same weight.
 
-    Each source's recall is paired with the recall of all pictures of the other class. A source of
-    both classes counts as two.
+    Each source's recall is paired with the recall of all pictures of the other class in its fold.
+    A source of both classes counts as two.
     """
     names = np.asarray(sources)
     balanced_accuracies = [
-        mean_of(Share(correct, own & (names == source)), Share(correct, ~own))
+        mean_of(Share(correct, own & (names == source)), Share(correct, ~own & (folds == fold)))
         for own in (ai, ~ai)
-        for source in np.unique(names[own])
+        for source, fold in sorted(set(zip(names[own].tolist(), folds[own].tolist(), strict=True)))
     ]
     return lambda weights: _mean_of_defined([metric(weights) for metric in balanced_accuracies])
+
+
+def mean_over_folds(metric: Callable[[BoolArray], Metric], folds: IntArray) -> Metric:
+    """Mean of a figure over folds, each worked out on its own pictures.
+
+    Args:
+        metric: from the choice of a fold's pictures, shape (n,), to the figure on them alone.
+        folds: of each picture, shape (n,).
+    """
+    parts = [folds == fold for fold in np.unique(folds)]
+    metrics = [metric(part) for part in parts]
+
+    def mean(weights: FloatArray) -> FloatArray:
+        return _mean_of_defined(
+            [one(weights[:, part]) for one, part in zip(metrics, parts, strict=True)]
+        )
+
+    return mean
 
 
 def area_under_roc(p_ai: FloatArray, ai: BoolArray) -> Metric:

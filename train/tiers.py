@@ -46,16 +46,26 @@ def degrade(image: Image.Image, tier: Tier) -> Image.Image:
         case Tier.CLEAN:
             return image
         case Tier.WEB:
-            return _recode(_shrink(image, 768), "JPEG", quality=60, subsampling="4:2:0")
+            return _decoded(web_file(image))
         case Tier.HARD:
-            return _recode(_shrink(image, 512), "JPEG", quality=40, subsampling="4:2:0")
+            return _decoded(encode_jpeg(_shrink(image, 512), 40))
         case Tier.WEBP:
-            return _recode(_shrink(image, _WEBP_SIDE), "WEBP", quality=75, method=4)
+            return _decoded(_encode(_shrink(image, _WEBP_SIDE), "WEBP", quality=75, method=4))
         case Tier.SCREENSHOT:
             return _show(_shrink(image, _SCREEN_SIDE), 0.8)
         case Tier.UPSCALE:
             small = _shrink(image, _UPSCALED_SIDE // 2)
             return small.resize((2 * small.width, 2 * small.height), Image.Resampling.BICUBIC)
+
+
+def web_file(image: Image.Image) -> bytes:
+    """The JPEG file as which the web tier leaves an RGB picture."""
+    return encode_jpeg(_shrink(image, 768), 60)
+
+
+def encode_jpeg(image: Image.Image, quality: int) -> bytes:
+    """An RGB picture as a JPEG file of Pillow's quality, chroma subsampled (4:2:0)."""
+    return _encode(image, "JPEG", quality=quality, subsampling="4:2:0")
 
 
 def _shrink(image: Image.Image, longest: int) -> Image.Image:
@@ -79,8 +89,12 @@ def _scaled(image: Image.Image, factor: float) -> tuple[int, int]:
     return max(1, round(image.width * factor)), max(1, round(image.height * factor))
 
 
-def _recode(image: Image.Image, codec: str, **options: int | str) -> Image.Image:
+def _encode(image: Image.Image, codec: str, **options: int | str) -> bytes:
     stream = io.BytesIO()
     image.save(stream, codec, **options)
-    with Image.open(stream) as encoded:
+    return stream.getvalue()
+
+
+def _decoded(content: bytes) -> Image.Image:
+    with Image.open(io.BytesIO(content)) as encoded:
         return encoded.convert("RGB")

@@ -1,0 +1,85 @@
+"""An evaluation as one page that needs no other file, no network and no script."""
+
+import base64
+import io
+import math
+from importlib.resources import files
+from pathlib import Path
+
+from jinja2 import Environment, StrictUndefined
+from PIL import Image
+
+from .bootstrap import CONFIDENCE, RESAMPLES
+from .evaluate import SourceResult
+from .evaluation_plots import NAMES
+from .evaluation_report import trained_apart_text
+from .figure_titles import TITLES, interval_text, value_text
+from .measurement import Measurement, Report
+from .targets import Direction, TargetResult, check_targets
+
+_TEMPLATE = "report.html.jinja"
+_GLANCE = (
+    "balanced_accuracy",
+    "auc",
+    "tpr_at_fpr_5pct",
+    "false_positive_rate_verdict",
+    "confident_mistakes",
+    "expected_calibration_error",
+    "coverage",
+    "accuracy_when_sure",
+)
+_AXIS_START, _AXIS_LENGTH = 4.0, 112.0
+_COLOURS = 128
+
+
+def write_html(path: Path, report: Report) -> None:
+    """Write the page; the pictures that it shows lie beside it already."""
+    # Texts come from manifests and file names, so everything is escaped.
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+    template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
+    page = template.render(
+        report=report,
+        targets=check_targets(report.measurements),
+        titles=TITLES,
+        glance=_GLANCE,
+        names=NAMES,
+        confidence=f"{CONFIDENCE:.0%}",
+        resamples=RESAMPLES,
+        value_text=value_text,
+        interval_text=interval_text,
+        trained_apart=lambda measurement: trained_apart_text(report, measurement),
+        source_in=_source_in,
+        picture=lambda name: data_uri(path.parent / name),
+        top=_top,
+        x=lambda share: f"{_AXIS_START + _AXIS_LENGTH * share:.1f}",
+    )
+    path.write_text(page + "\n", encoding="utf-8")
+
+
+def data_uri(picture: Path) -> str:
+    """A drawing inline: with few colours as PNG, one that holds photographs as JPEG."""
+    stream = io.BytesIO()
+    with Image.open(picture) as image:
+        opaque = image.convert("RGB")
+    kind = "jpeg" if picture.stem.endswith("-mistakes") else "png"
+    if kind == "jpeg":
+        opaque.save(stream, "JPEG", quality=85)
+    else:
+        opaque.quantize(_COLOURS).save(stream, "PNG", optimize=True)
+    return f"data:image/{kind};base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _top(result: TargetResult) -> float:
+    """Where the axis of a goal ends, so that a small bound can be told from 0."""
+    if result.goal.direction is Direction.AT_LEAST or result.estimate is None:
+        return 1.0
+    ends = (result.estimate.value, result.estimate.high)
+    return max(2.0 * result.goal.bound, *(end for end in ends if not math.isnan(end)))
+
+
+def _source_in(measurement: Measurement, wanted: SourceResult) -> SourceResult | None:
+    """The same source and class in another tier, if any of its pictures could be scored."""
+    for result in measurement.evaluation.sources:
+        if (result.label, result.source) == (wanted.label, wanted.source):
+            return result
+    return None

@@ -1,0 +1,171 @@
+"""An evaluation as files for other programs: everything as JSON, single predictions as CSV."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from trustthepixels.infer.spec import LABELS
+
+from .bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
+from .evaluate import SourceResult
+from .evaluation_parts import Part
+from .leak_probe import LeakProbe
+from .manifest import fingerprint
+from .measurement import Measurement, Report
+from .scoring import Scorer
+from .targets import TargetResult, check_targets
+
+SCHEMA_VERSION = 2
+
+_COLUMNS = (
+    *("data", "split", "fold", "tier", "file", "label", "source"),
+    *("p_ai", "verdict", "status"),
+)
+
+
+def write_json(path: Path, report: Report) -> None:
+    """Write everything but the single predictions; equal evaluations give equal bytes."""
+    text = json.dumps(_document(report), indent=2, sort_keys=True, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
+def write_predictions(path: Path, report: Report) -> None:
+    """Write one row a picture and tier; ``p_ai`` and ``verdict`` are empty unless all is ok."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(_COLUMNS)
+        for measurement in report.measurements:
+            part = measurement.part
+            for prediction in measurement.evaluation.predictions:
+                sample, verdict = prediction.sample, prediction.verdict
+                answer = (f"{verdict.p_ai:.6f}", verdict.label) if verdict else ("", "")
+                fold = "" if prediction.fold is None else prediction.fold
+                where = (part.data, part.kind, fold, measurement.tier)
+                what = (sample.file, sample.label, sample.source)
+                writer.writerow([*where, *what, *answer, prediction.status])
+
+
+def _document(report: Report) -> dict[str, Any]:
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "model": _model(report.model),
+        "thresholds": {"ai": report.rule.ai, "real": report.rule.real},
+        "bootstrap": {"resamples": RESAMPLES, "confidence": CONFIDENCE, "seed": SEED},
+        "targets": [_target(result) for result in check_targets(report.measurements)],
+        "measurements": [_measurement(report, one) for one in report.measurements],
+        "leak_probes": [_probe(probe) for probe in report.probes],
+    }
+
+
+def _model(scorer: Scorer) -> dict[str, str]:
+    return {
+        "file": scorer.file,
+        "sha256": scorer.digest,
+        "name": scorer.spec.name,
+        "architecture": scorer.spec.architecture,
+        "precision": scorer.spec.precision,
+    }
+
+
+def _target(result: TargetResult) -> dict[str, Any]:
+    goal, part = result.goal, result.part
+    return {
+        "metric": goal.metric,
+        "split": goal.kind,
+        "tier": goal.tier,
+        "direction": goal.direction,
+        "bound": goal.bound,
+        "status": result.status,
+        "data": part.data if part else None,
+        "measured": _numbers(result.estimate) if result.estimate else None,
+        "interval_on_one_side": result.is_certain,
+    }
+
+
+def _part(part: Part) -> dict[str, Any]:
+    return {
+        "name": part.data,
+        "split": part.kind,
+        "folds": part.folds,
+        "excluded_sources": sorted(part.excluded_sources),
+    }
+
+
+def _measurement(report: Report, measurement: Measurement) -> dict[str, Any]:
+    part, evaluation = measurement.part, measurement.evaluation
+    rule = evaluation.rule
+    return {
+        "data": {
+            **_part(part),
+            "fingerprint": fingerprint(part.samples),
+            "scored": {label: sum(evaluation.verdicts[label].values()) for label in LABELS},
+            "failed": [
+                {"file": p.sample.file, "status": p.status, "error": p.error}
+                for p in evaluation.failed
+            ],
+        },
+        "tier": measurement.tier,
+        "models": [
+            {
+                "fold": portion.fold,
+                "trained_apart": report.was_trained_apart(portion),
+                **_model(report.scorers[portion.model]),
+            }
+            for portion in part.portions
+        ],
+        "thresholds": {"ai": rule.ai, "real": rule.real} if rule else None,
+        "metrics": {name: _numbers(value) for name, value in evaluation.metrics.items()},
+        "confusion": evaluation.confusion,
+        "verdicts": evaluation.verdicts,
+        "sources": [_source(result) for result in evaluation.sources],
+    }
+
+
+def _source(result: SourceResult) -> dict[str, Any]:
+    return {
+        "source": result.source,
+        "class": result.label,
+        "n": result.count,
+        "recall": _numbers(result.recall),
+        "false_positive_rate": _numbers(result.called_ai) if result.label == "real" else None,
+        "paired_balanced_accuracy": _numbers(result.paired_balanced_accuracy),
+        "verdicts": result.verdicts,
+    }
+
+
+def _probe(probe: LeakProbe) -> dict[str, Any]:
+    return {
+        "data": _part(probe.part),
+        "file_facts": [
+            {"stage": one.stage, "balanced_accuracy": _numbers(one.balanced_accuracy)}
+            for one in probe.facts
+        ],
+        "swapped_codec": [
+            {
+                "class": one.label,
+                "codec": one.codec,
+                "n": one.count,
+                "mean_change": _numbers(one.mean_change),
+                "mean_absolute_change": _numbers(one.mean_absolute_change),
+                "verdict_changes": _numbers(one.verdict_changes),
+            }
+            for one in probe.swaps
+        ],
+    }
+
+
+def _numbers(estimate: Estimate) -> dict[str, float | None]:
+    fields: Sequence[tuple[str, float]] = [
+        ("value", estimate.value),
+        ("low", estimate.low),
+        ("high", estimate.high),
+    ]
+    return {name: _number(value) for name, value in fields}
+
+
+def _number(value: float) -> float | None:
+    """Six decimals: below that, processors differ."""
+    return None if math.isnan(value) else round(value, 6)

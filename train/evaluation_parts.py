@@ -1,0 +1,173 @@
+"""The parts of the data that an evaluation measures, and which split each one is."""
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from trustthepixels.infer.errors import InputError, UsageError
+
+from .evaluation_request import DataRequest, EvaluationRequest
+from .folds import FOLDS, leave_sources_out, split_by_fold
+from .manifest import MANIFEST_NAME, Sample, load_samples, without_sources
+from .splits import Split, read_splits, select, splits_fingerprint
+
+
+class PartKind(StrEnum):
+    """What a part's pictures are to the model, in the words of the reports."""
+
+    ALL = "all pictures"
+    TRAIN = "training split"
+    VALIDATION = "validation split"
+    TEST = "test split"
+    HELD_OUT = "sources held out"
+    EXTERNAL = "external"
+
+
+_KIND = {
+    Split.TRAIN: PartKind.TRAIN,
+    Split.VALIDATION: PartKind.VALIDATION,
+    Split.TEST: PartKind.TEST,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Portion:
+    """The pictures that one model answers for.
+
+    Attributes:
+        model: as it was named on the command line.
+        samples: the pictures.
+        fold: whose held-out sources these are, if any.
+        fingerprint: of the splits that the model must have been trained with if these pictures are
+            new to it; empty where nothing is known.
+    """
+
+    model: str
+    samples: tuple[Sample, ...]
+    fold: int | None = None
+    fingerprint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One set of pictures with one row of figures for each tier.
+
+    Attributes:
+        data: name of the data set's folder.
+        kind: which split it is.
+        portions: one, or one for each fold.
+        excluded_sources: sources that were left out.
+    """
+
+    data: str
+    kind: PartKind
+    portions: tuple[Portion, ...]
+    excluded_sources: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> list[Sample]:
+        """All its pictures."""
+        return [sample for portion in self.portions for sample in portion.samples]
+
+    @property
+    def folds(self) -> tuple[int, ...]:
+        """The folds that it consists of."""
+        return tuple(portion.fold for portion in self.portions if portion.fold is not None)
+
+    @property
+    def title(self) -> str:
+        """What stands beside each of its figures, as in ``photos, test split``."""
+        text = f"{self.data}, {self.kind}"
+        if len(self.folds) == FOLDS:
+            text += f" in {FOLDS} folds"
+        elif self.folds:
+            name = "fold" if len(self.folds) == 1 else "folds"
+            text += f" in {name} {', '.join(map(str, self.folds))}"
+        return text
+
+    @property
+    def full_title(self) -> str:
+        """The title with the sources that were left out."""
+        if not self.excluded_sources:
+            return self.title
+        return f"{self.title}, without {', '.join(self.excluded_sources)}"
+
+    @property
+    def slug(self) -> str:
+        """Its name in file names."""
+        return re.sub(r"[^A-Za-z0-9_]+", "-", f"{self.data}-{self.kind}").strip("-")
+
+
+def choose_parts(request: EvaluationRequest) -> list[Part]:
+    """Read the data sets and pick the pictures that were asked for.
+
+    Raises:
+        InputError: data or splits cannot be read, or nothing is left.
+        UsageError: options that do not go together.
+    """
+    parts = list(_parts(request))
+    slugs = [part.slug for part in parts]
+    for part in parts:
+        if not part.samples:
+            raise InputError(f"{part.title}: no pictures are left to evaluate")
+        if slugs.count(part.slug) > 1:
+            raise UsageError(f"two data sets are called '{part.data}'; rename one of the folders")
+    return parts
+
+
+def _parts(request: EvaluationRequest) -> Iterator[Part]:
+    choice = request.data
+    if (choice.splits is None) != (choice.split is None):
+        raise UsageError("--splits and --split go together: the file, and the part of it")
+    if choice.split is not None and choice.fold is not None:
+        raise UsageError("--split and --fold exclude each other")
+    samples = load_samples(choice.data)
+    kept = without_sources(samples, choice.exclude_sources)
+    name, excluded = _name(choice.data), choice.exclude_sources
+    if choice.split is not None or choice.fold is not None or not request.fold_models:
+        kind, portion = _own(request.model, choice, samples, kept)
+        yield Part(name, kind, (portion,), excluded)
+    if request.fold_models:
+        portions = (
+            _held_out(model, fold, samples, excluded)
+            for fold, model in sorted(request.fold_models.items())
+        )
+        yield Part(name, PartKind.HELD_OUT, tuple(portions), excluded)
+    for folder in choice.external:
+        portion = Portion(request.model, tuple(load_samples(folder)))
+        yield Part(_name(folder), PartKind.EXTERNAL, (portion,))
+
+
+def _own(
+    model: str, choice: DataRequest, samples: list[Sample], kept: list[Sample]
+) -> tuple[PartKind, Portion]:
+    """What the model itself is measured on."""
+    if choice.fold is not None:
+        return PartKind.HELD_OUT, _held_out(model, choice.fold, samples, choice.exclude_sources)
+    if choice.splits is None or choice.split is None:
+        return PartKind.ALL, Portion(model, tuple(kept))
+    splits = read_splits(choice.splits)
+    chosen = select(kept, splits, choice.split)
+    return _KIND[choice.split], Portion(
+        model, tuple(chosen), fingerprint=splits_fingerprint(kept, splits)
+    )
+
+
+def _held_out(model: str, fold: int, samples: list[Sample], excluded: Iterable[str]) -> Portion:
+    # Sources are left out last, so that they do not move the folds of the others.
+    _, held_out = leave_sources_out(samples, fold)
+    gone = set(excluded)
+    return Portion(
+        model,
+        tuple(sample for sample in held_out if sample.source not in gone),
+        fold,
+        splits_fingerprint(without_sources(samples, gone), split_by_fold(samples, fold)),
+    )
+
+
+def _name(data: Path) -> str:
+    """The data set's folder name, whichever way it was given."""
+    resolved = data.resolve()
+    return resolved.parent.name if resolved.name == MANIFEST_NAME else resolved.name

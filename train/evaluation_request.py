@@ -1,0 +1,91 @@
+"""What ``trustthepixels evaluate`` was asked to measure."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from trustthepixels.infer.devices import Device
+from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.spec import ModelSpec, VerdictRule
+
+from .folds import FOLDS
+from .splits import Split
+from .tiers import Tier
+
+
+@dataclass(frozen=True, slots=True)
+class DataRequest:
+    """The pictures to measure on.
+
+    Attributes:
+        data: a manifest, or a folder with one or with ``AI/`` and ``Real/``.
+        splits: a ``file,split`` CSV, needed with ``split``.
+        split: the part to evaluate; ``None`` for everything.
+        fold: measure on the sources that this fold holds out, in place of a split.
+        exclude_sources: sources of the manifest to leave out.
+        external: further data sets that no model was trained on.
+    """
+
+    data: Path
+    splits: Path | None = None
+    split: Split | None = None
+    fold: int | None = None
+    exclude_sources: tuple[str, ...] = ()
+    external: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationRequest:
+    """What to evaluate on what, and how.
+
+    Attributes:
+        model: an ONNX file of ours, the name of a bundled model, or weights of a training run.
+        data: the pictures.
+        fold_models: for folds of ``folds.py`` a model that was trained without the fold's sources;
+            together they show what the recipe does with sources that it never saw.
+        tiers: what happens to each picture before preprocessing, one after the other.
+        leak_probe: also ask whether file facts give the classes away.
+        false_positive_rate: operating point of the verdicts; ``None`` for the model's own.
+        threshold: ``p_ai`` from which the verdict is ``ai``, in place of an operating point.
+        device: where the model runs.
+        batch_size: pictures per call of the model.
+        decode_threads: threads that decode; ``None`` for as many as there are cores.
+        threads: threads of the model; ``None`` likewise.
+    """
+
+    model: str
+    data: DataRequest
+    fold_models: dict[int, str] = field(default_factory=dict)
+    tiers: tuple[Tier, ...] = (Tier.CLEAN,)
+    leak_probe: bool = False
+    false_positive_rate: float | None = None
+    threshold: float | None = None
+    device: Device = Device.AUTO
+    batch_size: int = 32
+    decode_threads: int | None = None
+    threads: int | None = None
+
+    def rule(self, spec: ModelSpec) -> VerdictRule:
+        """The verdict rule of a model at the operating point that was asked for.
+
+        Raises:
+            UsageError: the model has no such operating point.
+        """
+        return spec.rule(false_positive_rate=self.false_positive_rate, threshold=self.threshold)
+
+
+def parse_fold_models(texts: tuple[str, ...]) -> dict[int, str]:
+    """Read ``K=MODEL`` texts.
+
+    Raises:
+        UsageError: one is malformed, names no fold, or names a fold again.
+    """
+    models: dict[int, str] = {}
+    for text in texts:
+        fold, equals, model = text.partition("=")
+        known = {str(number): number for number in range(FOLDS)}
+        if not equals or not model or fold not in known:
+            raise UsageError(f"--fold-model '{text}' is not K=MODEL with K from 0 to {FOLDS - 1}")
+        if known[fold] in models:
+            raise UsageError(f"--fold-model names fold {fold} twice")
+        models[known[fold]] = model
+    return models

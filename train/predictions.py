@@ -1,0 +1,183 @@
+"""Labelled pictures scored through the real decode path, one prediction for each."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+from trustthepixels.infer.decode import Limits, decode
+from trustthepixels.infer.errors import ImageError, InputError
+from trustthepixels.infer.preprocess import PixelArray, resize
+from trustthepixels.infer.read import read_file
+from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
+from trustthepixels.infer.spec import VerdictRule
+
+from .bootstrap import BoolArray, FloatArray
+from .manifest import Sample
+from .metrics import IntArray
+from .scoring import Scorer
+from .tiers import Tier, degrade
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+LoadPicture = Callable[[Sample], Image.Image]
+"""Gives the upright RGB picture as the model shall meet it, or raises ``ImageError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What became of one labelled picture.
+
+    Attributes:
+        sample: the picture.
+        status: ``ok``, or why it could not be scored.
+        verdict: ``None`` where ``status`` is not ``ok``.
+        error: one line of reason where ``status`` is not ``ok``, else empty.
+        fold: number of the fold whose own model answered; ``None`` where one model answers for all.
+    """
+
+    sample: Sample
+    status: FileStatus
+    verdict: Verdict | None = None
+    error: str = ""
+    fold: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answers:
+    """The pictures that could be scored, as columns.
+
+    Attributes:
+        samples: the pictures.
+        verdicts: on each.
+        p_ai: shape (n,).
+        folds: of each, -1 where one model answers for all.
+    """
+
+    samples: tuple[Sample, ...]
+    verdicts: tuple[VerdictLabel, ...]
+    p_ai: FloatArray
+    folds: IntArray
+
+    @property
+    def targets(self) -> IntArray:
+        """Indices into ``LABELS``, shape (n,)."""
+        return np.array([sample.target for sample in self.samples])
+
+    @property
+    def is_ai(self) -> BoolArray:
+        """Whether each is an AI picture, shape (n,)."""
+        return np.array([sample.label == "ai" for sample in self.samples])
+
+    @property
+    def sources(self) -> list[str]:
+        """Of each picture."""
+        return [sample.source for sample in self.samples]
+
+    @property
+    def groups(self) -> list[str]:
+        """Of each picture."""
+        return [sample.group for sample in self.samples]
+
+
+def answers_of(predictions: Sequence[Prediction]) -> Answers:
+    """The scored pictures among them, in order.
+
+    Raises:
+        InputError: not one picture could be scored.
+    """
+    scored = [(p.sample, p.verdict, p.fold) for p in predictions if p.verdict is not None]
+    if not scored:
+        raise InputError(f"none of the {len(predictions)} pictures could be decoded")
+    return Answers(
+        samples=tuple(sample for sample, _, _ in scored),
+        verdicts=tuple(verdict.label for _, verdict, _ in scored),
+        p_ai=np.array([verdict.p_ai for _, verdict, _ in scored], dtype=np.float64),
+        folds=np.array([-1 if fold is None else fold for _, _, fold in scored]),
+    )
+
+
+def load_picture(sample: Sample, tier: Tier = Tier.CLEAN) -> Image.Image:
+    """The upright RGB picture as the model meets it, before the resize.
+
+    Raises:
+        ImageError: it cannot be read or decoded.
+    """
+    limits = Limits()
+    content = read_file(os.fsencode(sample.path), limits.max_bytes)
+    return degrade(decode(content, limits).image, tier)
+
+
+def predict(
+    samples: Sequence[Sample],
+    scorer: Scorer,
+    rule: VerdictRule,
+    load: LoadPicture = load_picture,
+    *,
+    batch_size: int = 32,
+    decode_threads: int = 2,
+    progress: Callable[[int], object] = lambda count: None,
+) -> list[Prediction]:
+    """Score labelled pictures through the real decode path, one prediction for each, in order.
+
+    Args:
+        samples: what to score.
+        scorer: the model.
+        rule: from ``p_ai`` to verdicts.
+        load: gives the picture as the model shall meet it, or raises ``ImageError``.
+        batch_size: pictures per call of the model.
+        decode_threads: threads that read, decode and preprocess.
+        progress: called with the number of pictures just finished.
+    """
+    pixels_of = partial(_load_pixels, load=load, size=scorer.spec.input_size)
+    predictions: dict[int, Prediction] = {}
+    waiting: list[tuple[int, PixelArray]] = []
+
+    def score_waiting() -> None:
+        p_ai = scorer.score(np.stack([pixels for _, pixels in waiting]))
+        for (index, _), probability in zip(waiting, p_ai.tolist(), strict=True):
+            predictions[index] = Prediction(samples[index], FileStatus.OK, rule(probability))
+        progress(len(waiting))
+        waiting.clear()
+
+    for index, pixels in enumerate(_in_threads(pixels_of, samples, decode_threads, 2 * batch_size)):
+        if isinstance(pixels, ImageError):
+            sample = samples[index]
+            predictions[index] = Prediction(sample, pixels.status, error=pixels.reason)
+            progress(1)
+        else:
+            waiting.append((index, pixels))
+        if len(waiting) == batch_size:
+            score_waiting()
+    if waiting:
+        score_waiting()
+    return [predictions[index] for index in range(len(samples))]
+
+
+def _load_pixels(
+    sample: Sample, load: LoadPicture, size: tuple[int, int]
+) -> PixelArray | ImageError:
+    try:
+        return resize(load(sample), size)
+    except ImageError as error:
+        return error
+
+
+def _in_threads(
+    work: Callable[[In], Out], items: Sequence[In], threads: int, ahead: int
+) -> Iterator[Out]:
+    """Results in order, with at most ``ahead`` of them waiting in memory."""
+    with ThreadPoolExecutor(threads) as pool:
+        pending: deque[Future[Out]] = deque()
+        for item in items:
+            if len(pending) == ahead:
+                yield pending.popleft().result()
+            pending.append(pool.submit(work, item))
+        while pending:
+            yield pending.popleft().result()

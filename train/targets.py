@@ -1,0 +1,163 @@
+"""What a model that deserves trust must reach, and whether the measurements show it.
+
+The goals were fixed before the first training under this protocol and do not depend on a model.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from .bootstrap import Estimate
+from .evaluation_parts import Part, PartKind
+from .folds import FOLDS
+from .measurement import Measurement
+from .tiers import Tier
+
+
+class Direction(StrEnum):
+    """Which side of its bound a figure must be on."""
+
+    AT_LEAST = "at least"
+    AT_MOST = "at most"
+
+
+class Status(StrEnum):
+    """What became of a goal; it goes by the value, whatever the interval."""
+
+    MET = "met"
+    MISSED = "missed"
+    NOT_MEASURED = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One figure and the bound that it must keep.
+
+    Attributes:
+        figure: in words.
+        metric: its name in ``Evaluation.metrics``.
+        kind: the split that it is for.
+        bound: 0 to 1, reached if equal.
+        direction: which side of the bound is good.
+        tier: the tier that it is for.
+    """
+
+    figure: str
+    metric: str
+    kind: PartKind
+    bound: float
+    direction: Direction
+    tier: Tier = Tier.CLEAN
+
+    def is_kept(self, value: float) -> bool:
+        """Whether a value is on the good side."""
+        if self.direction is Direction.AT_LEAST:
+            return value >= self.bound
+        return value <= self.bound
+
+
+GOALS = (
+    Goal("balanced accuracy", "balanced_accuracy", PartKind.TEST, 0.96, Direction.AT_LEAST),
+    Goal(
+        "mean balanced accuracy over sources",
+        "mean_source_balanced_accuracy",
+        PartKind.HELD_OUT,
+        0.80,
+        Direction.AT_LEAST,
+    ),
+    Goal("area under ROC", "auc", PartKind.EXTERNAL, 0.80, Direction.AT_LEAST),
+    Goal("area under ROC", "auc", PartKind.EXTERNAL, 0.75, Direction.AT_LEAST, Tier.WEB),
+    Goal(
+        "photographs called ai",
+        "false_positive_rate_verdict",
+        PartKind.HELD_OUT,
+        0.02,
+        Direction.AT_MOST,
+    ),
+    Goal(
+        "wrong at confidence >= 0.9",
+        "confident_mistakes",
+        PartKind.EXTERNAL,
+        0.02,
+        Direction.AT_MOST,
+    ),
+    Goal(
+        "expected calibration error",
+        "expected_calibration_error",
+        PartKind.TEST,
+        0.03,
+        Direction.AT_MOST,
+    ),
+    Goal(
+        "expected calibration error",
+        "expected_calibration_error",
+        PartKind.EXTERNAL,
+        0.10,
+        Direction.AT_MOST,
+    ),
+    Goal(
+        "accuracy where not unsure",
+        "accuracy_when_sure",
+        PartKind.EXTERNAL,
+        0.90,
+        Direction.AT_LEAST,
+    ),
+    Goal(
+        "coverage (not unsure)",
+        "coverage",
+        PartKind.EXTERNAL,
+        0.40,
+        Direction.AT_LEAST,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetResult:
+    """One goal against what was measured.
+
+    Attributes:
+        goal: what is asked.
+        status: met, missed, or not measured in this run.
+        part: where the figure is from, ``None`` if it was not measured.
+        estimate: the figure, likewise.
+    """
+
+    goal: Goal
+    status: Status
+    part: Part | None = None
+    estimate: Estimate | None = None
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the whole interval is on the same side of the bound as the value."""
+        if self.estimate is None or math.isnan(self.estimate.low):
+            return False
+        ends = (self.estimate.low, self.estimate.high)
+        return len({self.goal.is_kept(end) for end in ends}) == 1
+
+
+def check_targets(measurements: Sequence[Measurement]) -> tuple[TargetResult, ...]:
+    """Every goal, once for each part of the data that it applies to."""
+    return tuple(result for goal in GOALS for result in _check(goal, measurements))
+
+
+def _check(goal: Goal, measurements: Sequence[Measurement]) -> Iterator[TargetResult]:
+    found = [one for one in measurements if one.tier is goal.tier and _is_whole(one.part, goal)]
+    for one in found:
+        estimate = one.evaluation.metrics[goal.metric]
+        if math.isnan(estimate.value):
+            status = Status.NOT_MEASURED
+        else:
+            status = Status.MET if goal.is_kept(estimate.value) else Status.MISSED
+        yield TargetResult(goal, status, one.part, estimate)
+    if not found:
+        yield TargetResult(goal, Status.NOT_MEASURED)
+
+
+def _is_whole(part: Part, goal: Goal) -> bool:
+    """A goal for held-out sources is about all of them: one fold alone says nothing about it."""
+    if part.kind is not goal.kind:
+        return False
+    return part.kind is not PartKind.HELD_OUT or len(part.folds) == FOLDS
