@@ -14,7 +14,7 @@ from enum import StrEnum
 
 import numpy as np
 from PIL import Image
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 from trustthepixels.infer.decode import Limits, decode
 from trustthepixels.infer.preprocess import resize
@@ -172,7 +172,7 @@ def _cross_validated(features: FloatArray, samples: Sequence[Sample]) -> Estimat
     smallest = min(len({s.group for s in samples if s.label == label}) for label in ("ai", "real"))
     if smallest < 2:
         return Estimate(np.nan, np.nan, np.nan)
-    forest = RandomForestClassifier(
+    forest = ExtraTreesClassifier(
         _TREES, min_samples_leaf=3, class_weight="balanced", random_state=_SEED
     )
     splitter = StratifiedGroupKFold(min(_FOLDS, smallest), shuffle=True, random_state=_SEED)
