@@ -4,7 +4,7 @@ import json
 
 import pytest
 from tiny_model import SPEC, flip_bit, write_tiny_model
-from trustthepixels.infer.bundled import bundled_models
+
 from trustthepixels.infer.spec import ModelSpec
 
 
@@ -56,8 +56,7 @@ def test_an_unusable_model_is_one_line_and_exit_code_3(run_command, tmp_path, da
     assert str(model) in result.stderr
 
 
-@pytest.mark.skipif("default" not in bundled_models(), reason="no default model is bundled")
 def test_without_a_name_it_is_the_default_model(run_command):
     result = run_command("trustthepixels", "info")
     assert result.returncode == 0
-    assert "resnet34, int8" in result.stdout
+    assert "resnet34, fp16" in result.stdout

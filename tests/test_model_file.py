@@ -18,6 +18,7 @@ from tiny_model import (
     write_tiny_model,
     write_with_metadata,
 )
+
 from trustthepixels.infer.bundled import bundled_models, load_model
 from trustthepixels.infer.errors import DigestError, ModelError, SpecError
 from trustthepixels.infer.model_file import metadata_and_digest, read_model_file
@@ -180,6 +181,5 @@ class TestLookup:
         assert {point.false_positive_rate for point in spec.thresholds.ai} >= {0.01, 0.05}
         assert json.loads(spec.to_json())["graph_digest"]
 
-    @pytest.mark.skipif("default" not in bundled_models(), reason="no default model is bundled")
     def test_the_default_model_is_bundled(self):
         assert load_model().path.name == "default.onnx"

@@ -9,14 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tiny_model import write_tiny_model
-from trustthepixels.infer.bundled import DEFAULT_MODEL, bundled_models
+
+from trustthepixels.infer.bundled import DEFAULT_MODEL
 
 SCAN_FOLDER = Path(sysconfig.get_path("scripts")) / "scan-folder"
 EXTENSIONS = ("jpg", "png", "webp", "gif", "bmp", "tiff", "jpeg")
-
-needs_bundled_model = pytest.mark.skipif(
-    DEFAULT_MODEL not in bundled_models(), reason="no default model is bundled"
-)
 
 
 def make_pictures(folder: Path, examples: list[Path], count: int) -> None:
@@ -85,7 +82,6 @@ def test_a_bad_file_changes_no_other_row(thousand, tmp_path):
     assert good.stdout.splitlines() == [line for line in with_bad if line.split(b",")[0] not in bad]
 
 
-@needs_bundled_model
 def test_the_bundled_model(tmp_path, examples):
     make_pictures(tmp_path, sorted(examples.glob("*/*")), 60)
     first, *others = (scan(tmp_path, DEFAULT_MODEL, *options) for options in SETTINGS)
@@ -93,7 +89,6 @@ def test_the_bundled_model(tmp_path, examples):
 
 
 @pytest.mark.slow
-@needs_bundled_model
 def test_a_thousand_files_with_the_bundled_model(thousand):
     first, *others = (scan(thousand, DEFAULT_MODEL, *options) for options in SETTINGS)
     assert all(other == first for other in others)

@@ -1,0 +1,66 @@
+"""The bundled model is the export of the weights that the repository keeps."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from trustthepixels.infer import Detector
+from trustthepixels.infer.bundled import load_model
+from trustthepixels.train.calibrate import probability
+from trustthepixels.train.dataset import load_pixels
+from trustthepixels.train.splits import Split, read_splits
+from trustthepixels.train.weights import load_checkpoint
+
+BUNDLED = Path(__file__).parent.parent / "train" / "bundled"
+MEGABYTE = 1_000_000
+
+
+@pytest.fixture(scope="module")
+def weights():
+    return load_checkpoint(BUNDLED / "weights.safetensors")
+
+
+def test_its_spec_is_the_weights_spec(weights):
+    _, spec = weights
+    exported = load_model("default").spec
+    assert exported.precision == "fp16"
+    for name in ("architecture", "calibration", "thresholds", "data_fingerprint", "input_size"):
+        assert getattr(exported, name) == getattr(spec, name)
+
+
+def test_its_answers_are_the_networks(weights, examples):
+    network, spec = weights
+    pictures = sorted(path for path in examples.glob("*/*") if path.is_file())
+    pixels = np.stack([load_pixels(path, spec.input_size) for path in pictures])
+    with torch.inference_mode():
+        expected = probability(network(torch.from_numpy(pixels)).numpy(), spec.calibration)
+    detector = Detector()
+    answers = np.array([detector.predict(path).p_ai for path in pictures])
+    assert np.abs(answers - expected).max() < 5e-3
+
+
+def test_it_tells_most_examples_apart(examples):
+    detector = Detector()
+    right = [
+        (detector.predict(path).p_ai >= 0.5) == (path.parent.name == "AI")
+        for path in examples.glob("*/*")
+        if path.is_file()
+    ]
+    assert np.mean(right) >= 0.7
+
+
+def test_the_models_leave_the_wheel_below_90_megabytes():
+    assert sum(path.stat().st_size for path in (BUNDLED.parents[1] / "infer/models").iterdir()) < (
+        80 * MEGABYTE
+    )
+
+
+def test_no_example_is_in_its_training_data(examples):
+    known = {Path(file).stem for file in read_splits(BUNDLED / "splits.csv")}
+    assert not known & {path.stem for path in examples.glob("*/*")}
+
+
+def test_its_splits_hold_all_three_parts():
+    assert set(read_splits(BUNDLED / "splits.csv").values()) == set(Split)
