@@ -11,6 +11,7 @@ import torch
 from labelled_pictures import write_labelled_pictures
 from PIL import Image
 from tiny_model import SPEC, expected_p_ai, write_tiny_model
+
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import InputError, ModelError, ProviderError, UsageError

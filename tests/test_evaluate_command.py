@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+
 from trustthepixels.train.commands.evaluate import evaluate
 from trustthepixels.train.splits import Split
 from trustthepixels.train.tiers import Tier

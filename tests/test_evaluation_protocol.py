@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 from labelled_pictures import write_labelled_pictures
 from tiny_model import SPEC, write_tiny_model
+
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.train.evaluation_parts import PartKind
@@ -210,6 +212,23 @@ def test_everything_is_in_the_json_with_its_split(written):
     assert len(sources) == 18
     for source in sources:
         assert (source["false_positive_rate"] is None) is (source["class"] == "ai")
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(("name", "figure"), [("AI", "recall_ai"), ("Real", "recall_real")])
+def test_one_class_alone_has_its_own_figures(tiny_model, examples, tmp_path, name, figure):
+    folder = tmp_path / "one"
+    shutil.copytree(examples / name, folder / name)
+    out = tmp_path / "out"
+    out.mkdir()
+    tiers = (Tier.CLEAN, Tier.UPSCALE)
+    report = evaluated(tiny_model, DataRequest(folder), tiers=tiers, leak_probe=True)
+    write_evaluation(out, report)
+    for measurement in report.measurements:
+        assert 0.0 <= measurement.evaluation.metrics[figure].value <= 1.0
+        assert np.isnan(measurement.evaluation.metrics["balanced_accuracy"].value)
+    counts = {"AI": "9 ai, 0 real", "Real": "0 ai, 9 real"}
+    assert counts[name] in terminal_report(report)
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 from sklearn.metrics import confusion_matrix
+
 from trustthepixels.infer.results import VerdictLabel
 from trustthepixels.infer.spec import LABELS, VerdictRule
 

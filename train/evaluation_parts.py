@@ -10,7 +10,7 @@ from trustthepixels.infer.errors import InputError, UsageError
 
 from .evaluation_request import DataRequest, EvaluationRequest
 from .folds import FOLDS, leave_sources_out, split_by_fold
-from .manifest import MANIFEST_NAME, Sample, load_samples, without_sources
+from .manifest import MANIFEST_NAME, Sample, list_samples, without_sources
 from .splits import Split, read_splits, select, splits_fingerprint
 
 
@@ -123,7 +123,7 @@ def _parts(request: EvaluationRequest) -> Iterator[Part]:
         raise UsageError("--splits and --split go together: the file, and the part of it")
     if choice.split is not None and choice.fold is not None:
         raise UsageError("--split and --fold exclude each other")
-    samples = load_samples(choice.data)
+    samples = list_samples(choice.data)
     kept = without_sources(samples, choice.exclude_sources)
     name, excluded = _name(choice.data), choice.exclude_sources
     if choice.split is not None or choice.fold is not None or not request.fold_models:
@@ -136,7 +136,7 @@ def _parts(request: EvaluationRequest) -> Iterator[Part]:
         )
         yield Part(name, PartKind.HELD_OUT, tuple(portions), excluded)
     for folder in choice.external:
-        portion = Portion(request.model, tuple(load_samples(folder)))
+        portion = Portion(request.model, tuple(list_samples(folder)))
         yield Part(_name(folder), PartKind.EXTERNAL, (portion,))
 
 

@@ -162,7 +162,7 @@ def draw_tiers(measurements: Sequence[Measurement], path: Path) -> None:
         axes.set_title(title, fontsize=10, loc="left")
         end = 1.0
         if name == "false_positive_rate_verdict":
-            end = max(0.05, 1.1 * float(np.nanmax(values + spread[1])))
+            end = max(0.05, 1.1 * float(np.nan_to_num(values + spread[1]).max()))
         axes.set(xlim=(-0.02 * end, 1.02 * end), ylim=(len(rows) - 0.5, -0.5))
         axes.set_yticks(rows, [one.tier for one in measurements])
         _percent(axes.xaxis)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from tqdm import tqdm
+
 from trustthepixels.infer.commands.terminal import note
 from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device

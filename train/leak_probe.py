@@ -16,6 +16,7 @@ import numpy as np
 from PIL import Image
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+
 from trustthepixels.infer.decode import Limits, decode
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.read import read_file

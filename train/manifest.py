@@ -53,6 +53,17 @@ def load_samples(root: Path) -> list[Sample]:
         InputError: no manifest and no class folders, a missing column, an unknown class, a listed
             file that does not exist, or a class without pictures.
     """
+    samples = list_samples(root)
+    require_both_classes(samples, str(root))
+    return samples
+
+
+def list_samples(root: Path) -> list[Sample]:
+    """As ``load_samples``, for folders that may hold pictures of one class only.
+
+    Raises:
+        InputError: likewise, but for a class without pictures.
+    """
     if root.is_file():
         samples = read_manifest(root)
     elif (root / MANIFEST_NAME).is_file():
@@ -61,7 +72,6 @@ def load_samples(root: Path) -> list[Sample]:
         samples = _from_folders(root)
     else:
         raise InputError(f"{root} does not exist")
-    require_both_classes(samples, str(root))
     return sorted(samples, key=lambda sample: sample.file)
 
 

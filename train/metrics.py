@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 import numpy.typing as npt
+
 from trustthepixels.infer.results import VerdictLabel
 from trustthepixels.infer.spec import LABELS
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 from PIL import Image
+
 from trustthepixels.infer.decode import Limits, decode
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.preprocess import PixelArray, resize

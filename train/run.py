@@ -8,12 +8,16 @@ import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import Tensor
 from torch.utils.data import DataLoader
+
+from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import ModelSpec
 
 from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics
 from .dataset import PictureDataset
 from .fit import LOGS_NAME, fit
+from .folds import split_by_fold
+from .hard_examples import hard_examples
 from .manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from .network import Classifier
 from .settings import Device, Precision, TrainSettings, open_run
@@ -37,15 +41,13 @@ def train_run(
     Raises:
         TrustThePixelsError: the data, the settings, the folder or the device cannot be used.
     """
-    samples = without_sources(load_samples(Path(settings.data)), settings.exclude_sources)
-    splits = (
-        read_splits(Path(settings.splits))
-        if settings.splits
-        else split_by_group(samples, settings.seed)
-    )
+    everything = load_samples(Path(settings.data))
+    samples = without_sources(everything, settings.exclude_sources)
+    splits = _splits(settings, everything, samples)
     parts = {split: select(samples, splits, split) for split in Split}
     for split, part in parts.items():
         require_both_classes(part, f"the {split.value} split")
+    parts[Split.TRAIN] += _hard_examples(settings, parts)
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
     best = fit(settings, parts[Split.TRAIN], parts[Split.VALIDATION], folder, device, precision)
@@ -54,6 +56,28 @@ def train_run(
     weights = folder / WEIGHTS_NAME
     finish(settings, best, parts, weights)
     return weights
+
+
+def _splits(
+    settings: TrainSettings, everything: Sequence[Sample], samples: Sequence[Sample]
+) -> dict[str, Split]:
+    if settings.fold is not None:
+        if settings.splits:
+            raise UsageError("--splits and --fold exclude each other")
+        # By all sources, so that leaving some out does not move the folds of the others.
+        return split_by_fold(everything, settings.fold)
+    if settings.splits:
+        return read_splits(Path(settings.splits))
+    return split_by_group(samples, settings.seed)
+
+
+def _hard_examples(settings: TrainSettings, parts: dict[Split, list[Sample]]) -> list[Sample]:
+    if not settings.hard:
+        return []
+    measured = [*parts[Split.VALIDATION], *parts[Split.TEST]]
+    held_out = {sample.source for sample in parts[Split.TEST]} if settings.fold is not None else ()
+    folders = [Path(folder) for folder in settings.hard]
+    return hard_examples(folders, parts[Split.TRAIN], measured, held_out)
 
 
 def finish(

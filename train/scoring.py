@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ProviderError, UsageError

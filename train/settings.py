@@ -45,6 +45,10 @@ class TrainSettings:
         seed: of the split, the order and the augmentation.
         exclude_sources: sources of the manifest that take no part at all.
         splits: a ``file,split`` CSV to use; empty makes the split from the seed.
+        fold: of ``folds.py``, whose sources are the test and take no other part; it replaces
+            ``splits`` and the seed's split.
+        hard: folders of pictures that join the training split, as ``evaluate --mistakes`` writes
+            them.
     """
 
     data: str
@@ -59,6 +63,8 @@ class TrainSettings:
     seed: int = 42
     exclude_sources: tuple[str, ...] = ()
     splits: str = ""
+    fold: int | None = None
+    hard: tuple[str, ...] = ()
 
 
 def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
@@ -84,6 +90,8 @@ def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"no run to resume in {folder} ({error})") from error
     now = json.loads(json.dumps(asdict(settings)))
-    changed = sorted(key for key in now if now[key] != before.get(key))
+    # A setting that did not exist when the run began had the value that is now its default.
+    usual = json.loads(json.dumps(asdict(TrainSettings(data=settings.data))))
+    changed = sorted(key for key in now if now[key] != before.get(key, usual[key]))
     if changed:
         raise UsageError(f"{folder} was started with other settings: {', '.join(changed)}")

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
+
 from trustthepixels.infer.errors import InputError
 
 from .manifest import Sample, fingerprint

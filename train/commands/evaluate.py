@@ -1,9 +1,11 @@
 """``trustthepixels evaluate``: measure a model on labelled pictures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
+from click.core import ParameterSource
+
 from trustthepixels.infer.commands.options import (
     device_option,
     false_positive_rate_option,
@@ -13,6 +15,7 @@ from trustthepixels.infer.commands.options import (
 from trustthepixels.infer.errors import ExitCode
 
 if TYPE_CHECKING:
+    from ..evaluation_request import EvaluationRequest
     from ..splits import Split
     from ..tiers import Tier
 
@@ -67,6 +70,22 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Also ask whether file facts or codecs give the classes away.",
 )
+@click.option(
+    "--mistakes",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Gather what MODEL gets wrong of DATA in DIR, for 'train --hard' and --regressions.",
+)
+@click.option(
+    "--regressions",
+    is_flag=True,
+    help="Replay DATA/regressions.csv instead; a fixed picture that is wrong again is exit code 4.",
+)
+@click.option(
+    "--mark-fixed",
+    is_flag=True,
+    help="With --regressions: what MODEL gets right must stay right from now on.",
+)
 @false_positive_rate_option
 @threshold_option
 @device_option
@@ -81,9 +100,12 @@ if TYPE_CHECKING:
 def evaluate(
     context: click.Context,
     /,
+    model: str,
     data: Path,
     folder: Path | None,
-    fold_models: tuple[str, ...],
+    mistakes: Path | None,
+    regressions: bool,
+    mark_fixed: bool,
     **options: Any,
 ) -> None:
     """Measure MODEL on labelled pictures.
@@ -92,23 +114,26 @@ def evaluate(
     training run.
 
     DATA is a manifest.csv (columns file and class, also source and group), a folder with one, or
-    a folder with AI/ and Real/. Where only --fold-model is given, MODEL itself is not measured on
-    DATA. Intervals are 95 %, from a bootstrap over groups. Exits with 1 if some pictures could not
-    be decoded; they are listed, and in none of the figures.
-    """
-    from ..evaluation_report import terminal_report
-    from ..evaluation_request import DataRequest, EvaluationRequest, parse_fold_models
-    from ..evaluation_run import prepare_folder, run_evaluation, write_evaluation
+    a folder with AI/ and Real/; one class is enough for its own figures. Where only --fold-model
+    is given, MODEL itself is not measured on DATA. Intervals are 95 %, from a bootstrap over
+    groups.
 
-    choice = DataRequest(
-        data,
-        split=_split(options.pop("split")),
-        **{name: options.pop(name) for name in ("splits", "fold", "exclude_sources", "external")},
-    )
-    tiers = _tiers(options.pop("tiers"), every=options.pop("all_tiers"))
-    request = EvaluationRequest(
-        data=choice, tiers=tiers, fold_models=parse_fold_models(fold_models), **options
-    )
+    Exit codes: 0 all fine; 1 done, but some pictures could not be decoded, and are in none of the
+    figures; 2 wrong usage, input or output; 3 the model or the device cannot be used; 4 a picture
+    of the regression list is wrong again.
+    """
+    if regressions:
+        _replay(context, model, data, mark_fixed=mark_fixed)
+    if mark_fixed:
+        raise click.UsageError("--mark-fixed is for --regressions", context)
+    from ..evaluation_report import terminal_report
+    from ..evaluation_run import prepare_folder, run_evaluation, write_evaluation
+    from ..mistakes import check_mistakes_request, collect_mistakes
+
+    request = _request(model, data, options)
+    if mistakes is not None:
+        check_mistakes_request(request)
+        prepare_folder(mistakes)
     if folder is not None:
         prepare_folder(folder)
     report = run_evaluation(request)
@@ -116,8 +141,51 @@ def evaluate(
     if folder is not None:
         write_evaluation(folder, report)
         click.echo(f"\nwrote {folder}")
+    if mistakes is not None:
+        collected = collect_mistakes(mistakes, report)
+        click.echo(f"\n{mistakes}: {collected.new} new mistakes, {collected.known} known ones")
     if any(measurement.evaluation.failed for measurement in report.measurements):
         context.exit(ExitCode.SOME_FILES_FAILED)
+
+
+def _request(model: str, data: Path, options: dict[str, Any]) -> "EvaluationRequest":
+    from ..evaluation_request import DataRequest, EvaluationRequest, parse_fold_models
+
+    choice = DataRequest(
+        data,
+        split=_split(options.pop("split")),
+        **{name: options.pop(name) for name in ("splits", "fold", "exclude_sources", "external")},
+    )
+    tiers = _tiers(options.pop("tiers"), every=options.pop("all_tiers"))
+    fold_models = parse_fold_models(options.pop("fold_models"))
+    return EvaluationRequest(model, choice, fold_models, tiers, **options)
+
+
+_WITH_REGRESSIONS = frozenset({"model", "data", "regressions", "mark_fixed", "device", "threads"})
+
+
+def _replay(context: click.Context, model: str, folder: Path, *, mark_fixed: bool) -> NoReturn:
+    """Replay the list of a folder and leave with the exit code that the outcome deserves."""
+    for name in context.params.keys() - _WITH_REGRESSIONS:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            option = next(p.opts[0] for p in context.command.params if p.name == name)
+            raise click.UsageError(f"--regressions and {option} exclude each other", context)
+    from trustthepixels.infer.cpu import available_cores
+
+    from ..regressions import Outcome, record_fixed, replay, replay_text, write_regressions
+    from ..scoring import open_scorer
+
+    options = context.params
+    scorer = open_scorer(model, options["device"], options["threads"] or available_cores())
+    replayed = replay(folder, scorer)
+    click.echo(replay_text(replayed, scorer))
+    outcomes = {one.outcome for one in replayed}
+    if mark_fixed:
+        model_name = f"{scorer.spec.name} {scorer.digest[:12]}"
+        write_regressions(folder, record_fixed(replayed, model_name))
+    if Outcome.WRONG_AGAIN in outcomes:
+        context.exit(ExitCode.CHECK_FAILED)
+    context.exit(ExitCode.SOME_FILES_FAILED if Outcome.NOT_CHECKED in outcomes else ExitCode.OK)
 
 
 def _split(name: str | None) -> "Split | None":

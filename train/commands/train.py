@@ -42,6 +42,17 @@ import click
 )
 @click.option("--splits", default="", help="CSV of file,split to use; else made from the seed.")
 @click.option(
+    "--fold",
+    type=click.IntRange(0, 4),
+    help="Hold the sources of this fold out, for leave-sources-out figures.",
+)
+@click.option(
+    "--hard",
+    multiple=True,
+    metavar="DIR",
+    help="Further training pictures, as from 'evaluate --mistakes'; repeatable.",
+)
+@click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
 )
 @click.option(

@@ -1,0 +1,82 @@
+"""Training without a fold's sources and with hard pictures: real runs, one epoch each."""
+
+import csv
+import json
+import shutil
+
+import pytest
+from labelled_pictures import write_labelled_pictures
+
+from trustthepixels.infer.errors import UsageError
+from trustthepixels.train.folds import leave_sources_out, split_by_fold
+from trustthepixels.train.manifest import load_samples
+from trustthepixels.train.settings import TrainSettings, open_run
+from trustthepixels.train.splits import Split, read_splits, splits_fingerprint
+from trustthepixels.train.weights import load_checkpoint
+
+SMALL = (
+    "--arch", "resnet10t", "--init", "random", "--image-size", "32", "--batch-size", "8",
+    "--epochs", "1", "--device", "cpu",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    """Crops of the examples, every example a source of its own: nine of each class."""
+    folder = write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=4, side=48)
+    rows = list(csv.DictReader((folder / "manifest.csv").open()))
+    with (folder / "manifest.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {"source": row["group"].rpartition("-")[0]} for row in rows)
+    return folder
+
+
+def test_a_fold_and_hard_pictures(run_command, pictures, tmp_path):
+    samples = load_samples(pictures)
+    _, held_out = leave_sources_out(samples, 1)
+    hard = write_labelled_pictures(tmp_path / "hard", per_picture=1, side=48, seed=5)
+    (hard / "manifest.csv").unlink()
+    shutil.copy(held_out[0].path, hard / "AI" / "copy-of-a-test-picture.jpg")
+
+    run = tmp_path / "run"
+    done = run_command(
+        "trustthepixels", "train", pictures, "--out", run, "--fold", "1", "--hard", hard, *SMALL
+    )
+    assert done.returncode == 0, done.stderr
+    assert "18 join the training, 0 are in it already, 1 are left out" in done.stderr
+
+    splits = read_splits(run / "splits.csv")
+    assert splits == split_by_fold(samples, 1)
+    assert {file for file, split in splits.items() if split is Split.TEST} == {
+        sample.file for sample in held_out
+    }
+    _, spec = load_checkpoint(run / "weights.safetensors")
+    # The hard pictures are part of what the model was made from.
+    assert spec.data_fingerprint != splits_fingerprint(samples, splits)
+    config = json.loads((run / "config.json").read_text())
+    assert (config["fold"], config["hard"]) == (1, [str(hard)])
+
+
+def test_hard_pictures_that_are_all_measured_on_stop_the_run(run_command, pictures, tmp_path):
+    _, held_out = leave_sources_out(load_samples(pictures), 0)
+    hard = tmp_path / "hard"
+    (hard / "AI").mkdir(parents=True)
+    shutil.copy(held_out[0].path, hard / "AI" / "x.jpg")
+    done = run_command(
+        "trustthepixels", "train", pictures, "--out", tmp_path / "run", "--fold", "0",
+        "--hard", hard, *SMALL,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert "none of the 1 pictures" in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_from_before_there_were_folds_can_be_resumed(tmp_path):
+    open_run(tmp_path, TrainSettings(data="d"), resume=False)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["fold"], config["hard"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    open_run(tmp_path, TrainSettings(data="d"), resume=True)
+    with pytest.raises(UsageError, match="other settings: fold"):
+        open_run(tmp_path, TrainSettings(data="d", fold=1), resume=True)
