@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+
 from trustthepixels.infer.decode import decode
 
 EXAMPLES = Path(__file__).parent.parent / "examples"

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from labelled_pictures import colour_field
+
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.train.augment import augment

@@ -5,6 +5,7 @@ import json
 import onnxruntime
 import PIL
 import pytest
+
 from trustthepixels.infer.bench import peak_memory_mb, upper_bound
 from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device

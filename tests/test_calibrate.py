@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.spec import Calibration
 from trustthepixels.train.calibrate import calibrate, fit_thresholds, probability

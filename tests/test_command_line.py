@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+
 from trustthepixels.infer.commands import lazy
 from trustthepixels.infer.commands.lazy import LazyCommand, missing_distributions
 from trustthepixels.infer.commands.main import COMMANDS, group

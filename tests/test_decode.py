@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+
 from trustthepixels.infer.decode import DecodedImage, DecodeError, Limits, decode
 from trustthepixels.infer.results import FileStatus
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_model import expected_p_ai, write_tiny_model
+
 from trustthepixels.infer import Detector
 from trustthepixels.infer.decode import Limits, decode, decode_image
 from trustthepixels.infer.errors import (

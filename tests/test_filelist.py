@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.filelist import open_list
 

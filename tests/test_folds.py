@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train.folds import (
     FACE_SOURCES,

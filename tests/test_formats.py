@@ -6,6 +6,7 @@ from types import ModuleType
 
 import pytest
 from PIL import Image, features
+
 from trustthepixels.infer.formats import image_extensions, registered_formats
 
 

@@ -6,6 +6,7 @@ import pytest
 import timm
 import torch
 from torch import Tensor, nn
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.weights import read_state

@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+
 from trustthepixels.infer.interrupts import Interrupted, interruptible
 
 

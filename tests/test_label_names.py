@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.label_names import match_labels, words
 

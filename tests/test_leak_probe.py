@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from labelled_pictures import colour_field
 from PIL import Image
+
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.train.file_facts import FEATURES, Chroma, FileFacts, file_facts

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.manifest import (
     fingerprint,

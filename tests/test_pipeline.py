@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 from tiny_model import with_input_size
+
 from trustthepixels.infer import prepare
 from trustthepixels.infer.errors import ProviderError
 from trustthepixels.infer.pipeline import ScanOptions, in_order, scan_rows

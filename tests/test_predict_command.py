@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from tiny_model import write_tiny_model
+
 from trustthepixels.infer.figure import (
     COLOURS,
     Panel,

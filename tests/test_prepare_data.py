@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from picture_sets import PER_CLASS, crops, manifest_rows, tree, write_folders, write_parquet
 from PIL import Image
+
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
 from trustthepixels.train.commands.prepare_data import prepare_data

@@ -9,6 +9,7 @@ from conftest import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 from picture_sets import PER_CLASS, crops, manifest_rows, write_folders
+
 from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train.folder_source import FolderSource
 from trustthepixels.train.grouping import GroupKind, GroupRule, parse_group_rule

@@ -11,6 +11,7 @@ from pathlib import Path
 import datasets
 import pytest
 from picture_sets import PER_CLASS, tree, write_parquet
+
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.train.hub_source import DatasetRequest, open_dataset
 from trustthepixels.train.picture_source import Candidate

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from torchvision.transforms import Resize
+
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.preprocess import INPUT_SIZE, apply_orientation, resize, to_rgb
 

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import pytest
+
 from trustthepixels.infer.read import ReadError, read_file
 from trustthepixels.infer.results import FileStatus
 

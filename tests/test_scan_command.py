@@ -19,6 +19,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_model import NAN_WEIGHTS, expected_p_ai, write_tiny_model
+
 from trustthepixels.infer.decode import MAX_PIXELS, decode
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.rows import COLUMNS, unescape_path

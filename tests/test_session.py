@@ -22,6 +22,7 @@ from tiny_model import (
     write_tiny_model,
     write_with_metadata,
 )
+
 from trustthepixels.infer import devices
 from trustthepixels.infer.cpu import available_cores, cgroup_quota
 from trustthepixels.infer.devices import Device

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tiny_model import SPEC
+
 from trustthepixels.infer.errors import SpecError, UsageError
 from trustthepixels.infer.results import VerdictLabel
 from trustthepixels.infer.spec import (

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.manifest import Sample
 from trustthepixels.train.splits import (

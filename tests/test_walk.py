@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from trustthepixels.infer.listing import sorted_in_parts
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.walk import Found, WalkOptions, walk

@@ -4,6 +4,7 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
+
 from trustthepixels.infer.errors import InputError, SpecError
 from trustthepixels.infer.spec import (
     METADATA_KEY,

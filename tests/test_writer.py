@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.interrupts import Interrupted
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel

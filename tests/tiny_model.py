@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
+
 from trustthepixels.infer.model_file import metadata_and_digest
 from trustthepixels.infer.spec import (
     IMAGENET_MEAN,

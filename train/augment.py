@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
+
 from trustthepixels.infer.preprocess import PixelArray, resize
 
 from .recipes import Augmentation

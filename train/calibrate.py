@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.spec import LABELS, Calibration, OperatingPoint, Thresholds
 

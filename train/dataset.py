@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
+
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.preprocess import INPUT_SIZE, PixelArray, resize

@@ -12,6 +12,7 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQD
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
 from torch.utils.data import DataLoader
+
 from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.errors import ProviderError
 
@@ -65,11 +66,12 @@ def fit(
     last = folder / "checkpoints" / LAST_CHECKPOINT
     if not last.exists():
         _log.info("starting from %s", initialise(network, settings.init))
+    # Lightning's save_last writes only together with a new best, so a resumption would lose epochs.
+    newest = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
     best = ModelCheckpoint(
         folder / "checkpoints",
         "best",
         monitor="val_loss",
-        save_last=True,
         enable_version_counter=False,
     )
     trainer = pl.Trainer(
@@ -77,7 +79,7 @@ def fit(
         devices="auto" if accelerator == "cuda" else 1,
         precision=choose_precision(precision, accelerator),
         max_epochs=settings.epochs,
-        callbacks=[best, EMAWeightAveraging(decay=recipe.ema_decay), TQDMProgressBar(10)],
+        callbacks=[best, newest, EMAWeightAveraging(decay=recipe.ema_decay), TQDMProgressBar(10)],
         logger=[
             CSVLogger(folder, name=LOGS_NAME),
             TensorBoardLogger(folder, name="tensorboard", version=""),

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+
 from trustthepixels.infer.errors import InputError
 
 _HEAD = "fc."

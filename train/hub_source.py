@@ -13,6 +13,7 @@ from zipfile import BadZipFile
 import datasets
 from huggingface_hub import HfApi
 from huggingface_hub import errors as hub_errors
+
 from trustthepixels.infer.errors import InputError, one_line
 
 from .sampling import Sampling

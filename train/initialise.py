@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import timm
+
 from trustthepixels.infer.errors import InputError
 
 from .grow import load_or_grow

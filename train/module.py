@@ -9,6 +9,7 @@ from timm.optim import create_optimizer_v2
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
+
 from trustthepixels.infer.spec import LABELS
 
 from .network import Classifier

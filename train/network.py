@@ -3,6 +3,7 @@
 import timm
 import torch
 from torch import Tensor, nn
+
 from trustthepixels.infer.spec import IMAGENET_MEAN, IMAGENET_STD, LABELS
 
 

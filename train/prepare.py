@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from tqdm import tqdm
+
 from trustthepixels.infer.errors import ImageError, InputError, UsageError
 from trustthepixels.infer.spec import LABELS
 

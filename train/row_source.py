@@ -9,6 +9,7 @@ from typing import Any
 import datasets
 import fsspec
 from tqdm import tqdm
+
 from trustthepixels.infer.errors import InputError
 
 from .hub_source import DatasetRequest, OpenedDataset, reading

@@ -9,6 +9,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+
 from trustthepixels.infer.errors import InputError, SpecError
 from trustthepixels.infer.spec import METADATA_KEY, ModelSpec
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
 from trustthepixels.infer.commands.terminal import note
 from trustthepixels.infer.errors import UsageError
 
