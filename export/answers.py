@@ -12,6 +12,7 @@ import onnx.utils
 import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import Resize
+
 from trustthepixels.infer.decode import Limits
 from trustthepixels.infer.devices import load_onnxruntime
 from trustthepixels.infer.errors import InputError

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import onnx
 from onnx import TensorProto
 from sklearn.metrics import balanced_accuracy_score
+
 from trustthepixels.infer.errors import ModelError, ProviderError
 from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME, Session
@@ -96,14 +97,20 @@ def preprocessing_checks(
     yield _at_most("normalised pixels: difference from mean and std", largest, NORMALISATION_BOUND)
 
 
-def batch_checks(answers: Mapping[int, FloatArray], other_threads: FloatArray) -> Iterator[Check]:
-    """That every batch size runs, and that no answer depends on batch size or threads.
+def batch_size_checks(answers: Mapping[int, FloatArray]) -> Iterator[Check]:
+    """That every batch size ran; ``answers`` holds ``p_ai`` (n,) of those that did."""
+    yield _equal("batch sizes that run", _listed(answers), _listed(BATCH_SIZES))
+
+
+def invariance_checks(
+    answers: Mapping[int, FloatArray], other_threads: FloatArray
+) -> Iterator[Check]:
+    """That no bit of an answer depends on the batch size or the number of threads.
 
     Args:
-        answers: ``p_ai`` (n,) by batch size, as ``p_ai_by_batch_size`` found them.
+        answers: ``p_ai`` (n,) by batch size.
         other_threads: the same with another number of threads.
     """
-    yield _equal("batch sizes that run", _listed(answers), _listed(BATCH_SIZES))
     first, *others = [*answers.values(), other_threads]
     changing = np.any([other != first for other in others], axis=0)
     yield _equal("pictures whose p_ai depends on batch or threads", int(changing.sum()), 0)

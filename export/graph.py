@@ -9,6 +9,7 @@ import onnx_ir as ir
 import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
+
 from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
 from trustthepixels.infer.spec import LABELS, Calibration, ModelSpec
 from trustthepixels.train.network import Classifier

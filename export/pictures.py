@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.manifest import Sample, load_samples, without_sources
 from trustthepixels.train.splits import Split, read_splits, select, split_by_group

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import onnx_ir as ir
+
 from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME
 

@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 import torch
 from tqdm import tqdm
+
 from trustthepixels.infer.devices import Device, load_onnxruntime
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model_file import ModelFile, read_model_file
@@ -25,9 +26,10 @@ from .checks import (
     BATCH_SIZES,
     P_AI_BOUNDS,
     agreement_checks,
-    batch_checks,
+    batch_size_checks,
     calibration_checks,
     difference_checks,
+    invariance_checks,
     p_ai_by_batch_size,
     preprocessing_checks,
     signature_checks,
@@ -98,9 +100,10 @@ def _checks(
     images = scanner_pixels([sample.path for sample in pictures.check], spec.input_size)
     yield from preprocessing_checks(model, spec, pictures.check, images)
     session = open_session(file, Device.CPU, request.threads)
-    other = open_session(file, Device.CPU, 1 if request.threads > 1 else 2)
     answers = p_ai_by_batch_size(session, images)
-    yield from batch_checks(answers, session_p_ai(other, images, _LARGEST_BATCH))
+    yield from batch_size_checks(answers)
+    other = open_session(file, Device.CPU, 1 if request.threads > 1 else 2)
+    yield from invariance_checks(answers, session_p_ai(other, images, _LARGEST_BATCH))
     yield from calibration_checks(session, images[:_LARGEST_BATCH])
     if request.precision is Precision.INT8:
         p_ai, reference = _on_validation(session, network, pictures.validation)

@@ -7,6 +7,7 @@ no time, and what is rounded there is lost for all that follows, or printed.
 from dataclasses import dataclass
 
 import onnx
+
 from trustthepixels.infer.errors import InputError
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import onnx
 from onnx import helper
+
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.model_file import metadata_and_digest
 from trustthepixels.infer.spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec

@@ -36,7 +36,7 @@ class ClassifierModule(pl.LightningModule):
         self._recipe = recipe
         self._learning_rate = learning_rate
         self._total_steps = total_steps
-        self._mix = Mixup(
+        self._mix = Mixup(  # type: ignore[no-untyped-call]  # timm leaves it untyped
             mixup_alpha=0.0,
             cutmix_alpha=1.0,
             prob=recipe.cutmix_probability,

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+
 from trustthepixels.infer.commands.options import threads_option
 from trustthepixels.infer.cpu import available_cores
 
