@@ -1,6 +1,7 @@
 """What every test may ask for."""
 
 import os
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import pytest
 from tiny_model import write_tiny_model
+
+# Whoever starts the tests in the background hands on an ignored SIGINT, and every child keeps it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).parent.parent
 EXAMPLES = ROOT / "examples"
