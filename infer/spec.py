@@ -162,25 +162,39 @@ class ModelSpec:
         return replace(self, graph_digest=digest)
 
     def rule(
-        self, *, false_positive_rate: float | None = None, threshold: float | None = None
+        self,
+        *,
+        false_positive_rate: float | None = None,
+        threshold: float | None = None,
+        unsure: bool = True,
     ) -> VerdictRule:
         """The verdict rule for an operating point, or for an explicit threshold on ``p_ai``.
+
+        Args:
+            false_positive_rate: which operating point; by default the spec's own.
+            threshold: ``p_ai`` from which the verdict is ``ai``, in place of an operating point.
+            unsure: ``False`` for two verdicts, where all below the threshold in force is ``real``.
 
         Raises:
             UsageError: the spec has no such operating point, both were given, or the threshold is
                 outside 0 to 1.
         """
+        ai = self._threshold(false_positive_rate, threshold)
+        return VerdictRule(ai, min(self.thresholds.real, ai) if unsure else ai)
+
+    def _threshold(self, false_positive_rate: float | None, threshold: float | None) -> float:
+        """The threshold in force."""
         if threshold is not None:
             if false_positive_rate is not None:
                 raise UsageError("--fpr and --threshold exclude each other")
             if not 0.0 <= threshold <= 1.0:
                 raise UsageError(f"threshold {threshold} is outside 0 to 1")
-            return VerdictRule(threshold, min(self.thresholds.real, threshold))
+            return threshold
         if false_positive_rate is None:
             false_positive_rate = self.thresholds.default_false_positive_rate
         for point in self.thresholds.ai:
             if math.isclose(point.false_positive_rate, false_positive_rate):
-                return VerdictRule(point.threshold, min(self.thresholds.real, point.threshold))
+                return point.threshold
         known = ", ".join(str(point.false_positive_rate) for point in self.thresholds.ai)
         raise UsageError(
             f"this model has no operating point for a false positive rate of "

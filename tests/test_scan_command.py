@@ -246,6 +246,12 @@ class TestVerdicts:
             p for p in loose if p >= 0.6
         }
 
+    def test_no_unsure_leaves_two_verdicts_at_the_threshold_in_force(self, model):
+        three = self.verdicts("--fpr", "0.05", model=model)
+        two = self.verdicts("--fpr", "0.05", "--no-unsure", model=model)
+        assert "unsure" in three.values()
+        assert two == {p: "ai" if p >= 0.6 else "real" for p in three}
+
     def test_a_threshold_of_ones_own(self, model):
         verdicts = self.verdicts("--threshold", "0.55", model=model)
         assert {p for p, verdict in verdicts.items() if verdict == "ai"} == {

@@ -165,6 +165,18 @@ class TestRule:
         assert rule(0.2).label is VerdictLabel.AI
         assert rule(0.19).label is VerdictLabel.REAL
 
+    @given(p_ai=probabilities)
+    def test_without_unsure_all_that_is_not_ai_is_real(self, p_ai):
+        for point in SPEC.thresholds.ai:
+            rate = point.false_positive_rate
+            three = SPEC.rule(false_positive_rate=rate)(p_ai)
+            two = SPEC.rule(false_positive_rate=rate, unsure=False)(p_ai)
+            assert two.p_ai == three.p_ai
+            assert two.label is not VerdictLabel.UNSURE
+            assert (two.label is VerdictLabel.AI) is (three.label is VerdictLabel.AI)
+        own = SPEC.rule(threshold=0.3, unsure=False)(p_ai).label
+        assert own is (VerdictLabel.AI if round(p_ai, 6) >= 0.3 else VerdictLabel.REAL)
+
     @pytest.mark.parametrize("threshold", [-0.01, 1.01, math.nan, math.inf])
     def test_a_threshold_that_is_no_probability(self, threshold):
         with pytest.raises(UsageError, match="outside 0 to 1"):

@@ -47,3 +47,11 @@ threshold_option: Decorator = click.option(
     metavar="P",
     help="Call a picture AI from this probability on, in place of --fpr.",
 )
+
+no_unsure_option: Decorator = click.option(
+    "--no-unsure",
+    "unsure",
+    is_flag=True,
+    callback=lambda _context, _parameter, value: not value,
+    help="Two verdicts: real is all that is not ai.",
+)

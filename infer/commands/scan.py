@@ -28,6 +28,7 @@ from .options import (
     device_option,
     false_positive_rate_option,
     model_option,
+    no_unsure_option,
     threads_option,
     threshold_option,
 )
@@ -60,6 +61,7 @@ class _Model:
     device: Device
     false_positive_rate: float | None
     threshold: float | None
+    unsure: bool
     threads: int | None
     batch_size: int | None
     decode_threads: int | None
@@ -120,6 +122,7 @@ class _Output:
 @device_option
 @false_positive_rate_option
 @threshold_option
+@no_unsure_option
 @click.option(
     "--batch-size",
     type=click.IntRange(1, 4096),
@@ -226,7 +229,9 @@ def _open_model(choice: _Model, output: _Output) -> "tuple[Session, VerdictRule]
 
     file = load_model(choice.model)
     rule = file.spec.rule(
-        false_positive_rate=choice.false_positive_rate, threshold=choice.threshold
+        false_positive_rate=choice.false_positive_rate,
+        threshold=choice.threshold,
+        unsure=choice.unsure,
     )
     session = open_session(file, choice.device, choice.threads or available_cores())
     if session.fallback_reason:
