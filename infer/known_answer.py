@@ -1,0 +1,62 @@
+"""The built-in picture whose probability each model file carries, and how near it must come.
+
+A provider can load a model and still compute nonsense: a broken driver, a wrong kernel, failing
+memory. So every session is asked for an answer that is known before it is asked for others. The
+picture is made by integer arithmetic alone: the same bytes on every machine.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from .preprocess import PixelArray
+
+KNOWN_ANSWER_TOLERANCE = 5e-3
+"""How far ``p_ai`` of the known picture may be from the one in the model's specification.
+
+Room for half precision and TF32 on a GPU; a provider that computes nonsense is off by far more."""
+
+KNOWN_ANSWER_TOLERANCE_INT8 = 5e-2
+"""The same for int8 models: x86 processors without VNNI saturate sums of two products at 16 bits,
+and each machine's kernels round in their own place."""
+
+_UInt32Array = npt.NDArray[np.uint32]
+
+
+def known_answer_tolerance(precision: str) -> float:
+    """The tolerance for a model of this ``precision``, as in its specification."""
+    return KNOWN_ANSWER_TOLERANCE_INT8 if precision == "int8" else KNOWN_ANSWER_TOLERANCE
+
+
+def known_picture(input_size: tuple[int, int]) -> PixelArray:
+    """The picture, uint8 RGB of shape (height, width, 3); for one size always the same.
+
+    It holds what a convolution can get wrong: slow gradients, rings that get finer outwards (a zone
+    plate), hard edges along both axes, and noise, other ones in each channel.
+
+    Args:
+        input_size: height and width in pixels, each 1 to 4096.
+    """
+    height, width = input_size
+    y, x = (axis.astype(np.uint32) for axis in np.mgrid[:height, :width])
+    picture = np.empty((height, width, 3), np.uint8)
+    for channel in range(3):
+        gradient = x * (48 + 24 * channel) // width + y * (96 - 24 * channel) // height
+        rings = _triangle(x * x + (channel + 1) * y * y >> 5) >> 1
+        edges = ((x >> 5) + (y >> 4) & 1) * 24
+        noise = _hashed((y << 12 | x) + (channel << 24)) >> 28
+        # At most 142 + 63 + 24 + 15, so nothing wraps around.
+        picture[:, :, channel] = (gradient + rings + edges + noise).astype(np.uint8)
+    return picture
+
+
+def _triangle(phase: _UInt32Array) -> _UInt32Array:
+    """A wave of period 256 between 0 and 127."""
+    folded = np.bitwise_and(phase, np.uint32(255))
+    return np.minimum(folded, np.uint32(255) - folded)
+
+
+def _hashed(values: _UInt32Array) -> _UInt32Array:
+    """Noise: each value's bits, mixed (the finaliser of MurmurHash3, Appleby 2011)."""
+    mixed = (values ^ values >> np.uint32(16)) * np.uint32(0x85EBCA6B)
+    mixed = (mixed ^ mixed >> np.uint32(13)) * np.uint32(0xC2B2AE35)
+    return mixed ^ mixed >> np.uint32(16)
