@@ -52,6 +52,7 @@ class ScanRow:
         format: what the content is (``JPEG``, ``PNG``, …), whatever the name says; may be empty.
         bytes: size of the file, ``None`` where it could not be told.
         error: one line of reason where ``status`` is not ``ok``, else empty.
+        note: one line that qualifies a verdict, such as why it is ``unsure``; mostly empty.
     """
 
     path: str
@@ -62,3 +63,4 @@ class ScanRow:
     format: str = ""
     bytes: int | None = None
     error: str = ""
+    note: str = ""

@@ -13,7 +13,8 @@ nothing to a terminal or a spreadsheet, and the bytes must come back. So, in bot
 
 ``unescape_path`` takes all of it back. No row contains a line break, so a row is a line.
 
-**Errors** are escaped likewise, and begin with ``error:`` where they would start a formula.
+**Errors and notes** are escaped likewise, and begin with ``error:`` or ``note:`` where they would
+start a formula.
 """
 
 import csv
@@ -26,7 +27,18 @@ from typing import Any
 from .results import FileStatus, ScanRow
 from .spec import P_AI_DECIMALS
 
-COLUMNS = ("path", "status", "verdict", "p_ai", "width", "height", "format", "bytes", "error")
+COLUMNS = (
+    "path",
+    "status",
+    "verdict",
+    "p_ai",
+    "width",
+    "height",
+    "format",
+    "bytes",
+    "error",
+    "note",
+)
 
 
 class RowFormat(StrEnum):
@@ -86,7 +98,8 @@ def encode_row(row: ScanRow, row_format: RowFormat) -> bytes:
                 row.height,
                 row.format,
                 row.bytes,
-                _escape_error(row.error),
+                _escape_text(row.error, "error"),
+                _escape_text(row.note, "note"),
             )
         )
     values: dict[str, Any] = {
@@ -98,7 +111,8 @@ def encode_row(row: ScanRow, row_format: RowFormat) -> bytes:
         "height": row.height,
         "format": row.format or None,
         "bytes": row.bytes,
-        "error": None if row.status is FileStatus.OK else _escape_error(row.error),
+        "error": None if row.status is FileStatus.OK else _escape_text(row.error, "error"),
+        "note": _escape_text(row.note, "note") or None,
     }
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
@@ -109,9 +123,9 @@ def _csv_line(values: tuple[object, ...]) -> bytes:
     return line.getvalue().encode()
 
 
-def _escape_error(error: str) -> str:
-    escaped = _escape(error)
-    return f"error: {escaped}" if _STARTS_FORMULA.match(escaped) else escaped
+def _escape_text(text: str, column: str) -> str:
+    escaped = _escape(text)
+    return f"{column}: {escaped}" if _STARTS_FORMULA.match(escaped) else escaped
 
 
 def _escape(text: str) -> str:

@@ -9,7 +9,9 @@ from typing import Any, Self
 from .errors import SpecError, UsageError
 from .results import Verdict, VerdictLabel
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Version 2 added ``known_answer`` and ``novelty``; a specification of version 1 has neither."""
+
 METADATA_KEY = "trustthepixels.spec"
 """Key of the JSON string in the ONNX file's ``metadata_props``."""
 
@@ -85,6 +87,21 @@ class VerdictRule:
 
 
 @dataclass(frozen=True, slots=True)
+class Novelty:
+    """How the graph's output ``novelty`` tells pictures that are unlike the training data.
+
+    Attributes:
+        method: what the graph computes, such as ``mahalanobis``.
+        threshold: a picture whose novelty is above it is ``unsure``, whatever its ``p_ai``.
+        share: of held-out pictures from known sources that are above it, 0 to 1.
+    """
+
+    method: str
+    threshold: float
+    share: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What a model is, what it eats, and how its numbers become verdicts.
 
@@ -104,6 +121,9 @@ class ModelSpec:
         data_fingerprint: SHA-256 (hex) of the training manifest and splits.
         evaluation: figures by name, as ``evaluate`` measured them.
         versions: of the packages that made the file.
+        known_answer: ``p_ai`` of ``known_answer.known_picture``, as the exporter's CPU computed it;
+            ``None`` where nobody did.
+        novelty: when a picture is unlike the training data; ``None`` where the graph cannot tell.
         schema_version: of this class.
     """
 
@@ -122,6 +142,8 @@ class ModelSpec:
     data_fingerprint: str = ""
     evaluation: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
+    known_answer: float | None = None
+    novelty: Novelty | None = None
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -143,10 +165,12 @@ class ModelSpec:
         if not isinstance(raw, dict):
             raise SpecError("the model's specification is not a JSON object")
         version = raw.get("schema_version")
-        if type(version) is not int or version != SCHEMA_VERSION:
+        if version == 1 and type(version) is int:
+            raw |= {"known_answer": None, "novelty": None, "schema_version": SCHEMA_VERSION}
+        elif type(version) is not int or version != SCHEMA_VERSION:
             raise SpecError(
                 f"the model's specification has schema version {version!r}, this program reads "
-                f"{SCHEMA_VERSION}; update trustthepixels or export the model again"
+                f"1 to {SCHEMA_VERSION}; update trustthepixels or export the model again"
             )
         try:
             spec = cls(**_typed(raw))
@@ -212,6 +236,8 @@ class ModelSpec:
             raise SpecError(f"standard deviations {self.std} are not positive")
         if not self.calibration.temperature > 0.0:
             raise SpecError(f"temperature {self.calibration.temperature} is not positive")
+        if self.known_answer is not None and not 0.0 <= self.known_answer <= 1.0:
+            raise SpecError(f"its known answer {self.known_answer} is no probability")
         limits = [self.thresholds.real, *(point.threshold for point in self.thresholds.ai)]
         if not self.thresholds.ai or not all(0.0 <= limit <= 1.0 for limit in limits):
             raise SpecError("thresholds are missing or outside 0 to 1")
@@ -227,6 +253,7 @@ def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
     height, width = raw["input_size"]
     if not isinstance(height, int) or not isinstance(width, int):
         raise TypeError(f"the input size {height}×{width} is not in whole pixels")
+    known_answer, novelty = raw["known_answer"], raw["novelty"]
     typed: dict[str, Any] = {
         **raw,
         "calibration": Calibration(
@@ -246,6 +273,8 @@ def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
         "std": _triple(raw["std"]),
         "evaluation": {str(k): _number(v) for k, v in dict(raw["evaluation"]).items()},
         "versions": {str(k): str(v) for k, v in dict(raw["versions"]).items()},
+        "known_answer": None if known_answer is None else _number(known_answer),
+        "novelty": None if novelty is None else _novelty(novelty),
     }
     for key in _TEXTS:
         if not isinstance(raw[key], str):
@@ -262,6 +291,10 @@ _TEXTS = (
     "graph_digest",
     "data_fingerprint",
 )
+
+
+def _novelty(raw: Mapping[str, Any]) -> Novelty:
+    return Novelty(str(raw["method"]), _number(raw["threshold"]), _number(raw["share"]))
 
 
 def _number(value: object) -> float:

@@ -47,7 +47,7 @@ def test_an_unusable_model_is_one_line_and_exit_code_3(run_command, tmp_path, da
         case "flipped":
             flip_bit(write_tiny_model(model), 100)
         case "schema":
-            write_tiny_model(model, schema_version=2)
+            write_tiny_model(model, schema_version=3)
     result = run_command("trustthepixels", "info", model)
     assert result.returncode == 3
     assert result.stdout == ""

@@ -62,8 +62,14 @@ class TestText:
             replace(SPEC, evaluation={"auc": math.nan}).to_json()
 
 
+class TestEarlierVersions:
+    def test_version_1_had_neither_a_known_answer_nor_novelty(self):
+        text = changed(schema_version=1, known_answer=..., novelty=...)
+        assert ModelSpec.from_json(text) == replace(SPEC, known_answer=None, novelty=None)
+
+
 class TestUnsoundTexts:
-    @pytest.mark.parametrize("version", [0, 2, 99, "1", 1.0, True, None, ...])
+    @pytest.mark.parametrize("version", [0, 3, 99, "1", 1.0, True, None, ...])
     def test_an_unknown_schema_version_names_it_and_what_to_do(self, version):
         with pytest.raises(SpecError, match=r"schema version .*; update trustthepixels"):
             ModelSpec.from_json(changed(schema_version=version))

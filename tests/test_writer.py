@@ -39,9 +39,9 @@ GOOD = ScanRow(
     bytes=12345,
 )
 BAD = ScanRow(path="b.jpg", status=FileStatus.VANISHED, error="ENOENT: No such file or directory")
-HEADER = b"path,status,verdict,p_ai,width,height,format,bytes,error\r\n"
-GOOD_LINE = b"photos/a.jpg,ok,ai,0.900000,640,480,JPEG,12345,\r\n"
-BAD_LINE = b"b.jpg,vanished,,,,,,,ENOENT: No such file or directory\r\n"
+HEADER = b"path,status,verdict,p_ai,width,height,format,bytes,error,note\r\n"
+GOOD_LINE = b"photos/a.jpg,ok,ai,0.900000,640,480,JPEG,12345,,\r\n"
+BAD_LINE = b"b.jpg,vanished,,,,,,,ENOENT: No such file or directory,\r\n"
 
 anything = st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "ignore")))
 file_names = st.one_of(
@@ -75,7 +75,7 @@ class TestCsv:
     def test_what_was_read_of_a_bad_file_is_told(self):
         row = ScanRow("x.jpg", FileStatus.TOO_LARGE, None, 9, 8, "PNG", 7, "72 pixels, limit 1")
         assert encode_row(row, RowFormat.CSV) == (
-            b'x.jpg,too_large,,,9,8,PNG,7,"72 pixels, limit 1"\r\n'
+            b'x.jpg,too_large,,,9,8,PNG,7,"72 pixels, limit 1",\r\n'
         )
 
     def test_probabilities_have_six_decimals(self):
@@ -111,6 +111,7 @@ class TestJsonLines:
             "format": None,
             "bytes": None,
             "error": "ENOENT: No such file or directory",
+            "note": None,
         }
 
     @given(file_names)
@@ -158,6 +159,10 @@ class TestNames:
     def test_an_error_that_quotes_the_file_is_made_harmless(self):
         row = ScanRow("x", FileStatus.CORRUPT, error="=1+\x1b[31m\n\udcff")
         assert parse(encode_row(row, RowFormat.CSV))["error"] == "error: =1+\\x1b[31m\\x0a\\xff"
+
+    def test_so_is_a_note(self):
+        row = ScanRow("x", FileStatus.OK, note="=1\n")
+        assert parse(encode_row(row, RowFormat.CSV))["note"] == "note: =1\\x0a"
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ def scan(context: click.Context, /, **values: Any) -> None:
     """Write one row for every image in folders, or for single files.
 
     Each PATH is a folder, scanned with all that is below it, or a file. The columns are path,
-    status, verdict (ai, unsure or real), p_ai, width, height, format, bytes and error.
+    status, verdict (ai, unsure or real), p_ai, width, height, format, bytes, error and note.
 
     Exit codes: 0 all files fine; 1 done, but some files failed, and their rows say why; 2 wrong
     usage, input or output; 3 the model or the device cannot be used; 130 interrupted.
