@@ -85,6 +85,20 @@ def scan_rows(
         ProviderError: the device failed.
     """
     options = options or ScanOptions()
+    return scan_found(walk(roots, options.walk), classifier, rule, options)
+
+
+def scan_found(
+    files: Iterable[Found], classifier: Classifier, rule: VerdictRule, options: ScanOptions
+) -> Generator[ScanRow]:
+    """Like ``scan_rows``, for files that are found already; ``options.walk`` is not looked at.
+
+    Args:
+        files: what to scan; taken lazily, in a thread of its own.
+        classifier: an open ``Session``.
+        rule: from probabilities to verdicts.
+        options: how to scan.
+    """
     spec = classifier.spec
     window = Window(options.window)
     found = Channel[tuple[int, Found]](options.queue_size)
@@ -94,7 +108,7 @@ def scan_rows(
     rows = Channel[list[NumberedRow]](options.queue_size)
 
     def find() -> None:
-        for number, file in enumerate(walk(roots, options.walk)):
+        for number, file in enumerate(files):
             window.enter()
             batches.expect()
             found.put((number, file))
