@@ -8,6 +8,8 @@ import struct
 import zlib
 from collections.abc import Iterator
 
+from .jpeg_structure import read_structure
+
 _PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
 _TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -60,7 +62,7 @@ def is_cut_short(data: bytes) -> bool:
             case "JPEG":
                 return _jpeg_is_cut(data)
             case "PNG":
-                return not any(kind == b"IEND" for kind, _ in _png_chunks(data))
+                return not any(kind == b"IEND" for kind, _ in png_chunks(data))
             case "WEBP":
                 return len(data) < 8 + int.from_bytes(data[4:8], "little")
             case "GIF":
@@ -78,19 +80,28 @@ def is_cut_short(data: bytes) -> bool:
 
 
 def unsupported_jpeg(data: bytes) -> str:
-    """The coding process of a JPEG that common decoders lack; empty for the usual ones.
+    """The coding process of a JPEG that is not decoded; empty for the usual ones and no JPEG."""
+    return read_structure(data).unsupported if sniff(data) == "JPEG" else ""
 
-    Source: ITU-T T.81, table B.1: SOF3, 5 to 7, 11 and 13 to 15 are lossless or hierarchical.
+
+def webp_size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a WebP's canvas; ``None`` where its header is damaged.
+
+    Source: RFC 9649, sections 2.5 to 2.7.
     """
-    if sniff(data) != "JPEG":
-        return ""
-    for marker, payload in _jpeg_segments(data):
-        if marker in (0xC0, 0xC1, 0xC2, 0xC9, 0xCA):
-            precision = data[payload] if payload < len(data) else 8
-            return "" if precision == 8 else f"{precision}-bit JPEG"
-        if 0xC3 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            return "lossless or hierarchical JPEG"
-    return ""
+    kind, payload = data[12:16], data[20:30]
+    if len(payload) < 10:
+        return None
+    if kind == b"VP8X":
+        width, height = (int.from_bytes(payload[at : at + 3], "little") for at in (4, 7))
+        return width + 1, height + 1
+    if kind == b"VP8L":
+        bits = int.from_bytes(payload[1:5], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    if kind == b"VP8 ":
+        width, height = (int.from_bytes(payload[at : at + 2], "little") for at in (6, 8))
+        return width & 0x3FFF, height & 0x3FFF
+    return None
 
 
 def png_damage(data: bytes) -> str:
@@ -100,7 +111,7 @@ def png_damage(data: bytes) -> str:
     """
     if sniff(data) != "PNG":
         return ""
-    for kind, payload in _png_chunks(data):
+    for kind, payload in png_chunks(data):
         end = payload.stop
         if kind in _PNG_PIXEL_CHUNKS and end + 4 <= len(data):
             checksum = zlib.crc32(memoryview(data)[payload.start - 4 : end])
@@ -111,8 +122,8 @@ def png_damage(data: bytes) -> str:
     return "its end is missing"
 
 
-def _png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
-    """(type, where its content is) of every chunk that is there completely."""
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
+    """Of a PNG, the type of every chunk that is there completely, and where its content is."""
     position = len(_PNG_MAGIC)
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
@@ -123,34 +134,9 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
         yield data[start - 4 : start], slice(start, start + length)
 
 
-def _jpeg_segments(data: bytes) -> Iterator[tuple[int, int]]:
-    """(marker, start of its content) up to the first scan; the last may reach beyond the end."""
-    position = 2
-    while position + 4 <= len(data):
-        if data[position] != 0xFF:
-            return
-        marker = data[position + 1]
-        if marker == 0xFF:
-            # Fill bytes before a marker.
-            position += 1
-            continue
-        yield marker, position + 4
-        if marker == 0xDA:
-            return
-        position += 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-
-
 def _jpeg_is_cut(data: bytes) -> bool:
-    scan = None
-    for marker, payload in _jpeg_segments(data):
-        scan = payload
-        if marker != 0xDA and payload - 2 + _length(data, payload - 2) > len(data):
-            return True
-    return scan is None or data.find(b"\xff\xd9", scan) < 0
-
-
-def _length(data: bytes, position: int) -> int:
-    return int.from_bytes(data[position : position + 2], "big")
+    structure = read_structure(data)
+    return structure.end is None or not structure.scans
 
 
 def _boxes_are_cut(data: bytes) -> bool:

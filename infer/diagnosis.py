@@ -1,0 +1,98 @@
+"""Why a file has no pixels: from what a decoder raised, and from what the file's structure says."""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from PIL import Image
+
+from .container import foreign_format, is_cut_short, png_damage, sniff, unsupported_jpeg
+from .errors import ImageError, one_line
+from .results import FileStatus
+
+DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    EOFError,
+    RuntimeError,
+    AttributeError,
+    AssertionError,
+    Warning,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+"""What Pillow's decoders raise on damaged data, gathered from its plugins; a ``Warning`` is raised
+where the caller's filters turn warnings into errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageHeader:
+    """What the header says: size in pixels after EXIF orientation, and Pillow's format name."""
+
+    width: int
+    height: int
+    format: str
+
+
+class DecodeError(ImageError):
+    """An ``ImageError`` that still knows the header, where one could be read."""
+
+    def __init__(self, status: FileStatus, reason: str, header: ImageHeader | None = None) -> None:
+        super().__init__(status, reason)
+        self.header = header
+
+
+def unknown(data: bytes) -> DecodeError:
+    """Why content that no installed decoder takes has no pixels."""
+    announced = sniff(data)
+    if announced:
+        return DecodeError(FileStatus.UNSUPPORTED, f"no decoder for {announced} is installed")
+    foreign = foreign_format(data)
+    if foreign:
+        return DecodeError(FileStatus.UNSUPPORTED, f"{foreign} is not supported")
+    return DecodeError(FileStatus.NOT_AN_IMAGE, "no supported image format")
+
+
+def explained(error: DecodeError, data: bytes) -> DecodeError:
+    """The same error with the status that the file's structure gives it."""
+    unsupported = unsupported_jpeg(data)
+    if unsupported:
+        reason = f"{unsupported} is not supported"
+        return DecodeError(FileStatus.UNSUPPORTED, reason, error.header)
+    reason = png_damage(data) or error.reason
+    status = FileStatus.TRUNCATED if is_cut_short(data) else error.status
+    return DecodeError(status, reason, error.header)
+
+
+@contextmanager
+def typed_errors(header: ImageHeader | None) -> Iterator[None]:
+    """Turn whatever a decoder raises into a ``DecodeError`` with this header."""
+    try:
+        yield
+    except DecodeError:
+        raise
+    except ImageError as error:
+        raise DecodeError(error.status, error.reason, header) from error
+    except MemoryError as error:
+        raise DecodeError(FileStatus.TOO_LARGE, "not enough memory", header) from error
+    except DECODER_ERRORS as error:
+        raise DecodeError(status_of(error), one_line(error), header) from error
+
+
+def status_of(error: BaseException) -> FileStatus:
+    """The status that one of ``DECODER_ERRORS`` speaks for."""
+    text = str(error).lower()
+    if isinstance(error, Image.DecompressionBombError):
+        return FileStatus.TOO_LARGE
+    if "truncated" in text or isinstance(error, EOFError):
+        return FileStatus.TRUNCATED
+    if isinstance(error, NotImplementedError) or "unsupported" in text:
+        return FileStatus.UNSUPPORTED
+    return FileStatus.CORRUPT

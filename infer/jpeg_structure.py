@@ -1,0 +1,186 @@
+"""What a JPEG's markers say, read without decoding: its coding process, size, scans and gaps.
+
+Source of all codes: ITU-T T.81, annex B. Bytes that are no marker are passed over as libjpeg does.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+_NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
+"""Where entropy-coded data ends: stuffed zeros, restarts and fill bytes belong to it."""
+
+_SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})
+_STANDALONE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})
+_PROGRESSIVE = frozenset({0xC2, 0xCA})
+_ARITHMETIC = frozenset({0xC9, 0xCA})
+_USUAL = frozenset({0xC0, 0xC1, 0xC2})
+
+_USUAL_SAMPLING = frozenset({0x11, 0x21, 0x22, 0x12, 0x41, 0x14})
+"""Of the first component, in 4:4:4, 4:2:2, 4:2:0, 4:4:0, 4:1:1 and 4:4:1."""
+
+_COEFFICIENTS = 64
+
+
+@dataclass(slots=True)
+class JpegStructure:
+    """A JPEG's frame and scans.
+
+    Attributes:
+        process: the start-of-frame marker, 0xC0 to 0xCF; 0 where there is none.
+        precision: bits of a sample.
+        width: in pixels, as stored.
+        height: in pixels, as stored.
+        components: identifiers of the colour components.
+        sampling: their sampling factors, horizontal in the high half of each byte.
+        markers: segments that were read.
+        scans: scans that begin.
+        first_scan: where the first scan's header begins; 0 where there is none.
+        end: where the end mark (EOI) is; ``None`` where it is missing.
+        is_whole: whether the file was read to its end, so ``False`` after ``max_markers``.
+    """
+
+    process: int = 0
+    precision: int = 8
+    width: int = 0
+    height: int = 0
+    components: tuple[int, ...] = ()
+    sampling: tuple[int, ...] = ()
+    markers: int = 0
+    scans: int = 0
+    first_scan: int = 0
+    end: int | None = None
+    is_whole: bool = True
+    _missing: dict[int, int] = field(default_factory=dict)
+
+    @property
+    def is_progressive(self) -> bool:
+        """Whether the picture is refined from scan to scan."""
+        return self.process in _PROGRESSIVE
+
+    @property
+    def unsupported(self) -> str:
+        """The coding process where it is not decoded; empty for the usual ones.
+
+        Arithmetic coding is left out because its decoder, as the standard has it, takes missing
+        data for zeros, so that a cut picture cannot be told from a whole one.
+        """
+        if self.process in _ARITHMETIC:
+            return "arithmetic JPEG"
+        if self.process and self.process not in _USUAL:
+            return "lossless or hierarchical JPEG"
+        if self.process and self.precision != 8:
+            return f"{self.precision}-bit JPEG"
+        if len(self.components) not in (0, 1, 3, 4):
+            return f"JPEG of {len(self.components)} components"
+        if len(self.sampling) == 3 and not self._has_usual_sampling:
+            return "JPEG with this chroma subsampling"
+        return ""
+
+    @property
+    def _has_usual_sampling(self) -> bool:
+        first, *others = self.sampling
+        return first in _USUAL_SAMPLING and all(other == 0x11 for other in others)
+
+    @property
+    def has_all_coefficients(self) -> bool:
+        """Whether the scans hold every coefficient of every component to its last bit.
+
+        A progressive JPEG that lost its last scans still decodes, to a coarser picture.
+        """
+        return bool(self._missing) and not any(self._missing.values())
+
+    def _frame(self, data: bytes, start: int) -> None:
+        count = data[start + 5] if start + 5 < len(data) else 0
+        self.precision = data[start] if start < len(data) else 8
+        self.height = int.from_bytes(data[start + 1 : start + 3], "big")
+        self.width = int.from_bytes(data[start + 3 : start + 5], "big")
+        self.components = tuple(data[start + 6 : start + 6 + 3 * count : 3])
+        self.sampling = tuple(data[start + 7 : start + 6 + 3 * count : 3])
+        everything = (1 << _COEFFICIENTS) - 1
+        self._missing = dict.fromkeys(self.components, everything)
+
+    def _scan(self, data: bytes, start: int) -> None:
+        self.scans += 1
+        count = data[start] if start < len(data) else 0
+        components = data[start + 1 : start + 1 + 2 * count : 2]
+        covered = (1 << _COEFFICIENTS) - 1
+        parameters = data[start + 1 + 2 * count : start + 4 + 2 * count]
+        if self.is_progressive and len(parameters) == 3:
+            first, last, approximation = parameters
+            is_final = approximation & 0x0F == 0
+            covered = ((2 << last) - 1) & ~((1 << first) - 1) if is_final and last < 64 else 0
+        for component in components:
+            if component in self._missing:
+                self._missing[component] &= ~covered
+
+
+def read_structure(data: bytes, max_markers: int | None = None) -> JpegStructure:
+    """Read the markers from the start of the file to its first end mark.
+
+    Args:
+        data: a file that begins with a start-of-image marker.
+        max_markers: where to give up.
+    """
+    structure = JpegStructure()
+    position = 2
+    while (found := _NEXT_MARKER.search(data, position)) is not None:
+        if structure.markers == max_markers:
+            structure.is_whole = False
+            break
+        position = found.end()
+        marker = data[position - 1]
+        if marker == _EOI:
+            structure.end = position - 2
+            break
+        structure.markers += 1
+        if marker in _STANDALONE:
+            continue
+        if marker == _SOS:
+            structure.first_scan = structure.first_scan or position - 2
+            structure._scan(data, position + 2)
+        elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES and not structure.process:
+            structure.process = marker
+            structure._frame(data, position + 2)
+        position += max(2, int.from_bytes(data[position : position + 2], "big"))
+    return structure
+
+
+def regular(data: bytes, structure: JpegStructure) -> bytes:
+    """The same JPEG without the oddities that a strict decoder objects to and that cost no pixel.
+
+    Put right are: other bytes between the segments of the header; zeros between the last scan and
+    the end mark; a missing end mark; an unknown JFIF revision; an unknown colour transform of
+    Adobe, read as libjpeg reads it; and the spectral parameters of a sequential scan, which mean
+    nothing.
+    """
+    if not structure.scans:
+        return data
+    head = bytearray(data[:2])
+    position = 2
+    while (found := _NEXT_MARKER.search(data, position)) is not None:
+        start, position = found.start(), found.end()
+        marker = data[position - 1]
+        if start >= structure.first_scan:
+            break
+        length = (
+            0 if marker in _STANDALONE else int.from_bytes(data[position : position + 2], "big")
+        )
+        segment = bytearray(data[start : position + length])
+        _put_right(segment, len(structure.components))
+        head += segment
+        position += length
+    end = len(data) if structure.end is None else structure.end
+    scans = data[structure.first_scan : end].rstrip(b"\0")
+    if structure.scans == 1 and not structure.is_progressive and len(scans) > 4:
+        parameters = 5 + 2 * scans[4]
+        scans = scans[:parameters] + b"\0\x3f\0" + scans[parameters + 3 :]
+    return bytes(head) + scans + b"\xff\xd9"
+
+
+def _put_right(segment: bytearray, components: int) -> None:
+    """Change one header segment in place."""
+    if segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) > 9:
+        segment[9] = 1
+    elif segment[1] == 0xEE and segment[4:9] == b"Adobe" and len(segment) > 15 and segment[15] > 2:
+        segment[15] = 2 if components == 4 else 1

@@ -1,0 +1,44 @@
+"""What a file may cost, and what is refused."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+MAX_PIXELS = 178_956_970
+"""Default limit on width × height: where Pillow itself suspects a decompression bomb."""
+
+MAX_BYTES = 512 * 1024 * 1024
+"""Default limit on the size of a file in bytes."""
+
+TIMEOUT_S = 60.0
+"""Default limit on the time for one file, in seconds."""
+
+
+class TruncatedPolicy(StrEnum):
+    """What becomes of a picture whose end is missing."""
+
+    REFUSE = "refuse"
+    SCORE = "score"
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is refused, and what is not; all of it changes rows.
+
+    Attributes:
+        max_pixels: largest width × height, refused from the header, before pixels are allocated.
+        max_bytes: largest file size in bytes.
+        timeout_s: longest time for one file in seconds. It binds where a file's header does not
+            bound its cost, see ``where``; a decoder in a thread cannot be interrupted.
+        truncated: whether a truncated picture is judged by what is there of it.
+        scaled: decode a JPEG at the smallest of libjpeg's scales that leaves at least twice the
+            model's input size on both sides.
+    """
+
+    max_pixels: int = MAX_PIXELS
+    max_bytes: int = MAX_BYTES
+    timeout_s: float = TIMEOUT_S
+    truncated: TruncatedPolicy = TruncatedPolicy.REFUSE
+    scaled: bool = False
+
+
+DEFAULT_LIMITS = Limits()

@@ -1,0 +1,174 @@
+"""One memory budget for everything that is decoded at once.
+
+Threads that each stay below a limit exceed it together. Here each file takes its share, estimated
+from its header, before its pixels are allocated, and files queue until there is room: first come,
+first served, so that a large one is not overtaken for ever.
+"""
+
+import os
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from PIL import Image
+
+from .channel import Cancelled
+from .errors import ImageError
+from .results import FileStatus
+
+DEFAULT_MEMORY = 2 << 30
+"""Default budget in bytes: enough for one RGB picture of the largest size that is decoded by
+default (``decode.MAX_PIXELS``), or for nineteen of 12 megapixels."""
+
+_LEAST_MEMORY = 64 << 20
+_LARGE_FILE_SHARE = 64
+_PLAIN, _PROGRESSIVE, _CONVERTED = 9, 16, 24
+"""Bytes for each pixel, see ``decoding_memory``; the tests measure that they suffice."""
+
+_PLAIN_MODES = frozenset({"RGB", "L", "1"})
+_KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
+_OVERHEAD = 4 << 20
+
+_CGROUP_LIST = Path("/proc/self/cgroup")
+_CGROUP_ROOT = Path("/sys/fs/cgroup")
+
+
+def decoding_memory(image: Image.Image, size: int) -> int:
+    """Bytes that decoding an opened file takes at most, conversions and the file included.
+
+    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. The
+    decoder of a progressive JPEG holds all coefficients beside. Alpha, palettes, CMYK, 16 bits,
+    and formats whose decoders keep frames (WebP, AVIF, HEIF) need intermediate copies.
+
+    Args:
+        image: opened, not loaded.
+        size: of the file in bytes.
+    """
+    is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
+    if not is_plain or image.format in _KEEPING_FRAMES:
+        each = _CONVERTED
+    else:
+        each = _PROGRESSIVE if "progressive" in image.info else _PLAIN
+    return image.width * image.height * each + 2 * size + _OVERHEAD
+
+
+class MemoryBudget:
+    """What all decode threads, and the processes that work for them, may take together.
+
+    Args:
+        total: in bytes.
+    """
+
+    def __init__(self, total: int = DEFAULT_MEMORY) -> None:
+        self.total = total
+        self._free = total
+        self._queue: deque[object] = deque()
+        self._changed = threading.Condition()
+        self._cancelled = False
+        self._one_large_file = threading.Semaphore()
+
+    @property
+    def large_file(self) -> int:
+        """Bytes from which on a file counts as large; only one of them is in memory at a time.
+
+        Smaller ones lie in memory while they wait for their share, one for each thread.
+        """
+        return self.total // _LARGE_FILE_SHARE
+
+    @contextmanager
+    def share(self, size: int) -> Iterator[None]:
+        """Hold ``size`` bytes, waiting until they are free and all who asked before have theirs.
+
+        Raises:
+            ImageError: ``too_large`` for the whole budget.
+            Cancelled: the run was cancelled.
+        """
+        if size > self.total:
+            reason = f"decoding it takes about {_megabytes(size)}, budget {_megabytes(self.total)}"
+            raise ImageError(FileStatus.TOO_LARGE, reason)
+        ticket = object()
+        with self._changed:
+            self._queue.append(ticket)
+            while (self._queue[0] is not ticket or self._free < size) and not self._cancelled:
+                self._changed.wait()
+            self._queue.remove(ticket)
+            if self._cancelled:
+                raise Cancelled
+            self._free -= size
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += size
+                self._changed.notify_all()
+
+    @contextmanager
+    def only_large_file(self) -> Iterator[None]:
+        """Be the only thread that holds a large file.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        with self._one_large_file:
+            if self._cancelled:
+                raise Cancelled
+            yield
+
+    def cancel(self) -> None:
+        """End every wait, now and from now on."""
+        with self._changed:
+            self._cancelled = True
+            self._changed.notify_all()
+
+
+def default_memory() -> int:
+    """The default budget in bytes: half of what this process may use, at most 2 GiB."""
+    usable = min([_physical_memory(), *_cgroup_limits(), *_address_space()])
+    return max(_LEAST_MEMORY, min(DEFAULT_MEMORY, usable // 2))
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 2 * DEFAULT_MEMORY
+
+
+def _address_space() -> Iterator[int]:
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        yield soft
+
+
+def _cgroup_limits() -> Iterator[int]:
+    """Memory limits of this process's cgroup and of those above it, versions 1 and 2."""
+    try:
+        lines = _CGROUP_LIST.read_text().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return
+    for line in lines:
+        hierarchy, _, rest = line.partition(":")
+        controllers, _, path = rest.partition(":")
+        is_version_1 = "memory" in controllers.split(",")
+        if hierarchy != "0" and not is_version_1:
+            continue
+        mount = _CGROUP_ROOT / "memory" if is_version_1 else _CGROUP_ROOT
+        name = "memory.limit_in_bytes" if is_version_1 else "memory.max"
+        group = PurePosixPath(path.lstrip("/"))
+        for folder in (group, *group.parents):
+            try:
+                yield int((mount / folder / name).read_text())
+            except (OSError, ValueError):
+                # No such group here, or "max".
+                continue
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.0f} MB"
