@@ -1,27 +1,27 @@
 """File bytes → pixels, or a typed reason why not.
 
 The content decides what a file is; its name does not. Only the formats of ``formats`` are tried.
+JPEGs go through ``jpeg_file``, all else through ``pillow_file``.
 """
 
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
-from PIL import Image, ImageFile
+from PIL import Image
 
-from .container import is_cut_short, png_damage, sniff, webp_size
-from .diagnosis import DECODER_ERRORS, explained, status_of, typed_errors, unknown
+from .container import sniff
 from .diagnosis import DecodeError as DecodeError
 from .diagnosis import ImageHeader as ImageHeader
-from .errors import ImageError, one_line
+from .diagnosis import explained, typed_errors, unknown
 from .formats import registered_formats
-from .gaps import refuse_uncovered, refuse_unfilled
-from .jpeg import decode_jpeg
+from .jpeg_file import open_jpeg
 from .limits import DEFAULT_LIMITS, TruncatedPolicy
 from .limits import Limits as Limits
-from .memory import MemoryBudget, decoding_memory
-from .preprocess import PixelArray, apply_orientation, orientation, resize, to_rgb
+from .memory import MemoryBudget
+from .pillow_file import open_with_pillow, upright
+from .preprocess import PixelArray, orientation, resize
 from .results import FileStatus
 
 
@@ -31,7 +31,7 @@ class DecodedImage:
 
     Attributes:
         image: the pixels.
-        header: of the picture in full, also where it was decoded smaller.
+        header: what the header said.
         note: what was wrong with a picture that was decoded all the same; mostly empty.
     """
 
@@ -46,7 +46,7 @@ class ModelInput:
 
     Attributes:
         pixels: uint8 RGB (height, width, 3).
-        header: see ``DecodedImage``.
+        header: what the header said, of the picture in full.
         note: see ``DecodedImage``.
     """
 
@@ -55,8 +55,25 @@ class ModelInput:
     note: str = ""
 
 
+class _ImageFile(Protocol):
+    """A file whose header has been read."""
+
+    @property
+    def header(self) -> ImageHeader:
+        """What the header says; of some formats only ``decode`` makes it final."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that decoding takes at most, the file included."""
+
+    def decode(
+        self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
+    ) -> tuple[Image.Image, str]:
+        """The picture, ``RGB`` or ``RGBX`` and upright, and what was wrong with it, if anything."""
+
+
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
-    """Decode one file's bytes to an upright 8-bit RGB picture.
+    """Decode one file's bytes to an upright 8-bit RGB picture, in full.
 
     Args:
         data: the whole file.
@@ -65,11 +82,11 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     Raises:
         DecodeError: with the status that the file's row shall carry.
     """
-    with _opened(data, limits) as (image, header):
-        decoded = _decoded(image, header, data, limits)
-        if decoded.image.mode == "RGB":
-            return decoded
-        return DecodedImage(decoded.image.convert("RGB"), decoded.header, decoded.note)
+    fill_gaps = limits.truncated is TruncatedPolicy.SCORE
+    with _opened(data, limits) as file:
+        image, damage = file.decode(fill_gaps=fill_gaps)
+        rgb = image if image.mode == "RGB" else image.convert("RGB")
+        return DecodedImage(rgb, file.header, damage)
 
 
 def decode_to_size(
@@ -88,13 +105,10 @@ def decode_to_size(
         Cancelled: the run was cancelled while the file waited for memory.
     """
     at_least = (2 * size[0], 2 * size[1]) if limits.scaled else (0, 0)
-    with (
-        _opened(data, limits) as (image, header),
-        typed_errors(header),
-        budget.share(decoding_memory(image, len(data))),
-    ):
-        decoded = _decoded(image, header, data, limits, at_least)
-        return ModelInput(resize(decoded.image, size), decoded.header, decoded.note)
+    fill_gaps = limits.truncated is TruncatedPolicy.SCORE
+    with _opened(data, limits) as file, budget.share(file.memory):
+        image, damage = file.decode(at_least, fill_gaps=fill_gaps)
+        return ModelInput(resize(image, size), file.header, damage)
 
 
 def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
@@ -106,122 +120,45 @@ def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> Decoded
     Raises:
         DecodeError: with the status that the file's row shall carry.
     """
-    header = _checked_header(image, limits)
+    width, height = image.size
+    if image.format != "TIFF" and orientation(image) >= 5:
+        width, height = height, width
+    header = ImageHeader(width, height, image.format or "")
+    _refuse_many_pixels(header, limits)
     with typed_errors(header):
         image.load()
-        return _upright(image, header)
+        turned = upright(image, orientation(image))
+        return DecodedImage(turned, ImageHeader(*turned.size, header.format))
 
 
 @contextmanager
-def _opened(data: bytes, limits: Limits) -> Iterator[tuple[Image.Image, ImageHeader]]:
+def _opened(data: bytes, limits: Limits) -> Iterator[_ImageFile]:
     """A file's header; what goes wrong meanwhile is explained by the file's structure."""
     if len(data) > limits.max_bytes:
         raise DecodeError(FileStatus.TOO_LARGE, f"{len(data)} bytes, limit {limits.max_bytes}")
-    with _open(data, limits) as image:
-        header = _checked_header(image, limits)
-        try:
-            yield image, header
-        except DecodeError as error:
-            if error.status is FileStatus.CORRUPT:
-                raise explained(error, data) from error
-            raise
-
-
-def _checked_header(image: Image.Image, limits: Limits) -> ImageHeader:
-    header = ImageHeader(*_upright_size(image), image.format or "")
-    _refuse_many_pixels(image.width, image.height, limits, header)
-    return header
-
-
-def _refuse_many_pixels(width: int, height: int, limits: Limits, header: ImageHeader) -> None:
-    if width * height > limits.max_pixels:
-        reason = f"{width * height} pixels, limit {limits.max_pixels}"
-        raise DecodeError(FileStatus.TOO_LARGE, reason, header)
-
-
-def _decoded(
-    image: Image.Image,
-    header: ImageHeader,
-    data: bytes,
-    limits: Limits,
-    at_least: tuple[int, int] = (0, 0),
-) -> DecodedImage:
-    """An opened file's pixels, upright, in the mode ``RGB``, or ``RGBX`` from a JPEG."""
-    fill_gaps = limits.truncated is TruncatedPolicy.SCORE
-    with typed_errors(header):
-        if image.format in ("JPEG", "MPO"):
-            turned = orientation(image)
-            height_width = at_least if turned < 5 else at_least[::-1]
-            jpeg = decode_jpeg(data, height_width, fill_gaps=fill_gaps)
-            stored = jpeg.image if jpeg.image.mode == "RGBX" else jpeg.image.convert("RGB")
-            return DecodedImage(apply_orientation(stored, turned), header, jpeg.damage)
-        if fill_gaps:
-            return _filled(image, header, data)
-        refuse_uncovered(image, data)
-        damage = png_damage(data)
-        if damage:
-            raise ImageError(FileStatus.CORRUPT, damage)
-        image.load()
-        refuse_unfilled(image, data)
-        return _upright(image, header)
-
-
-def _filled(image: Image.Image, header: ImageHeader, data: bytes) -> DecodedImage:
-    """The same for a file that may be cut: what is not there is left as Pillow leaves it."""
-    damage = "its end is missing" if is_cut_short(data) else ""
-    if not damage:
-        corruption = png_damage(data)
-        if corruption:
-            raise ImageError(FileStatus.CORRUPT, corruption)
-    refuse_uncovered(image, data, fill_gaps=True)
-    # A setting of the whole process; whoever asks for it decodes such files in one of its own.
-    ImageFile.LOAD_TRUNCATED_IMAGES = True
-    try:
-        image.load()
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = False
-    if not damage:
-        try:
-            refuse_unfilled(image, data)
-        except ImageError as error:
-            damage = error.reason
-    upright = _upright(image, header)
-    return DecodedImage(upright.image, upright.header, damage)
-
-
-def _upright(image: Image.Image, header: ImageHeader) -> DecodedImage:
-    """A loaded picture in RGB and upright."""
-    # Only now: loading turns a TIFF, and a PNG's EXIF can follow its pixels.
-    upright = apply_orientation(to_rgb(image), orientation(image))
-    if 0 in upright.size:
-        raise ImageError(FileStatus.CORRUPT, "it has no pixels")
-    return DecodedImage(upright, ImageHeader(*upright.size, header.format))
-
-
-def _open(data: bytes, limits: Limits) -> Image.Image:
     if not data:
         raise DecodeError(FileStatus.NOT_AN_IMAGE, "the file is empty")
     announced = sniff(data)
     if announced not in registered_formats():
         raise unknown(data)
-    if announced == "WEBP" and (size := webp_size(data)) is not None:
-        # Its plugin allocates the canvas when it opens a file.
-        _refuse_many_pixels(*size, limits, ImageHeader(*size, announced))
-    # Not through Image.open, whose own limit on pixels is one of the whole process.
-    factory, _ = Image.OPEN[announced]
     try:
-        return factory(io.BytesIO(data), "")
-    except DECODER_ERRORS as error:
-        reason = f"its {announced} header cannot be read: {one_line(error)}"
-        raise explained(DecodeError(status_of(error), reason), data) from error
-    except MemoryError as error:
-        raise DecodeError(FileStatus.TOO_LARGE, "not enough memory") from error
+        with typed_errors(None):
+            file: _ImageFile
+            if announced == "JPEG":
+                file = open_jpeg(data)
+            else:
+                file = open_with_pillow(data, announced, limits.max_pixels)
+        _refuse_many_pixels(file.header, limits)
+        with typed_errors(file.header):
+            yield file
+    except DecodeError as error:
+        if error.status is FileStatus.CORRUPT:
+            raise explained(error, data) from error
+        raise
 
 
-def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height after orientation, without loading pixels."""
-    loads_pixels = image.format == "PNG" and "exif" not in image.info
-    is_upright = image.format == "TIFF" or loads_pixels
-    if not is_upright and orientation(image) >= 5:
-        return image.height, image.width
-    return image.width, image.height
+def _refuse_many_pixels(header: ImageHeader, limits: Limits) -> None:
+    pixels = header.width * header.height
+    if pixels > limits.max_pixels:
+        reason = f"{pixels} pixels, limit {limits.max_pixels}"
+        raise DecodeError(FileStatus.TOO_LARGE, reason, header)

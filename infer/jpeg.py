@@ -40,7 +40,11 @@ class JpegPixels:
 
 
 def decode_jpeg(
-    data: bytes, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
+    data: bytes,
+    at_least: tuple[int, int] = (0, 0),
+    *,
+    fill_gaps: bool = False,
+    structure: JpegStructure | None = None,
 ) -> JpegPixels:
     """Decode a baseline or progressive JPEG of 8 bits: grey, YCbCr, RGB, CMYK or YCCK.
 
@@ -49,11 +53,12 @@ def decode_jpeg(
         at_least: height and width, as stored, that scaling must keep. The picture is decoded at
             the smallest of libjpeg's scales (1/8 to 8/8) that keeps both; (0, 0) decodes in full.
         fill_gaps: decode a truncated picture too, with libjpeg's grey where nothing is known.
+        structure: the file's markers, where they were read already.
 
     Raises:
         ImageError: ``truncated``, ``corrupt``, ``unsupported`` or ``too_large``.
     """
-    structure = read_structure(data)
+    structure = structure or read_structure(data)
     if structure.unsupported:
         raise ImageError(FileStatus.UNSUPPORTED, f"{structure.unsupported} is not supported")
     try:

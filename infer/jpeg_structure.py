@@ -33,6 +33,7 @@ class JpegStructure:
         height: in pixels, as stored.
         components: identifiers of the colour components.
         sampling: their sampling factors, horizontal in the high half of each byte.
+        applications: marker (0xE0 to 0xEF) and content of the header's application segments.
         markers: segments that were read.
         scans: scans that begin.
         first_scan: where the first scan's header begins; 0 where there is none.
@@ -46,6 +47,7 @@ class JpegStructure:
     height: int = 0
     components: tuple[int, ...] = ()
     sampling: tuple[int, ...] = ()
+    applications: list[tuple[int, slice]] = field(default_factory=list)
     markers: int = 0
     scans: int = 0
     first_scan: int = 0
@@ -142,7 +144,10 @@ def read_structure(data: bytes, max_markers: int | None = None) -> JpegStructure
         elif 0xC0 <= marker <= 0xCF and marker not in _NO_FRAMES and not structure.process:
             structure.process = marker
             structure._frame(data, position + 2)
-        position += max(2, int.from_bytes(data[position : position + 2], "big"))
+        length = max(2, int.from_bytes(data[position : position + 2], "big"))
+        if 0xE0 <= marker <= 0xEF and not structure.scans:
+            structure.applications.append((marker, slice(position + 2, position + length)))
+        position += length
     return structure
 
 

@@ -24,8 +24,8 @@ default (``decode.MAX_PIXELS``), or for nineteen of 12 megapixels."""
 
 _LEAST_MEMORY = 64 << 20
 _LARGE_FILE_SHARE = 64
-_PLAIN, _PROGRESSIVE, _CONVERTED = 9, 16, 24
-"""Bytes for each pixel, see ``decoding_memory``; the tests measure that they suffice."""
+_PLAIN, _CONVERTED = 9, 24
+"""Bytes for each pixel, see ``pillow_memory``; the tests measure that they suffice."""
 
 _PLAIN_MODES = frozenset({"RGB", "L", "1"})
 _KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
@@ -35,22 +35,20 @@ _CGROUP_LIST = Path("/proc/self/cgroup")
 _CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
-def decoding_memory(image: Image.Image, size: int) -> int:
-    """Bytes that decoding an opened file takes at most, conversions and the file included.
+def pillow_memory(image: Image.Image, size: int) -> int:
+    """Bytes that Pillow takes at most to decode an opened file, the file included.
 
-    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. The
-    decoder of a progressive JPEG holds all coefficients beside. Alpha, palettes, CMYK, 16 bits,
-    and formats whose decoders keep frames (WebP, AVIF, HEIF) need intermediate copies.
+    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. Alpha,
+    palettes, CMYK, 16 bits, and formats whose decoders keep frames (WebP, AVIF, HEIF) need
+    intermediate copies.
 
     Args:
         image: opened, not loaded.
         size: of the file in bytes.
     """
     is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
-    if not is_plain or image.format in _KEEPING_FRAMES:
-        each = _CONVERTED
-    else:
-        each = _PROGRESSIVE if "progressive" in image.info else _PLAIN
+    is_plain = is_plain and image.format not in _KEEPING_FRAMES
+    each = _PLAIN if is_plain else _CONVERTED
     return image.width * image.height * each + 2 * size + _OVERHEAD
 
 

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 INFER_FILES = sorted((ROOT / "infer").rglob("*.py"))
 HEAVY = {"torch", "torchvision", "timm", "datasets", "onnx", "onnxscript", "lightning"}
 HEAVY |= {"sklearn", "matplotlib", "safetensors", "pandas", "scipy", "cv2", "tensorboard"}
-BASE = {"numpy", "PIL", "click", "tqdm"}
+BASE = {"numpy", "PIL", "simplejpeg", "click", "tqdm"}
 OPTIONAL = {"onnxruntime", "pillow_heif"}
 
 

@@ -1,0 +1,78 @@
+"""The few values that a picture's metadata must give, read in bounded time and memory.
+
+A directory of EXIF may claim thousands of entries that each point at the same bytes; a parser that
+collects them all can be made to take gigabytes. Here one entry is looked for, in one pass.
+"""
+
+import re
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+_ORIENTATION = 0x0112
+_NUMBER_OF_IMAGES = 0xB001
+"""Tags: EXIF 2.3, section 4.6.4; CIPA DC-007 (MPO), section 5.2.3."""
+
+_CODES = {1: "B", 3: "H", 4: "I"}
+"""Types of a tag that hold a number: byte, short, long (TIFF 6.0, section 2)."""
+
+_PREFIX = re.compile(rb"(Exif\0\0){1,2}")
+_XMP_ORIENTATION = re.compile(rb'tiff:Orientation(?:="|>)([0-9])')
+_XMP_KEYS = ("XML:com.adobe.xmp", "xmp")
+_RAW_PROFILE = "Raw profile type exif"
+
+
+def exif_orientation(block: bytes) -> int | None:
+    """Orientation in a block of EXIF, 1 to 8; ``None`` where it is absent or out of range."""
+    prefix = _PREFIX.match(block)
+    return _in_range(_tag(block[prefix.end() :] if prefix else block, _ORIENTATION))
+
+
+def xmp_orientation(packet: bytes) -> int | None:
+    """Orientation in a packet of XMP, 1 to 8; ``None`` where it is absent or out of range."""
+    found = _XMP_ORIENTATION.search(packet)
+    return _in_range(int(found[1])) if found else None
+
+
+def orientation_in(info: Mapping[str | tuple[int, int], Any]) -> int:
+    """Orientation that the metadata of a file say, as Pillow's ``info`` holds them; else 1."""
+    block = info.get("exif")
+    if block is None and isinstance(info.get(_RAW_PROFILE), str):
+        # As ImageMagick writes it: a line feed, a name, a length, and hexadecimal digits.
+        digits = "".join(info[_RAW_PROFILE].split("\n")[3:])
+        block = bytes.fromhex(digits) if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", digits) else None
+    found = exif_orientation(block) if isinstance(block, bytes) else None
+    for key in _XMP_KEYS:
+        packet = info.get(key)
+        if found is None and packet is not None:
+            found = xmp_orientation(packet.encode() if isinstance(packet, str) else packet)
+    return found or 1
+
+
+def pictures_in_mpo(index: bytes) -> int:
+    """How many pictures the index of an MPO file names; 0 where it is damaged."""
+    return _tag(index, _NUMBER_OF_IMAGES) or 0
+
+
+def _in_range(orientation: int | None) -> int | None:
+    return orientation if orientation is not None and 1 <= orientation <= 8 else None
+
+
+def _tag(block: bytes, wanted: int) -> int | None:
+    """The value of a tag in the first directory of a TIFF structure, if it is one number."""
+    order = {b"II": "<", b"MM": ">"}.get(block[:2])
+    if order is None or block[2:4] not in (b"*\0", b"\0*"):
+        return None
+    try:
+        (directory,) = struct.unpack_from(f"{order}I", block, 4)
+        (entries,) = struct.unpack_from(f"{order}H", block, directory)
+        for entry in range(entries):
+            at = directory + 2 + 12 * entry
+            tag, kind, count = struct.unpack_from(f"{order}HHI", block, at)
+            if tag == wanted and kind in _CODES and count == 1:
+                value: int = struct.unpack_from(f"{order}{_CODES[kind]}", block, at + 8)[0]
+                return value
+    except struct.error:
+        # It ends in the middle.
+        return None
+    return None
