@@ -4,7 +4,7 @@ from importlib import resources
 from pathlib import Path
 
 from .errors import ModelError
-from .model_file import ModelFile, read_model_file
+from .model_file import ModelFile, Trust, read_model_file
 from .models import DEFAULT_MODEL
 
 _PACKAGE = "trustthepixels.infer.models"
@@ -22,22 +22,23 @@ def bundled_models() -> tuple[str, ...]:
     )
 
 
-def load_model(model: str | Path = DEFAULT_MODEL) -> ModelFile:
+def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED) -> ModelFile:
     """Read and verify a model.
 
     Args:
         model: the name of a bundled model, which wins over a file of that name, or a path.
+        trust: what to do with a file whose content does not match its digest.
 
     Raises:
         ModelError: there is no such model, or ``read_model_file`` refuses it.
     """
     if not isinstance(model, str) or not _is_name(model):
-        return read_model_file(Path(model))
+        return read_model_file(Path(model), trust)
     if model in bundled_models():
         with resources.as_file(resources.files(_PACKAGE) / f"{model}{_SUFFIX}") as path:
-            return read_model_file(path)
+            return read_model_file(path, trust)
     if Path(model).exists():
-        return read_model_file(Path(model))
+        return read_model_file(Path(model), trust)
     known = ", ".join(bundled_models()) or "none in this installation"
     raise ModelError(f"there is no bundled model '{model}' (there is: {known}), and no such file")
 

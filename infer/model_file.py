@@ -2,16 +2,18 @@
 
 An ONNX file is a protobuf message. Only its outermost layer is read here: field 14,
 ``metadata_props``, holds our spec; the bytes of every other field are the graph, and their SHA-256
-is the digest in the spec. Wire format: https://protobuf.dev/programming-guides/encoding/
+is the digest in the spec.
 """
 
 import hashlib
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from .errors import DigestError, ModelError, SpecError
+from .external_data import refers_outside
+from .protobuf import fields
 from .read import ReadError, read_file
 from .spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
 
@@ -19,25 +21,48 @@ MAX_BYTES = 2**31 - 1
 """What one protobuf message can hold."""
 
 _METADATA_FIELD = 14
-_VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
+
+
+class Trust(Enum):
+    """What to do with a file whose content does not match its digest."""
+
+    VERIFIED = "verified"
+    """Refuse it."""
+    ALLOW_UNVERIFIED = "allow_unverified"
+    """Use it, and say so in ``ModelFile.doubt``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A verified model: the bytes for the session, and what they are."""
+    """A model: the bytes for the session, and what they are.
+
+    Attributes:
+        path: where it was read.
+        content: the whole file.
+        spec: what the model is.
+        fingerprint: name and digest of specification and content; equal for equal models alone.
+        doubt: one line that says why the content may not be what the specification is about;
+            empty for a verified model.
+    """
 
     path: Path
     content: bytes
     spec: ModelSpec
+    fingerprint: str = ""
+    doubt: str = ""
 
 
-def read_model_file(path: Path) -> ModelFile:
+def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:
     """Read a model and verify its spec and digest.
+
+    Args:
+        path: of the file.
+        trust: what to do where only the digest does not match.
 
     Raises:
         ModelError: the file cannot be read or is no ONNX file.
         SpecError: its spec is missing or damaged.
-        DigestError: its content is not what the spec says.
+        DigestError: its content is not what the spec says, and that is not allowed.
     """
     try:
         content = read_file(os.fsencode(path), MAX_BYTES)
@@ -45,6 +70,11 @@ def read_model_file(path: Path) -> ModelFile:
         raise ModelError(f"cannot read the model {path}: {error.reason}") from error
     try:
         metadata, digest = metadata_and_digest(content)
+        if refers_outside(content):
+            raise ModelError(
+                f"{path} keeps weights outside the file, which nothing verifies; "
+                "export it again, as one file"
+            )
     except ValueError as error:
         raise ModelError(f"{path} is not an ONNX file ({error})") from error
     text = metadata.get(METADATA_KEY)
@@ -59,9 +89,13 @@ def read_model_file(path: Path) -> ModelFile:
         spec = ModelSpec.from_json(text)
     except SpecError as error:
         raise SpecError(f"{path}: {error}") from error
+    doubt = ""
     if spec.graph_digest != digest:
-        raise DigestError(f"{path} is damaged: its content does not match its digest")
-    return ModelFile(path, content, spec)
+        doubt = f"{path} is damaged: its content does not match its digest"
+        if trust is Trust.VERIFIED:
+            raise DigestError(doubt)
+    both = hashlib.sha256(f"{digest}{text}".encode()).hexdigest()
+    return ModelFile(path, content, spec, f"{spec.name} (sha256 {both})", doubt)
 
 
 def metadata_and_digest(content: bytes) -> tuple[dict[str, str], str]:
@@ -73,48 +107,12 @@ def metadata_and_digest(content: bytes) -> tuple[dict[str, str], str]:
     view = memoryview(content)
     digest = hashlib.sha256()
     metadata: dict[str, str] = {}
-    for field, start, payload, end in _fields(view):
+    for field, start, payload, end in fields(view):
         if field == _METADATA_FIELD:
-            entry = {f: bytes(view[p:e]).decode() for f, _, p, e in _fields(view[:end], payload)}
+            entry = {f: bytes(view[p:e]).decode() for f, _, p, e in fields(view[:end], payload)}
             metadata[entry.get(1, "")] = entry.get(2, "")
         else:
             digest.update(view[start:end])
     if not content:
         raise ValueError("the file is empty")
     return metadata, digest.hexdigest()
-
-
-def _fields(view: memoryview, position: int = 0) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (field number, start of its tag, start of its payload, end) until the view ends."""
-    while position < len(view):
-        start = position
-        tag, position = _varint(view, position)
-        field, wire_type = tag >> 3, tag & 7
-        if field == 0:
-            raise ValueError(f"no protobuf field at byte {start}")
-        if wire_type == _LENGTH:
-            length, position = _varint(view, position)
-            payload, end = position, position + length
-        elif wire_type == _VARINT:
-            payload = position
-            _, end = _varint(view, position)
-        elif wire_type in (_FIXED64, _FIXED32):
-            payload, end = position, position + (8 if wire_type == _FIXED64 else 4)
-        else:
-            raise ValueError(f"unknown wire type {wire_type} at byte {start}")
-        if end > len(view):
-            raise ValueError("the file is truncated")
-        yield field, start, payload, end
-        position = end
-
-
-def _varint(view: memoryview, position: int) -> tuple[int, int]:
-    value = shift = 0
-    while position < len(view) and shift < 64:
-        byte = view[position]
-        value |= (byte & 0x7F) << shift
-        position += 1
-        if byte < 0x80:
-            return value, position
-        shift += 7
-    raise ValueError("the file is truncated")

@@ -1,7 +1,7 @@
 """What the person who waits sees: a progress bar on a terminal, and one line at the end."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -14,11 +14,23 @@ _FAILED = "failed"
 class ScanCounts:
     """How many rows there were of each kind."""
 
+    kept: int = 0
+    """Of all rows, those that an earlier run wrote."""
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: ScanRow) -> None:
         """Count one row."""
         self._counts[_FAILED if row.verdict is None else row.verdict.label.value] += 1
+
+    def add_kept(self, verdicts: Mapping[str, int]) -> None:
+        """Count the rows that an earlier run wrote.
+
+        Args:
+            verdicts: how many rows have each; the empty text is for rows without one.
+        """
+        for verdict, count in verdicts.items():
+            self._counts[verdict or _FAILED] += count
+            self.kept += count
 
     @property
     def files(self) -> int:
@@ -41,14 +53,15 @@ def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
 
     Args:
         counts: of its rows.
-        seconds: from the first file to the last row.
+        seconds: from the first file of this run to the last row.
         provider: ONNX Runtime's name of the execution provider; empty before there is one.
     """
     kinds = ", ".join(f"{count} {kind}" for kind, count in counts.by_kind().items())
-    rate = counts.files / seconds if seconds > 0 else 0.0
+    rate = (counts.files - counts.kept) / seconds if seconds > 0 else 0.0
     files = "file" if counts.files == 1 else "files"
+    kept = f" ({counts.kept} done before)" if counts.kept else ""
     on = f" with {provider}" if provider else ""
-    return f"{counts.files} {files}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s{on}"
+    return f"{counts.files} {files}{kept}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s{on}"
 
 
 @contextmanager
@@ -64,7 +77,7 @@ def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[Sca
         return
     from tqdm import tqdm
 
-    with tqdm(unit=" images", dynamic_ncols=True, leave=False) as bar:
+    with tqdm(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
 
         def add(row: ScanRow) -> None:
             counts.add(row)

@@ -5,7 +5,7 @@ The rest of the package never touches ONNX Runtime; it enters here and is import
 
 import contextlib
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from .devices import LOG_FATAL, PROVIDERS, Device, load_onnxruntime, require_provider
 from .errors import ModelError, ProviderError, SignatureError, one_line
+from .known_answer import known_answer_tolerance, known_picture
 from .model_file import ModelFile
 from .preprocess import PixelArray
 from .spec import LABELS, ModelSpec
@@ -96,34 +97,68 @@ class Session:
 def open_session(model: ModelFile, device: Device, threads: int) -> Session:
     """Load a model on a device and check that both are what was asked for.
 
+    The model judges the built-in picture once, so that a provider which computes nonsense is found
+    before the first verdict.
+
     Args:
         model: a verified file.
         device: ``auto`` takes CUDA where it works, else the CPU; any other is taken or refused.
         threads: threads of one operator on the CPU, at least 1.
 
     Raises:
-        ProviderError: ONNX Runtime is absent or broken, or the device cannot be had.
-        ModelError: ONNX Runtime refuses the graph.
+        ProviderError: ONNX Runtime is absent or broken, the device cannot be had, or computes
+            another answer than the model's specification knows.
+        ModelError: ONNX Runtime refuses the graph, or its answer is no probability.
         SignatureError: its inputs or outputs are not the contract's.
     """
     onnxruntime = load_onnxruntime()
     if device is not Device.AUTO:
-        return _open_on(onnxruntime, model, device, threads)
+        return _checked_on(onnxruntime, model, device, threads)
     if PROVIDERS[Device.CUDA][0] not in onnxruntime.get_available_providers():
-        return _open_on(onnxruntime, model, Device.CPU, threads)
+        return _checked_on(onnxruntime, model, Device.CPU, threads)
     try:
-        return _open_on(onnxruntime, model, Device.CUDA, threads)
+        return _checked_on(onnxruntime, model, Device.CUDA, threads)
     except ProviderError as error:
-        return _open_on(onnxruntime, model, Device.CPU, threads, fallback_reason=str(error))
+        on_cpu = _checked_on(onnxruntime, model, Device.CPU, threads)
+        return replace(on_cpu, fallback_reason=str(error))
 
 
-def _open_on(
-    onnxruntime: ModuleType,
-    model: ModelFile,
-    device: Device,
-    threads: int,
-    fallback_reason: str = "",
-) -> Session:
+def _checked_on(onnxruntime: ModuleType, model: ModelFile, device: Device, threads: int) -> Session:
+    session = _open_on(onnxruntime, model, device, threads)
+    check_known_answer(session, batch_size=1)
+    return session
+
+
+def check_known_answer(session: Session, batch_size: int) -> None:
+    """Have the model judge the built-in picture in each slot of a batch.
+
+    Besides, it is the first run at that size: what a device needs for it is allocated here.
+
+    Args:
+        session: of the model.
+        batch_size: as the pictures will come, at least 1.
+
+    Raises:
+        ProviderError: an answer differs from the specification's by more than the tolerance, or
+            the device failed.
+        ModelError: an answer is no probability.
+    """
+    picture = known_picture(session.spec.input_size)
+    p_ai = session.run(np.repeat(picture[np.newaxis], batch_size, axis=0))
+    expected = session.spec.known_answer
+    if expected is None:
+        return
+    tolerance = known_answer_tolerance(session.spec.precision)
+    furthest = float(p_ai[np.abs(p_ai - expected).argmax()])
+    if not abs(furthest - expected) <= tolerance:
+        raise ProviderError(
+            f"{session.provider} computes wrong answers with {session.model.path}: p_ai of the "
+            f"built-in picture is {furthest:.6f}, not {expected:.6f} (tolerance {tolerance:g}); "
+            "update its driver and ONNX Runtime, or use another device"
+        )
+
+
+def _open_on(onnxruntime: ModuleType, model: ModelFile, device: Device, threads: int) -> Session:
     require_provider(onnxruntime, device)
     errors = _errors_of(onnxruntime)
     try:
@@ -148,7 +183,7 @@ def _open_on(
             f"(are its driver and libraries installed?)"
         )
     _check_signature(inference, model)
-    return Session(model, device, provider, inference, errors, fallback_reason)
+    return Session(model, device, provider, inference, errors)
 
 
 def _options(onnxruntime: ModuleType, threads: int) -> Any:
@@ -156,6 +191,8 @@ def _options(onnxruntime: ModuleType, threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = LOG_FATAL
+    # Else the bytes decide, and what was verified as ONNX could be read as something else.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     return options
 
 

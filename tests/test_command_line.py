@@ -49,7 +49,7 @@ class TestHelp:
     def test_imports_nothing_that_takes_time(self):
         script = (
             "import sys\n"
-            "from trustthepixels.infer.commands.main import main\n"
+            "from trustthepixels.infer.commands.entry import trustthepixels as main\n"
             "sys.argv = ['trustthepixels', '--help']\n"
             "try:\n    main()\nexcept SystemExit:\n    pass\n"
             "slow = {'numpy', 'PIL', 'onnxruntime', 'torch', 'tqdm'} & set(sys.modules)\n"
@@ -61,7 +61,7 @@ class TestHelp:
     def test_of_a_command_of_infer_needs_no_model_runtime(self, name):
         script = (
             "import sys\n"
-            "from trustthepixels.infer.commands.main import main\n"
+            "from trustthepixels.infer.commands.entry import trustthepixels as main\n"
             f"sys.argv = ['trustthepixels', {name!r}, '--help']\n"
             "try:\n    main()\nexcept SystemExit as end:\n    assert end.code == 0\n"
             "assert 'onnxruntime' not in sys.modules\n"

@@ -20,7 +20,8 @@ import numpy as np
 import pytest
 from tiny_model import NAN_WEIGHTS, expected_p_ai, write_tiny_model
 
-from trustthepixels.infer.decode import MAX_PIXELS, decode
+from trustthepixels.infer.decode import decode
+from trustthepixels.infer.limits import MAX_PIXELS
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.rows import COLUMNS, unescape_path
 
@@ -421,7 +422,7 @@ class TestUsage:
         code = f"""
 import sys
 sys.argv = ["scan-folder", "--help"]
-from trustthepixels.infer.commands.scan import main
+from trustthepixels.infer.commands.entry import scan_folder as main
 try:
     main()
 except SystemExit as end:

@@ -1,6 +1,7 @@
 """A session gives right probabilities on the device that was asked for, or a typed error."""
 
 import sys
+from dataclasses import replace
 
 import numpy as np
 import onnx
@@ -27,8 +28,9 @@ from trustthepixels.infer import devices
 from trustthepixels.infer.cpu import available_cores, cgroup_quota
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
+from trustthepixels.infer.known_answer import known_picture
 from trustthepixels.infer.model_file import metadata_and_digest, read_model_file
-from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.session import Session, check_known_answer, open_session
 
 
 def noise(batch: int, size: tuple[int, int] = (224, 224)) -> np.ndarray:
@@ -79,9 +81,13 @@ class TestRun:
         assert session.device is Device.CPU
         assert session.provider == "CPUExecutionProvider"
 
-    def test_nan_is_never_a_verdict(self, tmp_path):
-        session = session_on(write_tiny_model(tmp_path / "nan.onnx", NAN_WEIGHTS))
-        with pytest.raises(ModelError, match=r"nan\.onnx .*no probability"):
+    def test_nan_is_never_a_verdict(self, tiny_model):
+        class Broken:
+            def run(self, names, _images):
+                return [np.full((2, 2)[: 1 + (name == "logits")], np.nan) for name in names]
+
+        session = replace(session_on(tiny_model), inference=Broken())
+        with pytest.raises(ModelError, match=r"tiny\.onnx .*no probability"):
             session.run(noise(2))
         with pytest.raises(ModelError, match="not finite"):
             session.logits(noise(2))
@@ -89,6 +95,47 @@ class TestRun:
     def test_images_of_another_size_are_an_error(self, tiny_model):
         with pytest.raises(ProviderError, match="batch of 1"):
             session_on(tiny_model).run(noise(1, (32, 32)))
+
+
+class TestKnownAnswer:
+    """The built-in picture is judged before any other, and the answer compared."""
+
+    KNOWN = float(expected_p_ai(known_picture((224, 224))[np.newaxis])[0])
+
+    def test_the_right_answer_is_accepted_at_any_batch_size(self, tmp_path):
+        session = session_on(write_tiny_model(tmp_path / "m.onnx", known_answer=self.KNOWN))
+        for batch_size in (1, 8):
+            check_known_answer(session, batch_size)
+
+    def test_a_model_without_one_is_run_all_the_same(self, tmp_path):
+        with pytest.raises(ModelError, match=r"nan\.onnx gave a value that is no probability"):
+            session_on(write_tiny_model(tmp_path / "nan.onnx", NAN_WEIGHTS, known_answer=None))
+
+    @pytest.mark.parametrize("off", [0.0051, -0.0051, 0.5])
+    def test_another_answer_is_refused_with_both_figures(self, tmp_path, off):
+        path = write_tiny_model(tmp_path / "m.onnx", known_answer=self.KNOWN - off)
+        with pytest.raises(ProviderError, match="computes wrong answers") as caught:
+            session_on(path)
+        assert caught.value.exit_code is ExitCode.MODEL
+        for part in (str(path), f"{self.KNOWN:.6f}"[:5], f"not {self.KNOWN - off:.6f}"):
+            assert part in str(caught.value)
+
+    @pytest.mark.parametrize(
+        ("precision", "off"), [("fp32", 0.004), ("fp16", 0.004), ("int8", 0.04)]
+    )
+    def test_machines_may_differ_a_little(self, tmp_path, precision, off):
+        known = self.KNOWN + off
+        session_on(write_tiny_model(tmp_path / "m.onnx", precision=precision, known_answer=known))
+
+    def test_one_wrong_slot_of_a_batch_is_enough(self, tmp_path):
+        session = session_on(write_tiny_model(tmp_path / "m.onnx", known_answer=self.KNOWN))
+
+        class LastIsWrong:
+            def run(self, _names, images):
+                return [np.array([*[TestKnownAnswer.KNOWN] * (len(images["images"]) - 1), 0.9])]
+
+        with pytest.raises(ProviderError, match=r"is 0\.900000"):
+            check_known_answer(replace(session, inference=LastIsWrong()), 8)
 
 
 class TestSignature:
@@ -133,7 +180,7 @@ class TestSignature:
         onnx.external_data_helper.set_external_data(weights, location=location)
         weights.ClearField("raw_data")
         weights.data_location = onnx.TensorProto.EXTERNAL
-        with pytest.raises(ModelError):
+        with pytest.raises(ModelError, match=r"outside\.onnx keeps weights outside the file"):
             session_on(self.signed(tmp_path / "outside.onnx", model))
 
     @staticmethod

@@ -9,6 +9,7 @@ import click
 
 from ..distributions import installed_version
 from ..errors import MissingExtraError
+from .entry import leave_signals_to_the_command
 
 _DISTRIBUTION = "trustthepixels"
 
@@ -22,12 +23,14 @@ class LazyCommand:
         target: ``module:attribute`` of a ``click.Command``.
         help: one line for the group's ``--help``.
         extra: the optional dependencies that it needs; empty for none.
+        takes_signals: it answers signals by itself, from its first moment.
     """
 
     name: str
     target: str
     help: str
     extra: str = ""
+    takes_signals: bool = False
 
     def load(self) -> click.Command:
         """Import the command.
@@ -40,6 +43,8 @@ class LazyCommand:
             raise MissingExtraError(f"trustthepixels {self.name}", self.extra, ", ".join(missing))
         module, _, attribute = self.target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        if not self.takes_signals:
+            leave_signals_to_the_command()
         return command
 
 

@@ -1,11 +1,8 @@
 """The ``trustthepixels`` command: a table of its sub-commands, none of them imported here."""
 
-from typing import NoReturn
-
 import click
 
 from .lazy import LazyCommand, LazyGroup
-from .run import run
 
 COMMANDS = (
     LazyCommand(
@@ -36,6 +33,7 @@ COMMANDS = (
         "scan",
         "trustthepixels.infer.commands.scan:scan",
         "Write one row for every picture in folders.",
+        takes_signals=True,
     ),
     LazyCommand(
         "predict",
@@ -61,8 +59,3 @@ group = click.version_option(package_name="trustthepixels", message="%(prog)s %(
         help="Tells AI-generated pictures from photographs, and says when it cannot know.",
     )
 )
-
-
-def main() -> NoReturn:
-    """Entry point of ``trustthepixels``."""
-    run(group)

@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from ..devices import Device
+from ..model_file import Trust
 from ..models import DEFAULT_MODEL
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -16,6 +17,16 @@ model_option: Decorator = click.option(
     show_default=True,
     metavar="NAME|FILE",
     help="A bundled model by name, or an ONNX file written by 'trustthepixels export'.",
+)
+
+allow_unverified_option: Decorator = click.option(
+    "--allow-unverified",
+    "trust",
+    is_flag=True,
+    callback=lambda _context, _parameter, value: (
+        Trust.ALLOW_UNVERIFIED if value else Trust.VERIFIED
+    ),
+    help="Use a model file whose content does not match its digest, with a warning.",
 )
 
 device_option: Decorator = click.option(

@@ -1,33 +1,22 @@
-"""Rows on disk: valid CSV and JSON lines whatever the names, whole whatever happens."""
+"""Rows on disk: where they go, what is refused, whole rows whatever happens."""
 
-import csv
 import errno
-import io
-import json
 import os
-import re
 import stat
-import unicodedata
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
 
+from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.interrupts import Interrupted
+from trustthepixels.infer.output import Output, open_output
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.rows import (
-    COLUMNS,
-    RowFormat,
-    encode_row,
-    escape_path,
-    header,
-    unescape_path,
-)
-from trustthepixels.infer.writer import RowWriter, open_output
+from trustthepixels.infer.resume import RunIdentity
+from trustthepixels.infer.rows import RowFormat
+from trustthepixels.infer.writer import RowWriter
 
 GOOD = ScanRow(
     path="photos/a.jpg",
@@ -43,142 +32,50 @@ HEADER = b"path,status,verdict,p_ai,width,height,format,bytes,error,note\r\n"
 GOOD_LINE = b"photos/a.jpg,ok,ai,0.900000,640,480,JPEG,12345,,\r\n"
 BAD_LINE = b"b.jpg,vanished,,,,,,,ENOENT: No such file or directory,\r\n"
 
-anything = st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "ignore")))
-file_names = st.one_of(
-    anything,
-    st.tuples(
-        st.sampled_from([b"=", b"+", b"-", b"@", b"./", b"././", b"\\", b"\t"]), anything
-    ).map(b"".join),
-).map(lambda name: name.replace(b"\0", b""))
-
-
-def text(path: bytes) -> str:
-    """A path as rows carry it."""
-    return path.decode("utf-8", "surrogateescape")
-
-
-def parse(line: bytes) -> dict[str, str]:
-    (values,) = csv.reader(io.StringIO(line.decode(), newline=""), strict=True)
-    return dict(zip(COLUMNS, values, strict=True))
-
-
-class TestCsv:
-    def test_the_columns(self):
-        assert header(RowFormat.CSV) == HEADER
-
-    def test_a_good_file(self):
-        assert encode_row(GOOD, RowFormat.CSV) == GOOD_LINE
-
-    def test_a_bad_file_has_no_verdict_but_a_reason(self):
-        assert encode_row(BAD, RowFormat.CSV) == BAD_LINE
-
-    def test_what_was_read_of_a_bad_file_is_told(self):
-        row = ScanRow("x.jpg", FileStatus.TOO_LARGE, None, 9, 8, "PNG", 7, "72 pixels, limit 1")
-        assert encode_row(row, RowFormat.CSV) == (
-            b'x.jpg,too_large,,,9,8,PNG,7,"72 pixels, limit 1",\r\n'
-        )
-
-    def test_probabilities_have_six_decimals(self):
-        for p_ai, written in ((0.0, "0.000000"), (1.0, "1.000000"), (1e-6, "0.000001")):
-            row = ScanRow("x", FileStatus.OK, Verdict(VerdictLabel.REAL, p_ai))
-            assert parse(encode_row(row, RowFormat.CSV))["p_ai"] == written
-
-    def test_quotes_and_commas_are_quoted(self):
-        row = ScanRow('a "b", c.jpg', FileStatus.OK)
-        assert encode_row(row, RowFormat.CSV).startswith(b'"a ""b"", c.jpg",ok,')
-
-    @given(file_names)
-    def test_any_name_gives_one_line_of_valid_csv(self, name):
-        line = encode_row(ScanRow(text(name), FileStatus.OK), RowFormat.CSV)
-        assert line.endswith(b"\r\n")
-        assert line.decode().splitlines() == [line.decode()[:-2]]
-        assert unescape_path(parse(line)["path"]) == name
-
-
-class TestJsonLines:
-    def test_there_is_no_header(self):
-        assert header(RowFormat.JSONL) == b""
-
-    def test_the_same_columns_with_null_where_csv_is_empty(self):
-        assert list(json.loads(encode_row(GOOD, RowFormat.JSONL))) == list(COLUMNS)
-        assert json.loads(encode_row(BAD, RowFormat.JSONL)) == {
-            "path": "b.jpg",
-            "status": "vanished",
-            "verdict": None,
-            "p_ai": None,
-            "width": None,
-            "height": None,
-            "format": None,
-            "bytes": None,
-            "error": "ENOENT: No such file or directory",
-            "note": None,
-        }
-
-    @given(file_names)
-    def test_any_name_gives_one_line_of_valid_json(self, name):
-        line = encode_row(ScanRow(text(name), FileStatus.OK), RowFormat.JSONL)
-        assert line.decode().splitlines() == [line.decode()[:-1]]
-        assert unescape_path(json.loads(line)["path"]) == name
-
-
-class TestNames:
-    @given(file_names)
-    @example(b"\\x41")
-    @example(b"./=1")
-    @example(b"././=1")
-    @example("\N{FULLWIDTH EQUALS SIGN}1".encode())
-    def test_the_bytes_of_any_path_come_back(self, name):
-        assert unescape_path(escape_path(text(name))) == name
-
-    @given(st.lists(file_names, unique=True, min_size=2))
-    def test_different_paths_look_different(self, names):
-        assert len({escape_path(text(name)) for name in names}) == len(names)
-
-    @given(file_names)
-    def test_nothing_in_a_path_acts_on_a_terminal(self, name):
-        for character in escape_path(text(name)):
-            assert unicodedata.category(character) not in {"Cc", "Cs", "Zl", "Zp"}
-            assert unicodedata.bidirectional(character) not in {
-                *("LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"),
-            }
-
-    @given(file_names)
-    def test_no_path_starts_a_formula(self, name):
-        assert not re.match("[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]", escape_path(text(name)))
-
-    def test_a_path_that_starts_like_a_formula_is_still_a_path_to_the_file(self, tmp_path):
-        (tmp_path / "=1.jpg").touch()
-        assert (tmp_path / escape_path("=1.jpg")).exists()
-
-    @pytest.mark.parametrize(
-        "name", ["a b.jpg", "café/日本語.jpg", "🏳️‍🌈👩‍👩‍👧.png", "עברית.jpg", "a,b'c\"d"]
-    )
-    def test_ordinary_names_in_any_script_stay_as_they_are(self, name):
-        assert escape_path(name) == name
-
-    def test_an_error_that_quotes_the_file_is_made_harmless(self):
-        row = ScanRow("x", FileStatus.CORRUPT, error="=1+\x1b[31m\n\udcff")
-        assert parse(encode_row(row, RowFormat.CSV))["error"] == "error: =1+\\x1b[31m\\x0a\\xff"
-
-    def test_so_is_a_note(self):
-        row = ScanRow("x", FileStatus.OK, note="=1\n")
-        assert parse(encode_row(row, RowFormat.CSV))["note"] == "note: =1\\x0a"
-
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
     return tmp_path / "rows.csv"
 
 
-def write(destination: Path | str, *rows: ScanRow, replace: bool = False) -> None:
-    with open_output(str(destination), RowFormat.CSV, replace=replace) as writer:
+IDENTITY = RunIdentity({"model": "tiny"})
+
+
+@contextmanager
+def begun(
+    destination: Path | str,
+    existing: Existing = Existing.REFUSE,
+    row_format: RowFormat = RowFormat.CSV,
+    identity: RunIdentity = IDENTITY,
+) -> Iterator[Output]:
+    """An output that is ready for rows."""
+    with open_output(str(destination), row_format, existing) as output:
+        output.begin(identity)
+        yield output
+
+
+def write(destination: Path | str, *rows: ScanRow, existing: Existing = Existing.REFUSE) -> None:
+    with begun(destination, existing) as output:
         for row in rows:
-            writer.write(row)
+            output.write(row)
+
+
+def failing(number: int) -> Callable[..., None]:
+    """What raises this error, whatever it is called with."""
+
+    def fail(*_arguments):
+        raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
 
 
 class TestNewFile:
     def test_rows_are_in_the_file_as_soon_as_they_are_written(self, out):
-        with open_output(str(out), RowFormat.CSV, replace=False) as writer:
+        with begun(out) as writer:
             assert out.read_bytes() == HEADER
             writer.write(GOOD)
             assert out.read_bytes() == HEADER + GOOD_LINE
@@ -203,19 +100,19 @@ class TestNewFile:
         assert out.stat().st_mode == (tmp_path / "other").stat().st_mode
 
     def test_an_error_before_the_first_row_leaves_no_file(self, out):
-        with pytest.raises(ValueError), open_output(str(out), RowFormat.CSV, replace=False):
+        with pytest.raises(ValueError), begun(out):
             raise ValueError
         assert not out.exists()
 
     def test_an_interruption_leaves_a_valid_file_even_without_rows(self, out):
-        with pytest.raises(Interrupted), open_output(str(out), RowFormat.CSV, replace=False):
+        with pytest.raises(Interrupted), begun(out):
             raise Interrupted(2)
         assert out.read_bytes() == HEADER
 
     def test_an_error_later_leaves_the_rows(self, out):
         with (
             pytest.raises(ValueError),
-            open_output(str(out), RowFormat.CSV, replace=False) as writer,
+            begun(out) as writer,
         ):
             writer.write(GOOD)
             raise ValueError
@@ -225,27 +122,27 @@ class TestNewFile:
 class TestReplacement:
     def test_the_old_file_is_replaced_only_at_the_end(self, out, tmp_path):
         out.write_text("old")
-        with open_output(str(out), RowFormat.CSV, replace=True) as writer:
+        with begun(out, Existing.REPLACE) as writer:
             writer.write(GOOD)
             assert out.read_text() == "old"
         assert out.read_bytes() == HEADER + GOOD_LINE
-        assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+        assert names(tmp_path) == ["rows.csv"]
 
     def test_the_new_file_has_the_permissions_of_the_old_one(self, out):
         out.touch(0o600)
-        write(out, replace=True)
+        write(out, existing=Existing.REPLACE)
         assert stat.S_IMODE(out.stat().st_mode) == 0o600
 
     def test_a_link_stays_a_link(self, out, tmp_path):
         real = tmp_path / "real.csv"
         real.write_text("old")
         out.symlink_to(real)
-        write(out, GOOD, replace=True)
+        write(out, GOOD, existing=Existing.REPLACE)
         assert out.is_symlink()
         assert real.read_bytes() == HEADER + GOOD_LINE
 
     def test_where_there_is_no_file_a_new_one_is_written(self, out):
-        write(out, GOOD, replace=True)
+        write(out, GOOD, existing=Existing.REPLACE)
         assert out.read_bytes() == HEADER + GOOD_LINE
 
     @pytest.mark.parametrize("error", [ValueError(), Interrupted(2)])
@@ -253,39 +150,39 @@ class TestReplacement:
         out.write_text("old")
         with (
             pytest.raises(type(error)),
-            open_output(str(out), RowFormat.CSV, replace=True) as writer,
+            begun(out, Existing.REPLACE) as writer,
         ):
             writer.write(GOOD)
             raise error
         assert out.read_text() == "old"
         assert Path(writer.path).read_bytes() == HEADER + GOOD_LINE
-        write(out, BAD, replace=True)
+        write(out, BAD, existing=Existing.REPLACE)
         assert out.read_bytes() == HEADER + BAD_LINE
-        assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+        assert names(tmp_path) == ["rows.csv"]
 
     @pytest.mark.parametrize("error", [ValueError(), Interrupted(2)])
     def test_nothing_is_left_beside_it_when_there_was_no_row(self, out, tmp_path, error):
         out.write_text("old")
-        with pytest.raises(type(error)), open_output(str(out), RowFormat.CSV, replace=True):
+        with pytest.raises(type(error)), begun(out, Existing.REPLACE):
             raise error
-        assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+        assert names(tmp_path) == ["rows.csv"]
 
     def test_both_files_are_known_so_that_neither_is_scanned(self, out):
         out.write_text("old")
-        with open_output(str(out), RowFormat.CSV, replace=True) as writer:
+        with begun(out, Existing.REPLACE) as writer:
             files = [out.stat(), Path(writer.path).stat()]
             assert writer.identities == {(file.st_dev, file.st_ino) for file in files}
 
 
 class TestStreams:
     def test_a_device_is_written_through(self):
-        write("/dev/null", GOOD, replace=True)
+        write("/dev/null", GOOD, existing=Existing.REPLACE)
         assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
     def test_a_full_device_is_noticed_when_it_is_opened(self):
         with (
             pytest.raises(OutputError, match="cannot write to /dev/full: No space left on device"),
-            open_output("/dev/full", RowFormat.CSV, replace=False),
+            begun("/dev/full"),
         ):
             pytest.fail("it was opened")
 
@@ -306,7 +203,7 @@ class TestStreams:
         reader = os.open(out, os.O_RDONLY | os.O_NONBLOCK)
         with (
             pytest.raises(BrokenPipeError),
-            open_output(str(out), RowFormat.CSV, replace=False) as writer,
+            begun(out) as writer,
         ):
             os.close(reader)
             writer.write(GOOD)
@@ -328,7 +225,7 @@ class TestUnusable:
         monkeypatch.chdir(tmp_path)
         Path("file").touch()
         with pytest.raises(OutputError, match=reason):
-            write(destination, GOOD, replace=True)
+            write(destination, GOOD, existing=Existing.REPLACE)
 
     def test_a_closed_standard_output_is_refused(self, monkeypatch):
         monkeypatch.setattr("sys.stdout", None)
@@ -358,7 +255,7 @@ class TestFaults:
     def test_a_full_disk_at_any_byte(self, out, monkeypatch, number, after):
         with ExitStack() as stack:
             caught = stack.enter_context(pytest.raises(OutputError))
-            writer = stack.enter_context(open_output(str(out), RowFormat.CSV, replace=False))
+            writer = stack.enter_context(begun(out))
             writer.write(GOOD)
             monkeypatch.setattr(os, "write", self.failing_write(number, after))
             for row in (GOOD, BAD, GOOD):
@@ -383,27 +280,64 @@ class TestFaults:
 
         with (
             pytest.raises(Interrupted),
-            open_output(str(out), RowFormat.CSV, replace=False) as writer,
+            begun(out) as writer,
         ):
             writer.write(GOOD)
             monkeypatch.setattr(os, "write", interrupted)
             writer.write(BAD)
         assert out.read_bytes() == HEADER + GOOD_LINE
 
-    def test_a_disk_that_cannot_sync_is_an_error(self, out, monkeypatch):
-        def fail(descriptor):
-            raise OSError(errno.EIO, os.strerror(errno.EIO))
+    def test_a_disk_that_cannot_sync_is_an_error_and_the_rows_stay(self, out, monkeypatch):
+        with (
+            pytest.raises(OutputError, match=f"cannot write to {out}: Input/output error"),
+            begun(out) as writer,
+        ):
+            writer.write(GOOD)
+            monkeypatch.setattr(os, "fsync", failing(errno.EIO))
+        assert out.read_bytes() == HEADER + GOOD_LINE
+        assert writer.is_resumable
 
-        monkeypatch.setattr(os, "fsync", fail)
-        with pytest.raises(OutputError, match="Input/output error"):
-            write(out, GOOD)
+    def test_a_disk_that_fails_when_the_file_is_closed_is_an_error(self, out, monkeypatch):
+        real_close = os.close
+
+        def fail(descriptor):
+            is_output = os.path.samestat(os.fstat(descriptor), out.stat())
+            real_close(descriptor)
+            if is_output:
+                raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+        with (
+            pytest.raises(OutputError, match=f"cannot write to {out}: Disk quota exceeded"),
+            begun(out) as writer,
+        ):
+            writer.write(GOOD)
+            monkeypatch.setattr(os, "close", fail)
         assert out.read_bytes() == HEADER + GOOD_LINE
 
-    def test_a_file_system_without_sync_is_no_error(self, out, monkeypatch):
-        def fail(descriptor):
-            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+    def test_a_disk_that_fails_at_the_replacement_leaves_both_files(self, out, monkeypatch):
+        out.write_text("old")
+        with (
+            pytest.raises(OutputError, match=r"cannot replace .*; the rows are in .*\.partial"),
+            begun(out, Existing.REPLACE) as writer,
+        ):
+            writer.write(GOOD)
+            monkeypatch.setattr(Path, "replace", failing(errno.EIO))
+        assert out.read_text() == "old"
+        assert Path(writer.path).read_bytes() == HEADER + GOOD_LINE
+        monkeypatch.undo()
+        write(out, BAD, existing=Existing.RESUME)
+        assert out.read_bytes() == HEADER + GOOD_LINE + BAD_LINE
 
-        monkeypatch.setattr(os, "fsync", fail)
+    def test_a_disk_that_cannot_hold_what_resume_needs_is_an_error_before_the_first_row(
+        self, out, tmp_path, monkeypatch
+    ):
+        monkeypatch.setattr(os, "fsync", failing(errno.ENOSPC))
+        with pytest.raises(OutputError, match=r"rows\.csv\.resume: No space left"), begun(out):
+            pytest.fail("it went on")
+        assert names(tmp_path) == []
+
+    def test_a_file_system_without_sync_is_no_error(self, out, monkeypatch):
+        monkeypatch.setattr(os, "fsync", failing(errno.EINVAL))
         write(out, GOOD)
         assert out.read_bytes() == HEADER + GOOD_LINE
 
@@ -429,12 +363,13 @@ class TestFaults:
         os.close(reader)
         os.close(sender)
 
-    def test_rows_are_synced_in_steps(self, out, monkeypatch):
+    @pytest.mark.parametrize(("seconds", "rows"), [(1.0, 5), (0.0, 10_000)])
+    def test_rows_are_synced_in_steps_of_time_and_of_rows(self, out, monkeypatch, seconds, rows):
         synced, now = [], [0.0]
         monkeypatch.setattr("time.monotonic", lambda: now[0])
-        monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(now[0]))
-        with open_output(str(out), RowFormat.CSV, replace=False) as writer:
-            for _ in range(20):
+        with begun(out) as writer:
+            monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(writer.rows))
+            for _ in range(2 * rows):
+                now[0] += seconds
                 writer.write(GOOD)
-                now[0] += 1.0
-        assert synced == [5.0, 10.0, 15.0, 20.0]
+            assert synced == [rows, 2 * rows]

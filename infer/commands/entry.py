@@ -1,0 +1,52 @@
+"""Where the installed commands begin: signals first, everything else after.
+
+Importing the rest takes a tenth of a second or more, and Python answers Ctrl-C in an import with a
+traceback. Until a command takes signals over, one simply ends the process.
+"""
+
+import os
+import signal
+from types import FrameType
+from typing import NoReturn
+
+_ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+
+
+def _end(signal_number: int, _frame: FrameType | None) -> NoReturn:
+    # Nothing was begun, so nothing has to be put in order.
+    os._exit(128 + signal_number)
+
+
+def _end_on_signals() -> None:
+    for number in _ENDING:
+        # One that the process ignores (``nohup``, background jobs) stays ignored.
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _end)
+
+
+def leave_signals_to_the_command() -> None:
+    """Put Python's own handlers back, for commands that expect them."""
+    for number in _ENDING:
+        if signal.getsignal(number) is _end:
+            default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, default)
+
+
+def scan_folder() -> NoReturn:
+    """Entry point of ``scan-folder``."""
+    _end_on_signals()
+    from .run import run
+    from .scan import scan
+
+    run(scan)
+
+
+def trustthepixels() -> NoReturn:
+    """Entry point of ``trustthepixels``."""
+    _end_on_signals()
+    from .main import group
+    from .run import run
+
+    run(group)

@@ -1,0 +1,195 @@
+"""A scan from its options to its last row.
+
+NumPy, Pillow and ONNX Runtime are imported where the scan starts, so that ``--help`` and wrong
+usage answer at once.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import asdict, dataclass, field
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..devices import Device, usual_batch_size
+from ..distributions import installed_version
+from ..errors import InputError
+from ..filelist import open_list
+from ..interrupts import Signals
+from ..progress import ScanCounts, progress_bar, summary
+from ..rows import COLUMNS, escape_path
+from ..writer import STANDARD_OUTPUT
+from .scan_choices import ScanInput, ScanModel, ScanOutput
+from .terminal import note
+
+if TYPE_CHECKING:
+    from ..output import Output
+    from ..pipeline import ScanOptions
+    from ..resume import RunIdentity
+    from ..session import Session
+    from ..spec import VerdictRule
+
+
+@dataclass(slots=True)
+class Report:
+    """What there is to say at the end, however it came."""
+
+    counts: ScanCounts = field(default_factory=ScanCounts)
+    provider: str = ""
+    started: float = field(default_factory=time.monotonic)
+    output: "Output | None" = None
+
+    def text(self, rows_in: str = "") -> str:
+        """The summary.
+
+        Args:
+            rows_in: where the rows are; by default where they were written to.
+        """
+        line = summary(self.counts, time.monotonic() - self.started, self.provider)
+        rows_in = rows_in or ("" if self.output is None else self.output.path)
+        has_file = self.counts.files and rows_in not in ("", STANDARD_OUTPUT)
+        return f"{line}; the rows are in {rows_in}" if has_file else line
+
+    def advice(self) -> str:
+        """How to go on with a scan that did not end; empty where that cannot be done."""
+        return "; go on with --resume" if self.output and self.output.is_resumable else ""
+
+
+def scan_folders(
+    source: ScanInput, model: ScanModel, output: ScanOutput, report: Report, signals: Signals
+) -> None:
+    """Check everything that is quick to check, then load the model, then scan.
+
+    Args:
+        source: what is scanned.
+        model: what judges.
+        output: where rows and messages go.
+        report: is filled while the scan goes on.
+        signals: what can interrupt it.
+
+    Raises:
+        TrustThePixelsError: something that was asked for cannot be used, or the disk or the device
+            failed.
+    """
+    with ExitStack() as stack:
+        roots = stack.enter_context(_roots(source))
+        from ..output import open_output
+
+        rows_out = stack.enter_context(open_output(output.out, output.row_format, output.existing))
+        report.output = rows_out
+        stack.enter_context(signals.surfacing())
+        session, rule = _open_model(model, output)
+        options = _options(source, model, session, frozenset(rows_out.identities))
+        kept = rows_out.begin(_identity(source, session, rule, options))
+        report.counts.add_kept(kept.verdicts)
+        report.provider, report.started = session.provider, time.monotonic()
+        from ..kept_rows import not_kept
+        from ..pipeline import scan_found
+        from ..walk import walk
+
+        files = walk(roots, options.walk)
+        if report.counts.kept:
+            files = not_kept(files, rows_out.kept_paths())
+        rows = stack.enter_context(closing(scan_found(files, session, rule, options)))
+        show = stack.enter_context(progress_bar(report.counts, visible=_is_watched(output)))
+        for row in rows:
+            rows_out.write(row)
+            show(row)
+            signals.check()
+
+
+@contextmanager
+def _roots(source: ScanInput) -> Iterator[Iterable[bytes]]:
+    """What is named on the command line, then what the list names."""
+    for path in source.paths:
+        if not os.path.lexists(path):
+            raise InputError(f"there is no file or folder {path!r}")
+    named = [os.fsencode(path) for path in source.paths]
+    if source.files_from is None:
+        yield named
+    else:
+        with open_list(source.files_from) as listed:
+            yield chain(named, listed)
+
+
+def _open_model(choice: ScanModel, output: ScanOutput) -> "tuple[Session, VerdictRule]":
+    from ..bundled import load_model
+    from ..cpu import available_cores
+    from ..session import open_session
+
+    file = load_model(choice.model, choice.trust)
+    if file.doubt:
+        note(f"warning: {file.doubt}; going on because of --allow-unverified")
+    rule = file.spec.rule(
+        false_positive_rate=choice.false_positive_rate,
+        threshold=choice.threshold,
+        unsure=choice.unsure,
+    )
+    session = open_session(file, choice.device, choice.threads or available_cores())
+    if session.fallback_reason:
+        note(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
+    elif choice.device is Device.AUTO and not output.quiet:
+        note(f"scanning on the device '{session.device}' ({session.provider})")
+    return session, rule
+
+
+def _options(
+    source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
+) -> "ScanOptions":
+    from ..cpu import available_cores
+    from ..limits import Limits
+    from ..pipeline import ScanOptions
+    from ..walk import WalkOptions
+
+    limits = Limits() if source.max_pixels is None else Limits(max_pixels=source.max_pixels)
+    return ScanOptions(
+        walk=WalkOptions(
+            include=source.include,
+            exclude=source.exclude,
+            follow_links=source.follow_links,
+            never=never,
+        ),
+        limits=limits,
+        batch_size=model.batch_size or usual_batch_size(session.device),
+        decode_threads=model.decode_threads or available_cores(),
+    )
+
+
+def _identity(
+    source: ScanInput, session: "Session", rule: "VerdictRule", options: "ScanOptions"
+) -> "RunIdentity":
+    """What decides about the rows; threads and batch sizes do not."""
+    from ..resume import RunIdentity
+
+    depends_on_folder = source.files_from is not None or not all(map(os.path.isabs, source.paths))
+    return RunIdentity(
+        {
+            "trustthepixels": installed_version("trustthepixels"),
+            "columns": list(COLUMNS),
+            "model": session.model.fingerprint,
+            "provider": session.provider,
+            "thresholds": asdict(rule),
+            "limits": asdict(options.limits),
+            "paths": [_text(path) for path in source.paths],
+            "working folder": _text(str(Path.cwd())) if depends_on_folder else None,
+            "a list of files": source.files_from is not None,
+            "--include": [_text(pattern) for pattern in source.include],
+            "--exclude": [_text(pattern) for pattern in source.exclude],
+            "--follow-links": source.follow_links,
+        }
+    )
+
+
+def _text(argument: str) -> str:
+    """An argument as rows carry paths, whatever the locale."""
+    return escape_path(os.fsencode(argument).decode("utf-8", "surrogateescape"))
+
+
+def _is_watched(output: ScanOutput) -> bool:
+    """Whether somebody sees standard error, and rows do not run through the same terminal."""
+    if output.quiet or sys.stderr is None or not sys.stderr.isatty():
+        return False
+    return not (output.out == STANDARD_OUTPUT and sys.stdout.isatty())

@@ -1,0 +1,167 @@
+"""What ``--out`` names, opened and locked: a new file, one to replace or go on with, a stream."""
+
+import errno
+import os
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from .errors import OutputError
+from .lock import lock
+from .resume import state_path
+from .writer import STANDARD_OUTPUT
+
+PARTIAL_SUFFIX = ".partial"
+
+
+class Existing(Enum):
+    """What to do with an output that exists."""
+
+    REFUSE = "refuse"
+    REPLACE = "replace"
+    """When the scan is complete."""
+    RESUME = "resume"
+    """A missing output is begun."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What is opened for ``--out``.
+
+    Attributes:
+        path: what is opened.
+        flags: how.
+        is_stream: rows pass through it.
+        resumes: its whole rows stay.
+        replaces: what it takes the place of at the end.
+    """
+
+    path: str
+    flags: int
+    is_stream: bool = False
+    resumes: bool = False
+    replaces: Path | None = None
+
+
+def find_target(destination: str, existing: Existing) -> Target:
+    """Decide what to open for ``--out``, from what lies there.
+
+    Raises:
+        OutputError: it cannot be written to, or exists and must not be touched.
+    """
+    if destination == STANDARD_OUTPUT:
+        target = Target(STANDARD_OUTPUT, os.O_WRONLY, is_stream=True)
+    else:
+        target = _file_target(destination, existing)
+    if target.is_stream and existing is Existing.RESUME:
+        raise OutputError(f"cannot resume {destination}: only a file can be gone on with")
+    return target
+
+
+def _file_target(destination: str, existing: Existing) -> Target:
+    old = _existing(destination)
+    if old is not None and (stat.S_ISCHR(old.st_mode) or stat.S_ISFIFO(old.st_mode)):
+        # Without O_NONBLOCK, opening a pipe that nobody reads would wait for ever.
+        return Target(destination, os.O_WRONLY | os.O_NONBLOCK, is_stream=True)
+    if old is not None and not stat.S_ISREG(old.st_mode):
+        what = "a folder" if stat.S_ISDIR(old.st_mode) else "not a regular file"
+        raise OutputError(f"cannot write to {destination}: it is {what}")
+    # Through a link, the file that it points to is replaced or resumed, not the link.
+    path = Path(destination) if old is None else Path(destination).resolve()
+    partial = f"{path}{PARTIAL_SUFFIX}"
+    if existing is Existing.RESUME and all(map(os.path.lexists, (partial, state_path(partial)))):
+        return Target(partial, os.O_RDWR | os.O_NOFOLLOW, resumes=True, replaces=path)
+    if old is None:
+        # Another process may be quicker, or a link to nothing may lie there.
+        return Target(destination, os.O_RDWR | os.O_CREAT | os.O_EXCL)
+    if existing is Existing.RESUME:
+        return Target(str(path), os.O_RDWR, resumes=True)
+    if existing is Existing.REPLACE:
+        return Target(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, replaces=path)
+    if os.path.lexists(state_path(str(path))):
+        raise OutputError(
+            f"{destination} exists, from a scan that did not end; go on with it with --resume, "
+            "choose another name, or replace it with --force"
+        )
+    raise OutputError(f"{destination} exists; choose another name, or replace it with --force")
+
+
+def _existing(destination: str) -> os.stat_result | None:
+    try:
+        return Path(destination).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot write to {destination}: {error}") from error
+
+
+@contextmanager
+def opened(target: Target, destination: str) -> Iterator[int]:
+    """Open a target, and lock all that is written or replaced.
+
+    Raises:
+        OutputError: it cannot be opened, or another run has it.
+    """
+    if target.path == STANDARD_OUTPUT:
+        if sys.stdout is None:
+            raise OutputError("cannot write to standard output: it is closed")
+        yield sys.stdout.fileno()
+        return
+    with ExitStack() as stack:
+        if target.replaces is not None:
+            stack.enter_context(_locked_old(target.replaces))
+        descriptor = _open(target, destination)
+        stack.callback(_close, descriptor, target.path)
+        os.set_blocking(descriptor, True)
+        if not target.is_stream:
+            lock(descriptor, target.path)
+            if not _is_still_there(target.path, descriptor):
+                raise OutputError(f"another scan has just written {destination}; look at it first")
+            if not target.resumes:
+                os.ftruncate(descriptor, 0)
+        yield descriptor
+
+
+def _open(target: Target, destination: str) -> int:
+    try:
+        return os.open(target.path, target.flags, 0o666)
+    except FileNotFoundError as error:
+        raise OutputError(f"cannot write to {destination}: its folder does not exist") from error
+    except OSError as error:
+        reason = "nobody reads it" if error.errno == errno.ENXIO else error.strerror
+        raise OutputError(f"cannot write to {destination}: {reason}") from error
+
+
+@contextmanager
+def _locked_old(path: Path) -> Iterator[None]:
+    """Keep others from going on with a file that is about to be replaced."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    except OSError:
+        # It went, or may not be read, and then nobody goes on with it.
+        yield
+        return
+    try:
+        lock(descriptor, str(path))
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _is_still_there(path: str, descriptor: int) -> bool:
+    """Whether the file that was opened is the one of that name, once it is locked."""
+    try:
+        return os.path.samestat(os.lstat(path), os.fstat(descriptor))
+    except OSError:
+        return False
+
+
+def _close(descriptor: int, path: str) -> None:
+    try:
+        os.close(descriptor)
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror}") from error

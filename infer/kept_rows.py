@@ -1,0 +1,204 @@
+"""Rows that an earlier run wrote: read back, checked, and left out of what there is to scan.
+
+A run can be cut off at any byte, and after a power cut the last blocks of a file can read as zeros.
+What is kept is the whole rows before the first such place. Anything else that is no row of ours
+means that the file is not ours, and then nothing is touched.
+
+Rows are in the order of the walk, and that order depends on names alone. So kept rows and found
+files are compared side by side, in constant memory. Only where the tree has changed in between, the
+rest of the kept paths is held, in eight bytes for each.
+"""
+
+import csv
+import json
+import os
+import secrets
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from itertools import chain
+
+import numpy as np
+
+from .errors import OutputError
+from .results import FileStatus, VerdictLabel
+from .rows import COLUMNS, RowFormat, header, unescape_path
+from .walk import Found
+
+_BLOCK = 1 << 20
+_LONGEST_FIELD = 1 << 24
+"""Characters; Python's own limit of 131,072 is too short for the deepest trees."""
+
+_STATUSES = frozenset(status.value for status in FileStatus)
+_VERDICTS = frozenset(["", *(label.value for label in VerdictLabel)])
+_PATH, _STATUS, _VERDICT = (COLUMNS.index(name) for name in ("path", "status", "verdict"))
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """The whole rows at the beginning of a file.
+
+    Attributes:
+        size: bytes that they and the header take.
+        verdicts: how many rows have each verdict; the empty text is for rows without one.
+    """
+
+    size: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
+
+
+def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
+    """What can be kept of a file of rows.
+
+    Args:
+        descriptor: open for reading; its position is neither used nor moved.
+        path: as messages call it.
+        row_format: of the file.
+
+    Raises:
+        OutputError: it cannot be read, or holds something else than rows of ours.
+    """
+    try:
+        first = header(row_format)
+        start = os.pread(descriptor, len(first), 0).partition(b"\0")[0]
+        if start != first and first.startswith(start):
+            return KeptRows()
+        if start != first:
+            raise _NotOursError("it begins otherwise")
+        size, verdicts = len(first), Counter[str]()
+        for line_size, values in _rows(descriptor, size, os.fstat(descriptor).st_size, row_format):
+            size += line_size
+            verdicts[values[_VERDICT]] += 1
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror}") from error
+    except _NotOursError as error:
+        raise OutputError(
+            f"{path} holds something else than rows of this version ({error}); "
+            "choose another name, or replace it with --force"
+        ) from error
+    return KeptRows(size, verdicts)
+
+
+def kept_paths(descriptor: int, kept: KeptRows, row_format: RowFormat) -> Iterator[bytes]:
+    """The paths of kept rows, in their order, lazily.
+
+    Args:
+        descriptor: as for ``kept_rows``; may be closed as soon as the first path is there.
+        kept: what is kept of the file; what was added later is not read.
+        row_format: of the file.
+
+    Raises:
+        OutputError: the file can no longer be read.
+    """
+    own = os.dup(descriptor)
+    try:
+        for _, values in _rows(own, len(header(row_format)), kept.size, row_format):
+            yield unescape_path(values[_PATH])
+    except (OSError, _NotOursError) as error:
+        raise OutputError(f"the kept rows changed while they were read: {error}") from error
+    finally:
+        os.close(own)
+
+
+def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
+    """The files that have no row yet, in the order in which they are found.
+
+    A file that came since is scanned, wherever it stands in the order. A row whose file went since
+    stays, and is not looked at again.
+
+    Args:
+        found: the walk.
+        kept: the paths of the rows that there are.
+    """
+    files = iter(found)
+    # In this order, because the pair at which one of the two ends loses its first half.
+    for path, file in zip(kept, files, strict=False):
+        if file.path != path:
+            known = _Fingerprints(chain([path], kept))
+            yield from (other for other in chain([file], files) if other.path not in known)
+            return
+    yield from files
+
+
+class _Fingerprints:
+    """A set of paths in eight bytes for each.
+
+    The fingerprints have a secret key, so that no file name can be made to look like another.
+    """
+
+    def __init__(self, paths: Iterable[bytes]) -> None:
+        self._key = secrets.token_bytes(16)
+        self._sorted = np.fromiter((self._of(path) for path in paths), np.uint64)
+        self._sorted.sort()
+
+    def __contains__(self, path: bytes) -> bool:
+        value = np.uint64(self._of(path))
+        place = int(self._sorted.searchsorted(value))
+        return place < len(self._sorted) and bool(self._sorted[place] == value)
+
+    def _of(self, path: bytes) -> int:
+        return int.from_bytes(blake2b(path, digest_size=8, key=self._key).digest())
+
+
+class _NotOursError(Exception):
+    """A line is no row; the text says which."""
+
+
+def _rows(
+    descriptor: int, start: int, end: int, row_format: RowFormat
+) -> Iterator[tuple[int, Sequence[str]]]:
+    """The whole rows between two places in a file: the bytes of each line, and its values."""
+    lines = _whole_lines(descriptor, start, end)
+    number = 0
+    try:
+        parsed = _parsed_csv(lines) if row_format is RowFormat.CSV else _parsed_json(lines)
+        for number, (size, values) in enumerate(parsed, 1):
+            if (
+                len(values) != len(COLUMNS)
+                or values[_STATUS] not in _STATUSES
+                or values[_VERDICT] not in _VERDICTS
+            ):
+                raise _NotOursError(f"row {number} is none")
+            yield size, values
+    except (ValueError, TypeError, csv.Error, RecursionError) as error:
+        raise _NotOursError(f"row {number + 1} is none") from error
+
+
+def _whole_lines(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+    """Lines with their line feed, up to the first that is torn or holds a NUL."""
+    rest = b""
+    while block := os.pread(descriptor, min(_BLOCK, max(0, end - start)), start):
+        start += len(block)
+        *lines, rest = (rest + block).split(b"\n")
+        if b"\0" in block:
+            lines = lines[: next((i for i, line in enumerate(lines) if b"\0" in line), len(lines))]
+            start = end
+        yield from (line + b"\n" for line in lines)
+
+
+def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
+    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
+    line = b""
+
+    def texts() -> Iterator[str]:
+        nonlocal line
+        for line in lines:
+            yield line.decode()
+
+    reader = csv.reader(texts(), strict=True)
+    for number, values in enumerate(reader, 1):
+        if reader.line_num != number or not line.endswith(b"\r\n"):
+            raise ValueError("a row is not a line")
+        yield len(line), values
+
+
+def _parsed_json(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
+    for line in lines:
+        values = json.loads(line)
+        if not isinstance(values, dict) or tuple(values) != COLUMNS:
+            raise ValueError("other columns")
+        path, status, verdict = (values[name] for name in ("path", "status", "verdict"))
+        if not isinstance(path, str):
+            raise TypeError("a path is no text")
+        yield len(line), [path, str(status), verdict or "", *[""] * (len(COLUMNS) - 3)]

@@ -1,0 +1,104 @@
+"""What ``--resume`` must know of the run that it continues: a small file beside the rows.
+
+A CSV file has no room for more than its columns. So what decides about the rows (model, thresholds,
+limits, what was scanned) lies in ``NAME.resume`` while ``NAME`` is unfinished, as one JSON object.
+It is on the disk before the first row, and goes away when the last row is there: a file of rows
+with a ``.resume`` beside it is unfinished, one without is complete.
+"""
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import OutputError
+from .syncing import sync_file, sync_folder_of
+
+STATE_SUFFIX = ".resume"
+
+_LARGEST = 1 << 24
+"""Bytes that are read of a state file; a longer one is not ours."""
+
+Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """Everything but the pictures that decides about the rows of a run.
+
+    Attributes:
+        values: JSON values by the names that messages use. Two runs write the same rows for the
+            same pictures where these are equal.
+    """
+
+    values: Mapping[str, Json]
+
+    def to_json(self) -> str:
+        """One line, sorted, so that equal identities are equal texts."""
+        return json.dumps(dict(self.values), sort_keys=True) + "\n"
+
+    def difference(self, other: "RunIdentity") -> str:
+        """What differs first, for people; empty where nothing does."""
+        for name in sorted({*self.values, *other.values}):
+            mine, its = (json.dumps(run.values.get(name)) for run in (self, other))
+            if mine != its:
+                return f"{name} was {_short(mine)} and is {_short(its)}"
+        return ""
+
+
+def state_path(rows: str) -> str:
+    """Where the identity of an unfinished file of rows lies."""
+    return f"{rows}{STATE_SUFFIX}"
+
+
+def read_identity(rows: str) -> RunIdentity | None:
+    """The identity beside a file of rows; ``None`` where there is none, or none of ours.
+
+    Raises:
+        OutputError: it cannot be read.
+    """
+    path = state_path(rows)
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        with os.fdopen(descriptor, "rb") as file:
+            values = json.loads(file.read(_LARGEST))
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror}") from error
+    except (ValueError, RecursionError):
+        return None
+    return RunIdentity(values) if isinstance(values, dict) else None
+
+
+def write_identity(rows: str, identity: RunIdentity) -> None:
+    """Lay the identity beside a file of rows, to stay there through a power cut.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    path = state_path(rows)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    try:
+        with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
+            file.write(identity.to_json().encode())
+            file.flush()
+            sync_file(file.fileno())
+    except OSError as error:
+        raise OutputError(f"cannot write to {path}: {error.strerror}") from error
+    sync_folder_of(path)
+
+
+def remove_identity(rows: str) -> None:
+    """Say that a file of rows is complete, or gone; nothing is done where nothing lies there."""
+    with contextlib.suppress(OSError):
+        Path(state_path(rows)).unlink()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 80 else f"{text[:77]}…"
