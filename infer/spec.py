@@ -10,7 +10,7 @@ from .errors import SpecError, UsageError
 from .results import Verdict, VerdictLabel
 
 SCHEMA_VERSION = 2
-"""Version 2 added ``known_answer`` and ``novelty``; a specification of version 1 has neither."""
+"""Version 2 added ``known_answer``, which a specification of version 1 does not have."""
 
 METADATA_KEY = "trustthepixels.spec"
 """Key of the JSON string in the ONNX file's ``metadata_props``."""
@@ -87,21 +87,6 @@ class VerdictRule:
 
 
 @dataclass(frozen=True, slots=True)
-class Novelty:
-    """How the graph's output ``novelty`` tells pictures that are unlike the training data.
-
-    Attributes:
-        method: what the graph computes, such as ``mahalanobis``.
-        threshold: a picture whose novelty is above it is ``unsure``, whatever its ``p_ai``.
-        share: of held-out pictures from known sources that are above it, 0 to 1.
-    """
-
-    method: str
-    threshold: float
-    share: float
-
-
-@dataclass(frozen=True, slots=True)
 class ModelSpec:
     """What a model is, what it eats, and how its numbers become verdicts.
 
@@ -123,7 +108,6 @@ class ModelSpec:
         versions: of the packages that made the file.
         known_answer: ``p_ai`` of ``known_answer.known_picture``, as the exporter's CPU computed it;
             ``None`` where nobody did.
-        novelty: when a picture is unlike the training data; ``None`` where the graph cannot tell.
         schema_version: of this class.
     """
 
@@ -143,7 +127,6 @@ class ModelSpec:
     evaluation: Mapping[str, float] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     known_answer: float | None = None
-    novelty: Novelty | None = None
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
@@ -166,7 +149,7 @@ class ModelSpec:
             raise SpecError("the model's specification is not a JSON object")
         version = raw.get("schema_version")
         if version == 1 and type(version) is int:
-            raw |= {"known_answer": None, "novelty": None, "schema_version": SCHEMA_VERSION}
+            raw |= {"known_answer": None, "schema_version": SCHEMA_VERSION}
         elif type(version) is not int or version != SCHEMA_VERSION:
             raise SpecError(
                 f"the model's specification has schema version {version!r}, this program reads "
@@ -253,7 +236,7 @@ def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
     height, width = raw["input_size"]
     if not isinstance(height, int) or not isinstance(width, int):
         raise TypeError(f"the input size {height}×{width} is not in whole pixels")
-    known_answer, novelty = raw["known_answer"], raw["novelty"]
+    known_answer = raw["known_answer"]
     typed: dict[str, Any] = {
         **raw,
         "calibration": Calibration(
@@ -274,7 +257,6 @@ def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
         "evaluation": {str(k): _number(v) for k, v in dict(raw["evaluation"]).items()},
         "versions": {str(k): str(v) for k, v in dict(raw["versions"]).items()},
         "known_answer": None if known_answer is None else _number(known_answer),
-        "novelty": None if novelty is None else _novelty(novelty),
     }
     for key in _TEXTS:
         if not isinstance(raw[key], str):
@@ -291,10 +273,6 @@ _TEXTS = (
     "graph_digest",
     "data_fingerprint",
 )
-
-
-def _novelty(raw: Mapping[str, Any]) -> Novelty:
-    return Novelty(str(raw["method"]), _number(raw["threshold"]), _number(raw["share"]))
 
 
 def _number(value: object) -> float:

@@ -63,9 +63,9 @@ class TestText:
 
 
 class TestEarlierVersions:
-    def test_version_1_had_neither_a_known_answer_nor_novelty(self):
-        text = changed(schema_version=1, known_answer=..., novelty=...)
-        assert ModelSpec.from_json(text) == replace(SPEC, known_answer=None, novelty=None)
+    def test_version_1_had_no_known_answer(self):
+        text = changed(schema_version=1, known_answer=...)
+        assert ModelSpec.from_json(text) == replace(SPEC, known_answer=None)
 
 
 class TestUnsoundTexts:
