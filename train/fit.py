@@ -23,6 +23,7 @@ from .module import ClassifierModule
 from .network import Classifier
 from .recipes import recipe_by_name
 from .settings import Device, Precision, TrainSettings
+from .teacher import Teacher, view_size
 
 LAST_CHECKPOINT = "last.ckpt"
 LOGS_NAME = "logs"
@@ -56,10 +57,13 @@ def fit(
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     accelerator = choose_accelerator(device)
     recipe = recipe_by_name(settings.recipe)
-    train_size = (settings.train_size, settings.train_size)
+    teacher = Teacher(Path(settings.teacher)) if settings.teacher else None
+    side = settings.train_size
+    if teacher is not None:
+        side = view_size(teacher.input_size, settings.image_size, settings.train_size)
     size = (settings.image_size, settings.image_size)
     loaders = (
-        _loader(PictureDataset(train, train_size, recipe.augmentation), settings, shuffle=True),
+        _loader(PictureDataset(train, (side, side), recipe.augmentation), settings, shuffle=True),
         _loader(PictureDataset(validation, size), settings, shuffle=False),
     )
     network = Classifier(settings.architecture)
@@ -89,7 +93,9 @@ def fit(
         enable_model_summary=False,
     )
     steps = math.ceil(len(loaders[0]) / trainer.world_size) * settings.epochs
-    module = ClassifierModule(network, recipe, settings.learning_rate, steps)
+    module = ClassifierModule(
+        network, recipe, settings.learning_rate, steps, teacher, settings.train_size
+    )
     trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None)
     return Path(best.best_model_path)
 

@@ -12,17 +12,18 @@ from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
 
-_HEAD = "fc."
+_HEADS = ("fc.", "classifier.")
 
 
 def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
-    """Load a timm ResNet's state into a network of the same or of greater depth.
+    """Load a state into the same timm network, or a ResNet's into a deeper one.
 
-    A head for another number of classes is left out, and the network keeps its own. Afterwards, and
-    with the same head, the outputs equal the smaller network's to the last bit.
+    A head for another number of classes is left out, and the network keeps its own; so are stages
+    that the network does not have at all. Afterwards, and with the same head and stages, the
+    outputs equal the smaller network's to the last bit.
 
     Args:
-        network: a timm ResNet; changed in place.
+        network: of timm; changed in place.
         state: tensors by timm's names; half precision is raised to the network's.
 
     Returns:
@@ -34,8 +35,12 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """
     own = network.state_dict()
     loaded = dict(state)
-    for name in [name for name in loaded if name.startswith(_HEAD)]:
+    for name in [name for name in loaded if name.startswith(_HEADS)]:
         if name in own and own[name].shape != loaded[name].shape:
+            del loaded[name]
+    stages = {_stage(name) for name in own}
+    for name in [name for name in loaded if name.startswith("layer")]:
+        if _stage(name) not in stages:
             del loaded[name]
     for name, tensor in loaded.items():
         if name not in own:
@@ -44,7 +49,7 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
             raise InputError(
                 f"{name} has shape {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
             )
-    absent = [name for name in own if name not in loaded and not name.startswith(_HEAD)]
+    absent = [name for name in own if name not in loaded and not name.startswith(_HEADS)]
     known_blocks = {_block(name) for name in loaded}
     new_blocks = sorted({_block(name) for name in absent})
     for block in new_blocks:
@@ -54,6 +59,10 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     for block in new_blocks:
         _set_to_identity(network.get_submodule(block))
     return new_blocks
+
+
+def _stage(name: str) -> str:
+    return name.partition(".")[0]
 
 
 def _block(name: str) -> str:

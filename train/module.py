@@ -14,6 +14,7 @@ from trustthepixels.infer.spec import LABELS
 
 from .network import Classifier
 from .recipes import Recipe
+from .teacher import Teacher, distillation_loss, shrink
 
 _WARMUP_START = 0.01
 
@@ -26,12 +27,22 @@ class ClassifierModule(pl.LightningModule):
         recipe: smoothing, weight decay and warm-up.
         learning_rate: at the top of the schedule.
         total_steps: optimiser steps of the whole run.
+        teacher: whose answers are learned instead of the labels, if any.
+        train_size: side of the network's views, where the teacher's are larger.
     """
 
     def __init__(
-        self, network: Classifier, recipe: Recipe, learning_rate: float, total_steps: int
+        self,
+        network: Classifier,
+        recipe: Recipe,
+        learning_rate: float,
+        total_steps: int,
+        teacher: Teacher | None = None,
+        train_size: int = 0,
     ) -> None:
         super().__init__()
+        self._teacher = teacher
+        self._train_size = train_size
         self.network = network.to(memory_format=torch.channels_last)
         self._recipe = recipe
         self._learning_rate = learning_rate
@@ -47,13 +58,16 @@ class ClassifierModule(pl.LightningModule):
         self._auc = BinaryAUROC()
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Smoothed cross entropy of one batch."""
+        """Smoothed cross entropy of one batch, or its distance from the teacher's answers."""
         images, targets = batch
         # timm mixes each picture with its mirror in the batch, so an odd batch stays as it is.
         if len(images) % 2 == 0:
             _, targets = self._mix(images.permute(0, 3, 1, 2), targets)
-        logits = self.network(images).float()
-        loss = F.cross_entropy(logits, targets)
+        if self._teacher is None:
+            loss = F.cross_entropy(self.network(images).float(), targets)
+        else:
+            logits = self.network(shrink(images, self._train_size)).float()
+            loss = distillation_loss(logits, self._teacher.logits(images))
         self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
         return loss
 

@@ -4,7 +4,13 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from trustthepixels.infer.spec import IMAGENET_MEAN, IMAGENET_STD, LABELS
+from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.spec import LABELS
+
+from . import architectures as architectures  # adds its networks to timm's registry
+
+Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
+"""Mean and standard deviation per channel, for RGB values of 0 to 1."""
 
 
 class Classifier(nn.Module):
@@ -12,8 +18,10 @@ class Classifier(nn.Module):
 
     Args:
         architecture: timm's name, ``resnet34`` for the bundled model.
-        mean: per channel, for RGB values of 0 to 1.
-        std: likewise.
+        normalise: mean and std; ``None`` takes those of timm's pretrained weights.
+
+    Raises:
+        InputError: there is no such architecture.
     """
 
     scale: Tensor
@@ -22,13 +30,15 @@ class Classifier(nn.Module):
     def __init__(
         self,
         architecture: str = "resnet34",
-        mean: tuple[float, float, float] = IMAGENET_MEAN,
-        std: tuple[float, float, float] = IMAGENET_STD,
+        normalise: Normalisation | None = None,
     ) -> None:
         super().__init__()
+        if not timm.is_model(architecture):
+            raise InputError(f"there is no architecture '{architecture}'; use one of timm's names")
         self.architecture = architecture
         self.backbone = timm.create_model(architecture, pretrained=False, num_classes=len(LABELS))
-        scale, shift = normalisation(mean, std)
+        self.mean, self.std = normalise or usual_normalisation(architecture)
+        scale, shift = normalisation(self.mean, self.std)
         self.register_buffer("scale", scale, persistent=False)
         self.register_buffer("shift", shift, persistent=False)
 
@@ -41,6 +51,13 @@ class Classifier(nn.Module):
         pixels = images.permute(0, 3, 1, 2).to(self.scale.dtype)
         logits: Tensor = self.backbone(pixels * self.scale + self.shift)
         return logits
+
+
+def usual_normalisation(architecture: str) -> Normalisation:
+    """Mean and std that timm's pretrained weights of an architecture expect."""
+    usual = timm.get_pretrained_cfg(architecture) or timm.models.PretrainedCfg()
+    (a, b, c), (d, e, f) = usual.mean, usual.std
+    return (a, b, c), (d, e, f)
 
 
 def normalisation(

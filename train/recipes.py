@@ -106,7 +106,17 @@ WEB_LIGHT = Recipe(
 """The same changes, rarer and weaker, and CutMix: the second half of the bundled model's training.
 """
 
-RECIPES = {recipe.name: recipe for recipe in (WEB, WEB_LIGHT, REFERENCE)}
+DISTIL = Recipe(
+    "distil",
+    WEB.augmentation,
+    label_smoothing=0.0,
+    cutmix_probability=0.5,
+    weight_decay=0.01,
+    ema_decay=0.99,
+)
+"""For ``--teacher``: strong changes and much mixing, since the teacher answers for every view."""
+
+RECIPES = {recipe.name: recipe for recipe in (WEB, WEB_LIGHT, REFERENCE, DISTIL)}
 
 
 def recipe_by_name(name: str) -> Recipe:

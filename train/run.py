@@ -111,6 +111,8 @@ def finish(
         calibration=calibration,
         thresholds=thresholds,
         input_size=size,
+        mean=network.mean,
+        std=network.std,
         data_fingerprint=fingerprint([sample for split in Split for sample in parts[split]]),
         evaluation=figures,
         versions={name: importlib.metadata.version(name) for name in _VERSIONED},

@@ -49,6 +49,8 @@ class TrainSettings:
             ``splits`` and the seed's split.
         hard: folders of pictures that join the training split, as ``evaluate --mistakes`` writes
             them.
+        teacher: weights of a trained network whose answers take the place of the labels; empty
+            where there is none.
     """
 
     data: str
@@ -65,6 +67,7 @@ class TrainSettings:
     splits: str = ""
     fold: int | None = None
     hard: tuple[str, ...] = ()
+    teacher: str = ""
 
 
 def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:

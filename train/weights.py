@@ -40,7 +40,7 @@ def load_checkpoint(path: Path) -> tuple[Classifier, ModelSpec]:
     if METADATA_KEY not in metadata:
         raise SpecError(f"{path} carries no trustthepixels specification")
     spec = ModelSpec.from_json(metadata[METADATA_KEY])
-    network = Classifier(spec.architecture, spec.mean, spec.std)
+    network = Classifier(spec.architecture, (spec.mean, spec.std))
     load_backbone(network, state, path)
     return network.eval(), spec
 

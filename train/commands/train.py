@@ -16,7 +16,9 @@ import click
     required=True,
     help="Run folder: config, splits, metrics, checkpoints, curves, weights.",
 )
-@click.option("--recipe", default="web", show_default=True, help="web, web-light or reference.")
+@click.option(
+    "--recipe", default="web", show_default=True, help="web, web-light, reference or distil."
+)
 @click.option("--arch", "architecture", default="resnet34", show_default=True)
 @click.option(
     "--init",
@@ -51,6 +53,12 @@ import click
     multiple=True,
     metavar="DIR",
     help="Further training pictures, as from 'evaluate --mistakes'; repeatable.",
+)
+@click.option(
+    "--teacher",
+    default="",
+    metavar="FILE",
+    help="weights.safetensors of another run; its answers are learned instead of the labels.",
 )
 @click.option(
     "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True

@@ -1,0 +1,105 @@
+"""A student learns what its teacher answers, on views that both see."""
+
+import csv
+import subprocess
+import sys
+import sysconfig
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from labelled_pictures import write_labelled_pictures
+from PIL import Image
+from tiny_model import SPEC
+
+from trustthepixels.infer.preprocess import resize
+from trustthepixels.train.architectures import EDGE_ARCHITECTURE
+from trustthepixels.train.grow import load_or_grow
+from trustthepixels.train.network import Classifier
+from trustthepixels.train.teacher import distillation_loss, shrink, view_size
+from trustthepixels.train.weights import read_state, save_weights
+
+TINY = "resnet10t"
+OPTIONS = ("--init", "random", "--image-size", "32", "--batch-size", "8", "--epochs", "1")
+
+
+def test_the_edge_network_is_a_resnet18_without_its_last_stage():
+    large = timm.create_model("resnet18").eval()
+    edge = timm.create_model(EDGE_ARCHITECTURE, num_classes=2).eval()
+    load_or_grow(edge, large.state_dict())
+    pixels = torch.randn(2, 3, 64, 64)
+    with torch.inference_mode():
+        stages = large.layer3(
+            large.layer2(large.layer1(large.maxpool(large.act1(large.bn1(large.conv1(pixels))))))
+        )
+        assert torch.equal(edge.forward_features(pixels), stages)
+    assert sum(weight.numel() for weight in edge.parameters()) < 3_000_000
+
+
+def test_a_student_that_answers_like_its_teacher_has_nothing_to_learn():
+    answers = torch.tensor([[2.0, -1.0], [0.5, 0.25]])
+    assert distillation_loss(answers, answers).item() == pytest.approx(0.0, abs=1e-7)
+    # A constant on both logits changes no probability.
+    assert distillation_loss(answers + 3.0, answers).item() == pytest.approx(0.0, abs=1e-6)
+    assert distillation_loss(answers.flip(1), answers).item() > 0.1
+
+
+def test_both_see_things_equally_large():
+    assert view_size((224, 224), student=160, train_size=136) == 190
+    assert view_size((224, 224), student=224, train_size=192) == 192
+
+
+def test_the_students_view_is_what_the_scanner_would_make_of_the_teachers():
+    picture = Image.effect_noise((190, 190), 60).convert("RGB")
+    view = torch.from_numpy(np.array(picture))[None]
+    small = shrink(view, 136)[0].numpy().astype(int)
+    assert np.abs(small - resize(picture, (136, 136)).astype(int)).max() <= 1
+    assert shrink(view, 190) is view
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=2)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    torch.manual_seed(1)
+    path = tmp_path_factory.mktemp("teacher") / "weights.safetensors"
+    save_weights(path, Classifier(TINY), replace(SPEC, architecture=TINY, input_size=(48, 48)))
+    return path
+
+
+def test_labels_do_not_matter_to_a_student(pictures, teacher, tmp_path):
+    rows = list(csv.DictReader((pictures / "manifest.csv").open()))
+    parts = ("train", "train", "validation", "test")
+    splits = tmp_path / "splits.csv"
+    splits.write_text(
+        "\n".join(["file,split", *(f"{r['file']},{parts[i % 4]}" for i, r in enumerate(rows))])
+    )
+    mixed = tmp_path / "mixed"
+    mixed.mkdir()
+    for folder in ("AI", "Real"):
+        (mixed / folder).symlink_to(pictures / folder)
+    with (mixed / "manifest.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, rows[0])
+        writer.writeheader()
+        for number, row in enumerate(rows):
+            writer.writerow(row | {"class": ("ai", "real")[number // 4 % 2]})
+    states = []
+    for data in (pictures, mixed):
+        run = tmp_path / f"run-{data.name}"
+        _train(data, run, "--teacher", str(teacher), "--splits", str(splits))
+        states.append(read_state(run / "weights.safetensors"))
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+
+def _train(data: Path, run: Path, *options: str) -> None:
+    program = str(Path(sysconfig.get_path("scripts")) / "trustthepixels")
+    command = [sys.executable, program, "train", str(data), "--out", str(run), "--arch", TINY]
+    command += ["--recipe", "distil", *OPTIONS, *options]
+    outcome = subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+    assert outcome.returncode == 0, outcome.stderr
