@@ -71,7 +71,8 @@ def _file_target(destination: str, existing: Existing) -> Target:
         what = "a folder" if stat.S_ISDIR(old.st_mode) else "not a regular file"
         raise OutputError(f"cannot write to {destination}: it is {what}")
     # Through a link, the file that it points to is replaced or resumed, not the link.
-    path = Path(destination) if old is None else Path(destination).resolve()
+    path = Path(destination)
+    path = path.resolve() if path.is_symlink() else path
     partial = f"{path}{PARTIAL_SUFFIX}"
     if existing is Existing.RESUME and all(map(os.path.lexists, (partial, state_path(partial)))):
         return Target(partial, os.O_RDWR | os.O_NOFOLLOW, resumes=True, replaces=path)

@@ -7,9 +7,10 @@ with a ``.resume`` beside it is unfinished, one without is complete.
 """
 
 import contextlib
+import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,8 @@ STATE_SUFFIX = ".resume"
 
 _LARGEST = 1 << 24
 """Bytes that are read of a state file; a longer one is not ours."""
+
+_LONGEST_SHOWN = 100
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
@@ -41,10 +44,10 @@ class RunIdentity:
 
     def difference(self, other: "RunIdentity") -> str:
         """What differs first, for people; empty where nothing does."""
-        for name in sorted({*self.values, *other.values}):
-            mine, its = (json.dumps(run.values.get(name)) for run in (self, other))
-            if mine != its:
-                return f"{name} was {_short(mine)} and is {_short(its)}"
+        was, now = (dict(_flat(dict(run.values))) for run in (self, other))
+        for name in sorted({*was, *now}):
+            if was.get(name, "null") != now.get(name, "null"):
+                return f"{name} was {was.get(name, 'null')} and is {now.get(name, 'null')}"
         return ""
 
 
@@ -100,5 +103,16 @@ def remove_identity(rows: str) -> None:
         Path(state_path(rows)).unlink()
 
 
-def _short(text: str) -> str:
-    return text if len(text) <= 80 else f"{text[:77]}…"
+def _flat(values: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Names and short texts of all values, those of inner objects too."""
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}: ")
+        else:
+            text = json.dumps(value)
+            yield f"{prefix}{name}", text if len(text) <= _LONGEST_SHOWN else _digest(text)
+
+
+def _digest(text: str) -> str:
+    """A text that is too long to show: its beginning, and what tells it from others."""
+    return f"{text[:_LONGEST_SHOWN]}… ({hashlib.sha256(text.encode()).hexdigest()[:8]})"

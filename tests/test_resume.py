@@ -210,9 +210,9 @@ class TestRefusal:
         ("values", "reason"),
         [
             ({"model": "other", "limits": {"max_pixels": 9}}, 'model was "other" and is "tiny"'),
-            ({"model": "tiny", "limits": {"max_pixels": 8}}, r'limits was \{"max_pixels": 8\}'),
-            ({"model": "tiny"}, "limits was null"),
-            ({**IDENTITY.values, "more": "x" * 999}, "more was"),
+            ({"model": "tiny", "limits": {"max_pixels": 8}}, "limits: max_pixels was 8 and is 9"),
+            ({"model": "tiny"}, "limits: max_pixels was null and is 9"),
+            ({**IDENTITY.values, "more": "x" * 999}, 'more was "x{99}…'),
         ],
     )
     def test_of_a_run_that_was_another(self, out, values, reason):

@@ -1,8 +1,6 @@
 """The installed commands ``scan-folder`` and ``trustthepixels scan``, on real pictures."""
 
 import contextlib
-import csv
-import io
 import json
 import os
 import pty
@@ -10,24 +8,20 @@ import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import termios
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from scanning import SCAN, SCAN_FOLDER, parse, rows_of, run, start
 from tiny_model import NAN_WEIGHTS, expected_p_ai, write_tiny_model
 
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.limits import MAX_PIXELS
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.rows import COLUMNS, unescape_path
-
-SCRIPTS = Path(sysconfig.get_path("scripts"))
-SCAN_FOLDER = [str(SCRIPTS / "scan-folder")]
-SCAN = [str(SCRIPTS / "trustthepixels"), "scan"]
 
 PICTURES = (
     "AI/painting-house.webp",
@@ -39,33 +33,6 @@ PICTURES = (
     "Real/coffee.jpg",
     "Real/duck-toy.jpg",
 )
-
-
-def start(*arguments: str | Path, command: Sequence[str] = SCAN_FOLDER, **keywords):
-    """Start the command where the test stands."""
-    keywords = {"stdin": subprocess.DEVNULL, "stdout": -1, "stderr": -1, **keywords}
-    return subprocess.Popen([*command, *map(str, arguments)], **keywords)
-
-
-def run(*arguments: str | Path, input: bytes | None = None, **keywords):
-    """Run the command to its end; returns its exit code, standard output and standard error."""
-    if input is not None:
-        keywords["stdin"] = subprocess.PIPE
-    with start(*arguments, **keywords) as process:
-        output, errors = process.communicate(input, timeout=120)
-        return process.returncode, output or b"", (errors or b"").decode()
-
-
-def parse(content: bytes) -> list[dict[str, str]]:
-    """The rows of a CSV file, after checking that it is one."""
-    assert content.endswith(b"\r\n")
-    rows = list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
-    assert all(tuple(row) == COLUMNS for row in rows)
-    return rows
-
-
-def rows_of(path: str | Path = "rows.csv") -> list[dict[str, str]]:
-    return parse(Path(path).read_bytes())
 
 
 @pytest.fixture

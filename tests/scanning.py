@@ -1,0 +1,41 @@
+"""Run the installed ``scan-folder``, and read what it wrote."""
+
+import csv
+import io
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from trustthepixels.infer.rows import COLUMNS
+
+SCRIPTS = Path(sysconfig.get_path("scripts"))
+SCAN_FOLDER = [str(SCRIPTS / "scan-folder")]
+SCAN = [str(SCRIPTS / "trustthepixels"), "scan"]
+
+
+def start(*arguments: str | Path, command: Sequence[str] = SCAN_FOLDER, **keywords):
+    """Start the command where the test stands."""
+    keywords = {"stdin": subprocess.DEVNULL, "stdout": -1, "stderr": -1, **keywords}
+    return subprocess.Popen([*command, *map(str, arguments)], **keywords)
+
+
+def run(*arguments: str | Path, input: bytes | None = None, **keywords):
+    """Run the command to its end; returns its exit code, standard output and standard error."""
+    if input is not None:
+        keywords["stdin"] = subprocess.PIPE
+    with start(*arguments, **keywords) as process:
+        output, errors = process.communicate(input, timeout=120)
+        return process.returncode, output or b"", (errors or b"").decode()
+
+
+def parse(content: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV file, after checking that it is one."""
+    assert content.endswith(b"\r\n")
+    rows = list(csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True))
+    assert all(tuple(row) == COLUMNS for row in rows)
+    return rows
+
+
+def rows_of(path: str | Path = "rows.csv") -> list[dict[str, str]]:
+    return parse(Path(path).read_bytes())
