@@ -5,7 +5,7 @@ JPEGs go through ``jpeg_file``, all else through ``pillow_file``.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -19,7 +19,6 @@ from .formats import registered_formats
 from .jpeg_file import open_jpeg
 from .limits import DEFAULT_LIMITS, TruncatedPolicy
 from .limits import Limits as Limits
-from .memory import MemoryBudget
 from .pillow_file import open_with_pillow, upright
 from .preprocess import PixelArray, orientation, resize
 from .results import FileStatus
@@ -53,6 +52,13 @@ class ModelInput:
     pixels: PixelArray
     header: ImageHeader
     note: str = ""
+
+
+class Budget(Protocol):
+    """Where memory is taken from; see ``memory.MemoryBudget``."""
+
+    def share(self, size: int) -> AbstractContextManager[None]:
+        """Hold ``size`` bytes."""
 
 
 class _ImageFile(Protocol):
@@ -90,7 +96,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 
 
 def decode_to_size(
-    data: bytes, size: tuple[int, int], limits: Limits, budget: MemoryBudget
+    data: bytes, size: tuple[int, int], limits: Limits, budget: Budget
 ) -> ModelInput:
     """Decode one file's bytes to a picture at the model's size.
 

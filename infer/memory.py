@@ -83,9 +83,9 @@ class MemoryBudget:
             ImageError: ``too_large`` for the whole budget.
             Cancelled: the run was cancelled.
         """
-        if size > self.total:
-            reason = f"decoding it takes about {_megabytes(size)}, budget {_megabytes(self.total)}"
-            raise ImageError(FileStatus.TOO_LARGE, reason)
+        refusal = self.refusal(size)
+        if refusal:
+            raise ImageError(FileStatus.TOO_LARGE, refusal)
         ticket = object()
         with self._changed:
             self._queue.append(ticket)
@@ -102,6 +102,12 @@ class MemoryBudget:
             with self._changed:
                 self._free += size
                 self._changed.notify_all()
+
+    def refusal(self, size: int) -> str:
+        """Why ``size`` bytes can never be had; empty where they can."""
+        if size <= self.total:
+            return ""
+        return f"decoding it takes up to {_megabytes(size)}, budget {_megabytes(self.total)}"
 
     @contextmanager
     def only_large_file(self) -> Iterator[None]:

@@ -22,12 +22,15 @@ from .batches import BatchAssembler
 from .channel import Channel, Window
 from .cpu import available_cores
 from .decode import Limits
-from .prepare import prepare
+from .memory import MemoryBudget, default_memory
+from .placement import Isolation
+from .prepare import Resources, prepare
 from .preprocess import PixelArray
 from .results import ScanRow
 from .spec import ModelSpec, VerdictRule
-from .stages import Stages
+from .stages import Cancellable, Stages
 from .walk import Found, WalkOptions, walk
+from .worker_pool import WorkerPool
 
 NumberedRow = tuple[int, ScanRow]
 
@@ -45,11 +48,14 @@ class Classifier(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """How a scan is done; nothing here but ``walk`` and ``limits`` changes a row.
+    """How a scan is done; nothing here but ``walk``, ``limits`` and ``memory`` changes a row.
 
     Attributes:
         walk: which files are found.
-        limits: sizes above which a file is refused.
+        limits: what is refused.
+        memory: bytes that all files being decoded may take together; a file that needs more is
+            refused, so this changes rows too.
+        isolation: which files are decoded in processes of their own.
         batch_size: pictures that the model gets at once.
         decode_threads: threads that read, decode and resize.
         batch_buffers: batches that exist: one runs, one fills, the others wait between.
@@ -59,6 +65,8 @@ class ScanOptions:
 
     walk: WalkOptions = field(default_factory=WalkOptions)
     limits: Limits = field(default_factory=Limits)
+    memory: int = field(default_factory=default_memory)
+    isolation: Isolation = Isolation.ODD
     batch_size: int = 8
     decode_threads: int = field(default_factory=available_cores)
     batch_buffers: int = 3
@@ -106,6 +114,8 @@ def scan_found(
         options.batch_size, spec.input_size, options.batch_buffers
     )
     rows = Channel[list[NumberedRow]](options.queue_size)
+    workers = WorkerPool() if WorkerPool.is_available else None
+    resources = Resources(MemoryBudget(options.memory), workers, options.isolation)
 
     def find() -> None:
         for number, file in enumerate(files):
@@ -115,7 +125,7 @@ def scan_found(
 
     def decode() -> None:
         for number, file in found:
-            prepared = prepare(file, spec.input_size, options.limits)
+            prepared = prepare(file, spec.input_size, options.limits, resources)
             if isinstance(prepared, ScanRow):
                 rows.put([(number, prepared)])
                 batches.skip()
@@ -132,7 +142,10 @@ def scan_found(
                 ]
             )
 
-    stages = Stages([window, found, batches, rows])
+    waits: list[Cancellable] = [window, found, batches, rows, resources.budget]
+    if workers is not None:
+        waits.append(workers)
+    stages = Stages(waits)
     try:
         stages.start("find", find, then=found.close)
         stages.start("decode", decode, threads=options.decode_threads, then=batches.close)

@@ -4,14 +4,18 @@ Everything that touches a file's content during a scan happens in this one call,
 or process makes it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from .decode import DecodeError, ImageHeader, Limits, decode
+from .channel import Cancelled
+from .decode import DecodeError, ImageHeader, Limits, ModelInput, decode_to_size
 from .errors import ImageError, one_line
-from .preprocess import PixelArray, resize
+from .memory import MemoryBudget
+from .placement import Isolation, needs_worker
+from .preprocess import PixelArray
 from .read import ReadError, read_file
 from .results import FileStatus, ScanRow
 from .walk import Found
+from .worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,35 +31,98 @@ class PreparedImage:
     row: ScanRow
 
 
-def prepare(found: Found, input_size: tuple[int, int], limits: Limits) -> PreparedImage | ScanRow:
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What the files of one scan share.
+
+    Attributes:
+        budget: memory.
+        workers: processes for what must not be decoded in a thread; ``None`` decodes all here,
+            where a file can take any time.
+        isolation: which files those are.
+    """
+
+    budget: MemoryBudget = field(default_factory=MemoryBudget)
+    workers: WorkerPool | None = None
+    isolation: Isolation = Isolation.ODD
+
+
+def prepare(
+    found: Found, input_size: tuple[int, int], limits: Limits, resources: Resources | None = None
+) -> PreparedImage | ScanRow:
     """Read, decode and resize one file; every failure becomes a row.
 
     Args:
         found: what the walk found.
         input_size: height and width that the model takes.
-        limits: sizes above which a file is refused.
+        limits: what is refused.
+        resources: what it shares with the other files of the scan.
+
+    Raises:
+        Cancelled: the run was cancelled.
     """
     row = ScanRow(path_text(found.path), FileStatus.OK)
     if found.failure is not None:
         return _failed(row, found.failure)
+    resources = resources or Resources()
+    largest = min(limits.max_bytes, resources.budget.total)
     try:
-        content = read_file(found.path, limits.max_bytes)
+        content = read_file(found.path, min(largest, resources.budget.large_file))
     except ReadError as error:
+        if error.status is FileStatus.TOO_LARGE and error.size is not None:
+            return _large(found, row, input_size, limits, resources)
         return _failed(replace(row, bytes=error.size), error)
+    return _decoded(content, row, input_size, limits, resources)
+
+
+def _large(
+    found: Found,
+    row: ScanRow,
+    input_size: tuple[int, int],
+    limits: Limits,
+    resources: Resources,
+) -> PreparedImage | ScanRow:
+    """The same for a file of which only one may be in memory at a time."""
+    with resources.budget.only_large_file():
+        try:
+            content = read_file(found.path, min(limits.max_bytes, resources.budget.total))
+        except ReadError as error:
+            return _failed(replace(row, bytes=error.size), error)
+        return _decoded(content, row, input_size, limits, resources)
+
+
+def _decoded(
+    content: bytes,
+    row: ScanRow,
+    input_size: tuple[int, int],
+    limits: Limits,
+    resources: Resources,
+) -> PreparedImage | ScanRow:
     row = replace(row, bytes=len(content))
     try:
-        decoded = decode(content, limits)
-        pixels = resize(decoded.image, input_size)
+        decoded = _to_size(content, input_size, limits, resources)
     except DecodeError as error:
         if error.header is not None:
             row = _with_header(row, error.header)
         return _failed(row, error)
+    except Cancelled:
+        raise
     except MemoryError:
         return _failed(row, ImageError(FileStatus.TOO_LARGE, "not enough memory"))
     except Exception as error:  # noqa: BLE001 - whatever a decoder does, the other files get rows
         reason = f"the decoder failed with {type(error).__name__}: {one_line(error)}"
         return _failed(row, ImageError(FileStatus.CORRUPT, reason))
-    return PreparedImage(pixels, _with_header(row, decoded.header))
+    note = f"truncated: {decoded.note}" if decoded.note else ""
+    return PreparedImage(decoded.pixels, replace(_with_header(row, decoded.header), note=note))
+
+
+def _to_size(
+    content: bytes, input_size: tuple[int, int], limits: Limits, resources: Resources
+) -> ModelInput:
+    workers = resources.workers
+    if workers is not None and needs_worker(content, limits, resources.isolation):
+        return workers.decode_to_size(content, input_size, limits, resources.budget)
+    return decode_to_size(content, input_size, limits, resources.budget)
 
 
 def path_text(path: bytes) -> str:

@@ -207,15 +207,15 @@ class TestBadFiles:
         [(MemoryError(), FileStatus.TOO_LARGE), (NotADirectoryError("odd"), FileStatus.CORRUPT)],
     )
     def test_whatever_a_decoder_raises_is_a_row(self, folder, monkeypatch, error, status):
-        real_decode = prepare.decode
+        real_decode = prepare.decode_to_size
 
-        def decode(content, limits):
+        def decode(content, *arguments):
             if content == odd:
                 raise error
-            return real_decode(content, limits)
+            return real_decode(content, *arguments)
 
         odd = Path("07.png").read_bytes()
-        monkeypatch.setattr(prepare, "decode", decode)
+        monkeypatch.setattr(prepare, "decode_to_size", decode)
         rows = scan(".")
         assert [number for number, row in enumerate(rows) if row.status is status] == [7]
         assert rows[7].bytes == len(odd)

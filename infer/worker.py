@@ -1,0 +1,155 @@
+"""The process that decodes what must not be decoded in the scan's own: ``python -m`` this module.
+
+It takes files from standard input and gives pictures at the model's size, or reasons, to standard
+output, until its input ends. It opens no file, and is limited in memory and processor time anew for
+each picture, so that whatever a decoder does ends as a reason for one file.
+"""
+
+import os
+import queue
+import resource
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn
+
+from PIL import AvifImagePlugin, Image
+
+from .decode import DecodeError, decode_to_size
+from .errors import ImageError, one_line
+from .limits import Limits
+from .results import FileStatus
+from .worker_messages import header_as_json, limits_from_json, packed, unpacked
+
+_SLACK = 64 << 20
+"""Bytes beyond the estimate that a decoder may take before allocations fail."""
+
+_HEADER_MEMORY = 256 << 20
+"""Bytes that reading a header may take, beside the file itself."""
+
+_CPU_GRACE_S = 10
+"""Processor seconds beyond the time limit: only for a worker that nobody kills in time."""
+
+_Message = tuple[dict[str, Any], bytes]
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    output = _own_output()
+    messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
+    reader = threading.Thread(target=_read_all, args=(sys.stdin.buffer, messages), daemon=True)
+    reader.start()
+    _give_up_rights()
+    _send(output, {"ready": True})
+    while True:
+        values, data = messages.get()
+        budget = _AskedBudget(output, messages)
+        limits = limits_from_json(values["limits"])
+        height, width = values["size"]
+        _limit_time(limits)
+        _limit_memory(2 * len(data) + _HEADER_MEMORY)
+        _answer(output, data, (height, width), limits, budget)
+
+
+class _AskedBudget:
+    """Memory that the scan gives out: the worker says how much it needs, and waits."""
+
+    def __init__(self, output: BinaryIO, messages: "queue.SimpleQueue[_Message]") -> None:
+        self._output = output
+        self._messages = messages
+
+    @contextmanager
+    def share(self, size: int) -> Iterator[None]:
+        """Ask for ``size`` bytes."""
+        _send(self._output, {"memory": size})
+        answer, _ = self._messages.get()
+        if "refused" in answer:
+            raise ImageError(FileStatus.TOO_LARGE, answer["refused"])
+        _limit_memory(size + _SLACK)
+        yield
+
+
+def _answer(
+    output: BinaryIO, data: bytes, size: tuple[int, int], limits: Limits, budget: _AskedBudget
+) -> None:
+    try:
+        result = decode_to_size(data, size, limits, budget)
+    except DecodeError as error:
+        _send_error(output, error)
+    except MemoryError:
+        _send_error(output, DecodeError(FileStatus.TOO_LARGE, "not enough memory"))
+    except Exception as error:  # noqa: BLE001 - whatever a decoder does, the scan gets an answer
+        reason = f"the decoder failed with {type(error).__name__}: {one_line(error)}"
+        _send_error(output, DecodeError(FileStatus.CORRUPT, reason))
+    else:
+        answer = {"header": header_as_json(result.header), "note": result.note}
+        _send(output, answer, result.pixels.tobytes())
+
+
+def _send_error(output: BinaryIO, error: DecodeError) -> None:
+    # A reason can quote the file.
+    reason = error.reason[:2000]
+    header = header_as_json(error.header)
+    _send(output, {"status": error.status.value, "reason": reason, "header": header})
+
+
+def _send(output: BinaryIO, values: dict[str, Any], data: bytes = b"") -> None:
+    output.write(packed(values, len(data)))
+    output.write(data)
+    output.flush()
+
+
+def _read_all(source: BinaryIO, messages: "queue.SimpleQueue[_Message]") -> NoReturn:
+    """Take messages as they come, also in the middle of a decode; end when the scan is gone."""
+
+    def read(count: int) -> bytes:
+        content = source.read(count)
+        if len(content) < count:
+            os._exit(0)
+        return content
+
+    while True:
+        messages.put(unpacked(read, sys.maxsize))
+
+
+def _own_output() -> BinaryIO:
+    """Standard output for messages alone: what decoders print goes nowhere."""
+    output = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return output
+
+
+def _give_up_rights() -> None:
+    # The scan has its own limit, which it checks before pixels are allocated.
+    Image.MAX_IMAGE_PIXELS = None
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        with suppress(OSError, ValueError):
+            resource.setrlimit(limit, (0, 0))
+
+
+def _limit_time(limits: Limits) -> None:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    seconds = usage.ru_utime + usage.ru_stime + limits.timeout_s + _CPU_GRACE_S
+    _lower(resource.RLIMIT_CPU, int(min(seconds, 2**31)))
+
+
+def _limit_memory(more: int) -> None:
+    """Let allocations fail that go beyond what is allocated now and ``more`` bytes."""
+    with suppress(OSError, ValueError, IndexError):
+        # Field 6: data and stack, in pages (proc(5)); only Linux has this file.
+        pages = int(Path("/proc/self/statm").read_text().split()[5])
+        _lower(resource.RLIMIT_DATA, pages * resource.getpagesize() + more)
+
+
+def _lower(limit: int, value: int) -> None:
+    _, hard = resource.getrlimit(limit)
+    soft = value if hard == resource.RLIM_INFINITY else min(value, hard)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(limit, (soft, hard))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""What the scan and its worker processes say to each other: JSON, and bytes beside it.
+
+Nothing that a worker sends is executed or unpickled, because a hostile file may have taken it over.
+"""
+
+import json
+import struct
+from collections.abc import Callable
+from typing import Any
+
+from .diagnosis import DecodeError, ImageHeader
+from .limits import Limits, TruncatedPolicy
+from .results import FileStatus
+
+_FRAME = struct.Struct(">IQ")
+"""Lengths of the JSON and of the bytes."""
+
+MAX_TEXT = 1 << 16
+"""Most bytes of JSON in a message that is taken."""
+
+
+def packed(values: dict[str, Any], size: int = 0) -> bytes:
+    """A message's beginning; ``size`` bytes are to follow it."""
+    text = json.dumps(values).encode()
+    return _FRAME.pack(len(text), size) + text
+
+
+def unpacked(read: Callable[[int], bytes], max_size: int) -> tuple[dict[str, Any], bytes]:
+    """Take one message.
+
+    Args:
+        read: gives exactly so many bytes.
+        max_size: most bytes beside the JSON.
+
+    Raises:
+        ValueError: it is no message of ours.
+    """
+    length, size = _FRAME.unpack(read(_FRAME.size))
+    if length > MAX_TEXT or size > max_size:
+        raise ValueError("a message is longer than it may be")
+    values = json.loads(read(length))
+    if not isinstance(values, dict):
+        raise ValueError("a message is no object")
+    return values, read(size)
+
+
+def limits_as_json(limits: Limits) -> dict[str, Any]:
+    """Limits as values of JSON."""
+    return {
+        "max_pixels": limits.max_pixels,
+        "max_bytes": limits.max_bytes,
+        "timeout_s": limits.timeout_s,
+        "truncated": limits.truncated.value,
+        "scaled": limits.scaled,
+    }
+
+
+def limits_from_json(values: dict[str, Any]) -> Limits:
+    """The inverse of ``limits_as_json``."""
+    return Limits(**(values | {"truncated": TruncatedPolicy(values["truncated"])}))
+
+
+def header_as_json(header: ImageHeader | None) -> list[Any] | None:
+    """A header as values of JSON."""
+    return None if header is None else [header.width, header.height, header.format]
+
+
+def header_from_json(values: object) -> ImageHeader | None:
+    """The inverse of ``header_as_json``.
+
+    Raises:
+        ValueError: it is no header.
+    """
+    match values:
+        case None:
+            return None
+        case [int(width), int(height), str(kind)]:
+            return ImageHeader(width, height, kind)
+    raise ValueError("a message has no header")
+
+
+def error_from_json(values: dict[str, Any]) -> DecodeError:
+    """The failure that a message reports.
+
+    Raises:
+        ValueError: it reports none.
+    """
+    status, reason = FileStatus(values["status"]), values["reason"]
+    if status is FileStatus.OK or not isinstance(reason, str):
+        raise ValueError("a message has no reason")
+    return DecodeError(status, " ".join(reason.split()), header_from_json(values["header"]))
