@@ -14,6 +14,7 @@ from ..errors import ExitCode, TrustThePixelsError
 from ..interrupts import Interrupted, interruptible
 from ..rows import RowFormat
 from ..stages import THREAD_PREFIX
+from .limit_options import limit_options
 from .options import (
     allow_unverified_option,
     device_option,
@@ -68,12 +69,7 @@ from .terminal import note, quiet_decoders
     "may be repeated.",
 )
 @click.option("--follow-links", is_flag=True, help="Enter links to folders; loops end.")
-@click.option(
-    "--max-pixels",
-    type=click.IntRange(min=1),
-    metavar="N",
-    help="Refuse larger images before they are decoded.  [default: 178956970]",
-)
+@limit_options
 @model_option
 @allow_unverified_option
 @device_option

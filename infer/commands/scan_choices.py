@@ -19,6 +19,11 @@ class ScanInput:
     exclude: tuple[str, ...]
     follow_links: bool
     max_pixels: int | None
+    max_bytes: int | None
+    timeout: float | None
+    memory: int | None
+    truncated: str
+    isolate: str
 
 
 @dataclass(frozen=True, slots=True)

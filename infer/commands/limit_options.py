@@ -1,0 +1,77 @@
+"""Options that say what one file may cost, for commands that read many."""
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+_UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+def size(text: str) -> int:
+    """A number of bytes: ``1000``, ``512M``, ``1.5G``; units are powers of 1024.
+
+    Raises:
+        click.BadParameter: it is none.
+    """
+    found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]?)(?:i?B)?", text, re.IGNORECASE)
+    count = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
+    if count < 1:
+        raise click.BadParameter(f"{text!r} is no size; write it like 1000000, 512M or 2G")
+    return count
+
+
+def limit_options(command: Command) -> Command:
+    """Add ``--max-pixels``, ``--max-bytes``, ``--timeout``, ``--memory``, ``--truncated`` and
+    ``--isolate``.
+    """
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.option(
+        "--max-pixels",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Refuse larger images before they are decoded.  [default: 178956970]",
+    ),
+    click.option(
+        "--max-bytes",
+        type=size,
+        metavar="SIZE",
+        help="Refuse larger files before they are read.  [default: 512M]",
+    ),
+    click.option(
+        "--timeout",
+        type=click.FloatRange(min=0, min_open=True, max=86_400),
+        metavar="SECONDS",
+        help="Give a file up after so long.  [default: 60]",
+    ),
+    click.option(
+        "--memory",
+        type=size,
+        metavar="SIZE",
+        help="For all files being decoded together; files wait for their share, and one that needs "
+        "more is refused.  [default: half of what there is, at most 2G]",
+    ),
+    click.option(
+        "--truncated",
+        type=click.Choice(["refuse", "score"]),
+        default="refuse",
+        show_default=True,
+        help="Refuse images whose end is missing, or judge what is there of them, with a note.",
+    ),
+    click.option(
+        "--isolate",
+        type=click.Choice(["odd", "all"]),
+        default="odd",
+        show_default=True,
+        help="Decode in separate processes the files whose header does not bound what they cost, "
+        "or all of them.",
+    ),
+)
