@@ -87,6 +87,10 @@ class ProviderError(TrustThePixelsError):
     exit_code = ExitCode.MODEL
 
 
+class OutOfMemoryError(ProviderError):
+    """A device has too little memory for a batch; a smaller one may fit."""
+
+
 class ExportCheckError(TrustThePixelsError):
     """An exported model failed a check; the text names the measured figure and its bound."""
 

@@ -5,6 +5,7 @@ The rest of the package never touches ONNX Runtime; it enters here and is import
 
 import contextlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .devices import LOG_FATAL, PROVIDERS, Device, load_onnxruntime, require_provider
-from .errors import ModelError, ProviderError, SignatureError, one_line
+from .errors import ModelError, OutOfMemoryError, ProviderError, SignatureError, one_line
 from .known_answer import known_answer_tolerance, known_picture
 from .model_file import ModelFile
 from .preprocess import PixelArray
@@ -87,11 +88,27 @@ class Session:
         try:
             outputs: list[FloatArray] = self.inference.run(names, {INPUT_NAME: images})
         except self.errors as error:
-            raise ProviderError(
-                f"the model failed on {self.provider} with a batch of {len(images)}: "
-                f"{one_line(error)}"
+            reason = one_line(error)
+            kind = OutOfMemoryError if _is_out_of_memory(error) else ProviderError
+            raise kind(
+                f"the model failed on {self.provider} with a batch of {len(images)}: {reason}"
             ) from error
         return outputs
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in _OUT_OF_MEMORY)
+
+
+_OUT_OF_MEMORY = (
+    "out of memory",
+    "failed to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "alloc_failed",
+)
+"""What ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++ say; none has a code of its own."""
 
 
 def open_session(model: ModelFile, device: Device, threads: int) -> Session:
@@ -129,7 +146,9 @@ def _checked_on(onnxruntime: ModuleType, model: ModelFile, device: Device, threa
     return session
 
 
-def check_known_answer(session: Session, batch_size: int) -> None:
+def check_known_answer(
+    session: Session, batch_size: int, run: Callable[[PixelArray], FloatArray] | None = None
+) -> None:
     """Have the model judge the built-in picture in each slot of a batch.
 
     Besides, it is the first run at that size: what a device needs for it is allocated here.
@@ -137,6 +156,7 @@ def check_known_answer(session: Session, batch_size: int) -> None:
     Args:
         session: of the model.
         batch_size: as the pictures will come, at least 1.
+        run: what the pictures will go through, by default ``session.run``.
 
     Raises:
         ProviderError: an answer differs from the specification's by more than the tolerance, or
@@ -144,7 +164,7 @@ def check_known_answer(session: Session, batch_size: int) -> None:
         ModelError: an answer is no probability.
     """
     picture = known_picture(session.spec.input_size)
-    p_ai = session.run(np.repeat(picture[np.newaxis], batch_size, axis=0))
+    p_ai = (run or session.run)(np.repeat(picture[np.newaxis], batch_size, axis=0))
     expected = session.spec.known_answer
     if expected is None:
         return
@@ -200,7 +220,12 @@ def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
     """ONNX Runtime's exceptions; they share no base class of their own."""
     state = onnxruntime.capi.onnxruntime_pybind11_state
     own = (value for value in vars(state).values() if isinstance(value, type))
-    return (*(cls for cls in own if issubclass(cls, Exception)), RuntimeError, ValueError)
+    return (
+        *(cls for cls in own if issubclass(cls, Exception)),
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    )
 
 
 def _check_signature(inference: Any, model: ModelFile) -> None:

@@ -1,0 +1,54 @@
+"""A device that runs out of memory gets smaller batches, and the user is told."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from .errors import OutOfMemoryError
+from .preprocess import PixelArray
+from .session import FloatArray, Session
+from .spec import ModelSpec
+
+
+class SmallerBatches:
+    """A session whose batches are halved for good whenever one does not fit into memory.
+
+    For one thread. A slot's answer does not depend on its batch beyond the last bits of a float.
+
+    Args:
+        session: of the model.
+        on_smaller: is told the new size and the device's words, each time.
+    """
+
+    def __init__(self, session: Session, on_smaller: Callable[[int, str], None]) -> None:
+        self._session = session
+        self._on_smaller = on_smaller
+        self._largest: int | None = None
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+        return self._session.spec
+
+    def run(self, images: PixelArray) -> FloatArray:
+        """Like ``Session.run``, in as many parts as it takes.
+
+        Raises:
+            OutOfMemoryError: not even one picture fits.
+            ModelError: the model gave something that is no probability.
+            ProviderError: the device failed otherwise.
+        """
+        done: list[FloatArray] = []
+        at = 0
+        while at < len(images):
+            part = images[at : at + (self._largest or len(images))]
+            try:
+                done.append(self._session.run(part))
+            except OutOfMemoryError as error:
+                if len(part) == 1:
+                    raise
+                self._largest = len(part) // 2
+                self._on_smaller(self._largest, str(error))
+            else:
+                at += len(part)
+        return np.concatenate(done) if len(done) != 1 else done[0]
