@@ -1,0 +1,105 @@
+"""A signal ends a command from its first moment on: no traceback, and the exit code says which."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from scanning import SCAN, SCAN_FOLDER, parse, start
+
+ENTRY = {
+    "scan-folder": "from trustthepixels.infer.commands.entry import scan_folder as main",
+    "trustthepixels": "from trustthepixels.infer.commands.entry import trustthepixels as main",
+}
+
+SENDS_ITSELF = """
+import builtins, os, signal, sys
+{entry}
+real_import = builtins.__import__
+def interrupted_import(name, *arguments, **keywords):
+    if name.rpartition(".")[2] == {module!r}:
+        os.kill(os.getpid(), {number})
+    return real_import(name, *arguments, **keywords)
+builtins.__import__ = interrupted_import
+sys.argv = {arguments!r}
+main()
+"""
+
+
+@pytest.mark.parametrize("module", ["run", "click", "terminal", "progress", "output"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize("command", ["scan-folder", "trustthepixels"])
+def test_while_the_first_modules_are_imported(tmp_path, command, number, code, module):
+    arguments = [command, *["scan"][: command == "trustthepixels"], ".", "--out", "rows.csv"]
+    script = SENDS_ITSELF.format(
+        entry=ENTRY[command], module=module, number=int(number), arguments=arguments
+    )
+    process = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, cwd=tmp_path, timeout=60
+    )
+    assert process.returncode == code
+    assert b"Traceback" not in process.stderr
+    assert process.stdout == b""
+
+
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored(tmp_path, tiny_model):
+    shell = ["bash", "-c", 'trap "" INT TERM; exec "$@"', "bash", *SCAN_FOLDER]
+    process = start(".", "--out", "-", "--model", tiny_model, command=shell, cwd=tmp_path)
+    for _ in range(20):
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.02)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert parse(output) == []
+
+
+@pytest.mark.parametrize("name", ["predict", "info", "train"])
+def test_commands_that_expect_python_s_own_handlers_get_them(name):
+    script = (
+        "import signal\n"
+        "from trustthepixels.infer.commands import entry\n"
+        "from trustthepixels.infer.commands.main import group\n"
+        "entry._end_on_signals()\n"
+        f"group.get_command(None, {name!r})\n"
+        "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
+        "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", [SCAN_FOLDER, SCAN], ids=["scan-folder", "scan"])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_at_any_moment_of_a_scan(
+    tmp_path, tiny_model, examples, monkeypatch, command, number, code
+):
+    """Fifty moments from Python's own start to the end; once or twice in a row; within 2 s."""
+    monkeypatch.chdir(tmp_path)
+    arguments = (examples, "--out", "rows.csv", "--force", "--model", tiny_model)
+    began = time.monotonic()
+    start(*arguments, command=command).communicate()
+    whole = time.monotonic() - began
+    moments = random.Random(int(number))
+    for _ in range(50):
+        # Python's own start, before our first line, cannot be answered for.
+        moment = moments.uniform(0.1, 1.1) * whole
+        process = start(*arguments, command=command)
+        time.sleep(moment)
+        sent = time.monotonic()
+        for _ in range(moments.choice([1, 2, 5])):
+            process.send_signal(number)
+        _, errors = process.communicate(timeout=60)
+        longest = max(longest, time.monotonic() - sent)
+        assert process.returncode in (code, 0), (moment, errors)
+        assert b"Traceback" not in errors, (moment, errors)
+        for path in Path().glob("rows.csv*"):
+            if path.suffix != ".resume" and path.stat().st_size:
+                parse(path.read_bytes())
+            if process.returncode:
+                path.unlink()
+    record_property("longest_seconds", longest)
+    print(f"{command[-1]} {code}: the longest took {longest:.2f} s, a whole scan {whole:.2f} s")
