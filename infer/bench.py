@@ -23,7 +23,7 @@ from .decode import Limits
 from .devices import Device
 from .distributions import installed_version
 from .errors import InputError
-from .pipeline import ScanOptions, scan_rows
+from .pipeline import Classifier, ScanOptions, scan_found
 from .prepare import PreparedImage, prepare
 from .preprocess import PixelArray
 from .results import FileStatus
@@ -108,7 +108,12 @@ class _NoModel:
 
 
 def measure(
-    folder: Path, session: Session, options: ScanOptions, rounds: int, most_files: int
+    folder: Path,
+    session: Session,
+    options: ScanOptions,
+    rounds: int,
+    most_files: int,
+    passes: int = 1,
 ) -> BenchReport:
     """Measure scanning the pictures below a folder.
 
@@ -119,6 +124,7 @@ def measure(
         rounds: how often to take each figure; they alternate, so that a busy moment of the machine
             hits all of them.
         most_files: only so many of the first files are used.
+        passes: how often the files are scanned in one go, so that start and end weigh less.
 
     Raises:
         InputError: the folder has no picture that can be decoded.
@@ -130,14 +136,14 @@ def measure(
         raise InputError(f"{folder} has no picture that can be decoded")
     batch = _batch(files, session.spec.input_size, options)
     session.run(batch)
-    paths = [file.path for file in files]
     no_model = _NoModel(session.spec)
+    scanned = files * passes
     one_core, decode, model, whole = [], [], [], []
     for _ in range(rounds):
         one_core.append(len(files) / _seconds(lambda: _prepare_all(files, session, options)))
-        decode.append(len(files) / _seconds(lambda: _scan(paths, no_model, options)))
+        decode.append(len(files) / _seconds(lambda: _scan(files, no_model, options)))
         model.append(_model_rate(session, batch))
-        whole.append(len(files) / _seconds(lambda: _scan(paths, session, options)))
+        whole.append(len(scanned) / _seconds(lambda: _scan(scanned, session, options)))
     cores = available_cores()
     end_to_end = statistics.median(whole)
     bound = upper_bound(
@@ -184,7 +190,7 @@ def machine(session: Session) -> Machine:
     packages += [name for name in _RUNTIMES if installed_version(name)]
     return Machine(
         cores=available_cores(),
-        processor=_processor(),
+        processor=processor_name(),
         system=f"{platform.system()} {platform.machine()}",
         device=session.device.value,
         provider=session.provider,
@@ -232,8 +238,8 @@ def _prepare_all(files: Sequence[Found], session: Session, options: ScanOptions)
         prepare(file, session.spec.input_size, options.limits)
 
 
-def _scan(paths: Sequence[bytes], classifier: "Session | _NoModel", options: ScanOptions) -> None:
-    for _ in scan_rows(paths, classifier, classifier.spec.rule(), options):
+def _scan(files: Sequence[Found], classifier: Classifier, options: ScanOptions) -> None:
+    for _ in scan_found(files, classifier, classifier.spec.rule(), options):
         pass
 
 
@@ -251,7 +257,8 @@ def _seconds(work: Callable[[], None]) -> float:
     return time.perf_counter() - start
 
 
-def _processor() -> str:
+def processor_name() -> str:
+    """What the processor calls itself; empty where nobody says."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

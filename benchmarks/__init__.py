@@ -1,0 +1,1 @@
+"""How fast the scanner is, beside what else one could use: ``python -m benchmarks --data DIR``."""

@@ -1,0 +1,126 @@
+"""Who is compared: each a command that judges all pictures of a folder and leaves its answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trustthepixels.infer.distributions import installed_version
+from trustthepixels.infer.spec import ModelSpec
+
+from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
+from .models import default_precision, float32_model, has_edge_model, transformers_model
+from .processes import command, run, script
+from .settings import Settings
+
+OURS, OURS_FP32, EDGE = "scan-folder", "scan-folder, fp32", "scan-folder, edge"
+PIPELINE, TORCH, TIMM = "transformers pipeline", "plain PyTorch loop", "timm-style loop"
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """One command.
+
+    Attributes:
+        name: in the tables.
+        arguments: the command for a folder of pictures and the file for its answers.
+        answers: ``p_ai`` by file name, from that file.
+        tolerance: how far ``p_ai`` may be from that of our float32 model; ``None`` for other models
+            and other precisions, whose answers are shown instead.
+        settings: what was chosen for it, in words.
+    """
+
+    name: str
+    arguments: Callable[[Path, Path], list[str | Path]]
+    answers: Callable[[Path], P_AI]
+    tolerance: float | None
+    settings: str = ""
+
+
+def scanners(settings: Settings) -> list[Contestant]:
+    """Ours: the default model, the edge model where there is one, and the peers' weights."""
+    found = [_scanner(settings, OURS_FP32, str(float32_model(settings)), SAME_WEIGHTS)]
+    # In float32, the bundled model would be the same one again.
+    if default_precision() != "fp32":
+        found.append(_scanner(settings, OURS, "default", None))
+    if has_edge_model():
+        found.append(_scanner(settings, EDGE, "edge", None))
+    return found
+
+
+def pipeline(settings: Settings, best: tuple[int, int]) -> Contestant:
+    """Hugging Face's pipeline with its best batch size and number of workers."""
+    batch_size, workers = best
+    model = transformers_model(settings)
+
+    def arguments(folder: Path, out: Path) -> list[str | Path]:
+        options = ["--batch-size", str(batch_size), "--workers", str(workers)]
+        options += ["--device", settings.device, "--out", str(out)]
+        return [*script("peers.hf_pipeline"), model, folder, *options]
+
+    described = f"batch size {batch_size}, {workers} workers"
+    return Contestant(PIPELINE, arguments, _record(settings), SAME_WEIGHTS, described)
+
+
+def torch_loop(settings: Settings) -> Contestant:
+    """One picture after the other."""
+
+    def arguments(folder: Path, out: Path) -> list[str | Path]:
+        return [*script("peers.torch_loop"), settings.weights, folder, "--out", out]
+
+    return Contestant(TORCH, arguments, _record(settings), SAME_WEIGHTS)
+
+
+def timm_loop(settings: Settings, best: tuple[int, int]) -> Contestant:
+    """DataLoader and channels-last PyTorch with the best batch size and number of workers."""
+    batch_size, workers = best
+
+    def arguments(folder: Path, out: Path) -> list[str | Path]:
+        options = ["--batch-size", str(batch_size), "--workers", str(workers)]
+        options += ["--device", settings.device, "--out", str(out)]
+        return [*script("peers.timm_loop"), settings.weights, folder, *options]
+
+    described = f"batch size {batch_size}, {workers} workers"
+    return Contestant(TIMM, arguments, _record(settings), SAME_WEIGHTS, described)
+
+
+def in_python(settings: Settings, name: str, model: str, tolerance: float | None) -> Contestant:
+    """Ours through the Python API, which notes when each answer came."""
+
+    def arguments(folder: Path, out: Path) -> list[str | Path]:
+        options = ["--device", settings.device, "--out", str(out)]
+        return [*script("peers.ours"), model, folder, *options]
+
+    return Contestant(name, arguments, _record(settings), tolerance)
+
+
+def best_settings(settings: Settings, module: str, model: Path, folder: Path) -> tuple[int, int]:
+    """The batch size and number of workers with which a peer is fastest on a few pictures."""
+    options = ["--out", "-", "--sweep", str(settings.counts.sweep), "--device", settings.device]
+    output = run([*script(module), model, folder, *options]).output
+    batch_size, workers = output.split()
+    return int(batch_size), int(workers)
+
+
+def has_transformers() -> bool:
+    """Whether that peer is installed."""
+    return bool(installed_version("transformers"))
+
+
+def weights_spec(settings: Settings) -> ModelSpec:
+    """Calibration and thresholds of the weights that the peers run."""
+    from trustthepixels.infer.model_file import read_model_file
+
+    return read_model_file(float32_model(settings)).spec
+
+
+def _scanner(settings: Settings, name: str, model: str, tolerance: float | None) -> Contestant:
+    def arguments(folder: Path, out: Path) -> list[str | Path]:
+        options = ["--model", model, "--device", settings.device, "--quiet", "--force"]
+        return [command("scan-folder"), folder, "--out", out, *options]
+
+    return Contestant(name, arguments, from_csv, tolerance)
+
+
+def _record(settings: Settings) -> Callable[[Path], P_AI]:
+    calibration = weights_spec(settings).calibration
+    return lambda out: from_record(out, calibration)

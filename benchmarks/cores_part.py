@@ -1,0 +1,49 @@
+"""Part ``cores``: images per second with 1 core, with 2, and so on."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from trustthepixels.infer.cpu import available_cores
+
+from .models import EDGE, has_edge_model
+from .peers.record import steady_rate
+from .pictures import camera_jpegs, small_jpegs
+from .processes import run, script
+from .series import interleaved
+from .settings import Settings
+
+Json = dict[str, Any]
+
+
+def measure(settings: Settings) -> Json:
+    """Rates in steady state by model and pictures, then by number of cores."""
+    sets = {"500×375 JPEG": small_jpegs(settings), "2–12 megapixels JPEG": camera_jpegs(settings)}
+    models = ["default", *([EDGE] if has_edge_model() else [])]
+    counts = core_counts(available_cores())
+    takes = {
+        f"{name}, {model}|{cores}": partial(_rate, settings, folder, model, cores)
+        for name, folder in sets.items()
+        for model in models
+        for cores in counts
+    }
+    taken = interleaved(settings.counts.repeats, takes)
+    rates: dict[str, dict[str, list[float]]] = {}
+    for key, values in taken.items():
+        what, _, cores = key.rpartition("|")
+        rates.setdefault(what, {})[cores] = values
+    return {"images_per_s": rates}
+
+
+def core_counts(available: int) -> list[int]:
+    """1, 2, 4 and so on, and as many as there are; at most 16."""
+    counts = [1 << power for power in range(5) if 1 << power <= available]
+    return counts if counts[-1] == min(available, 16) else [*counts, min(available, 16)]
+
+
+def _rate(settings: Settings, folder: Path, model: str, cores: int) -> float:
+    out = settings.work / "cores.json"
+    run([*script("peers.ours"), model, folder, "--out", out, "--device", "cpu"], cores=cores)
+    rate: float = steady_rate(json.loads(out.read_text())["stamps"])
+    return rate

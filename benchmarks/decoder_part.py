@@ -1,0 +1,52 @@
+"""Part ``decoders``: how fast each decoder gets a JPEG to the model's size, on one core."""
+
+import time
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from .decoders import FULL, Decoder, decoders
+from .pictures import camera_jpegs, files_of, small_jpegs
+from .series import interleaved
+from .settings import Settings
+
+Json = dict[str, Any]
+
+_MOST = {"500×375 JPEG": 96, "2–12 megapixels JPEG": 16}
+
+
+def measure(settings: Settings) -> Json:
+    """Files per second, and how far the pixels are from those of the full decode."""
+    found, absent = decoders()
+    sets = {"500×375 JPEG": small_jpegs(settings), "2–12 megapixels JPEG": camera_jpegs(settings)}
+    measured: Json = {"absent": absent}
+    for name, folder in sets.items():
+        files = files_of(folder)
+        chosen = files[:: max(1, len(files) // _MOST[name])]
+        contents = [path.read_bytes() for path in chosen]
+        rates = interleaved(
+            settings.counts.repeats,
+            {which: partial(_rate, decoder, contents) for which, decoder in found.items()},
+        )
+        exact = [found[FULL](content).astype(int) for content in contents]
+        differences = {
+            which: float(
+                np.mean(
+                    [
+                        np.abs(decoder(content) - pixels).mean()
+                        for content, pixels in zip(contents, exact, strict=True)
+                    ]
+                )
+            )
+            for which, decoder in found.items()
+        }
+        measured[name] = {"files_per_s": rates, "difference": differences}
+    return measured
+
+
+def _rate(decoder: Decoder, contents: list[bytes]) -> float:
+    start = time.perf_counter()
+    for content in contents:
+        decoder(content)
+    return len(contents) / (time.perf_counter() - start)

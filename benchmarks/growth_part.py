@@ -1,0 +1,84 @@
+"""Part ``growth``: memory and time per file against the number of files, and bookkeeping alone.
+
+The files are tiny and the model costs nothing, so what is left is the walk, the reading, the
+bookkeeping and the writing. Memory is also measured with the bundled models on real pictures.
+"""
+
+from functools import partial
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from .models import EDGE, has_edge_model, null_model
+from .pictures import camera_jpegs, small_jpegs
+from .processes import Run, command, run
+from .series import interleaved
+from .settings import Settings
+from .tiny_files import tiny_files
+
+Json = dict[str, Any]
+
+_ONE_CORE_FILES = 100_000
+
+
+def measure(settings: Settings) -> Json:
+    """Peak memory, microseconds per file in each decade, and files per second on one core."""
+    null = null_model(settings)
+    counts = settings.counts.tiny
+    # The longest run has no repeats: it is as long as all others together.
+    once = {counts[-1]: [_scan(settings, tiny_files(settings, counts[-1]), str(null))]}
+    takes = {
+        count: partial(_scan, settings, tiny_files(settings, count), str(null))
+        for count in counts[:-1]
+    }
+    runs = interleaved(settings.counts.repeats, takes) | once
+    largest = max(count for count in counts if count <= _ONE_CORE_FILES)
+    one_core = [
+        _scan(settings, tiny_files(settings, largest), str(null), cores=1)
+        for _ in range(settings.counts.repeats)
+    ]
+    return {
+        "peak_mb": {str(count): [done.peak_mb for done in runs[count]] for count in counts},
+        "us_per_file": {
+            str(count): [_windows(done, counts) for done in runs[count]] for count in counts
+        },
+        "one_core_files_per_s": [_rate(done) for done in one_core],
+        "all_cores_files_per_s": [_rate(done) for done in runs[largest]],
+        "models_peak_mb": _model_memory(settings),
+    }
+
+
+def _scan(settings: Settings, folder: Path, model: str, cores: int | None = None) -> Run:
+    arguments: list[str | Path] = [command("scan-folder"), folder, "--out", "-", "--quiet"]
+    return run([*arguments, "--model", model, "--device", settings.device], cores=cores)
+
+
+def _windows(done: Run, counts: tuple[int, ...]) -> dict[str, float]:
+    """Microseconds per file between one count and the next, from the times of the rows.
+
+    The first thousand rows are left out: the window of the pipeline fills, and then runs ahead.
+    """
+    times = dict(done.stamps)
+    reached = [count for count in counts if count in times]
+    return {
+        f"{low}–{high}": (times[high] - times[low]) / (high - low) * 1e6
+        for low, high in pairwise(reached)
+    }
+
+
+def _rate(done: Run) -> float:
+    """Files per second from the first row to the last."""
+    (_, begin), (lines, end) = done.stamps[1], done.stamps[-1]
+    return (lines - 2) / (end - begin)
+
+
+def _model_memory(settings: Settings) -> dict[str, list[float]]:
+    sets = {"small": small_jpegs(settings), "camera": camera_jpegs(settings)}
+    models = ["default", *([EDGE] if has_edge_model() else [])]
+    takes = {
+        f"{model}, {name}": partial(_scan, settings, folder, model)
+        for model in models
+        for name, folder in sets.items()
+    }
+    runs = interleaved(settings.counts.repeats, takes)
+    return {name: [done.peak_mb for done in taken] for name, taken in runs.items()}

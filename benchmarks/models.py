@@ -1,0 +1,137 @@
+"""The models that run: the bundled ones, the same weights in float32, for the peers, and none."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from trustthepixels.export.graph import export_graph
+from trustthepixels.export.request import Precision
+from trustthepixels.export.write import model_bytes
+from trustthepixels.infer.bundled import bundled_models, load_model
+from trustthepixels.infer.errors import ModelError
+from trustthepixels.infer.known_answer import known_picture
+from trustthepixels.infer.model_file import read_model_file
+from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
+from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
+from trustthepixels.train.weights import load_checkpoint
+
+from .settings import Settings
+
+EDGE = "edge"
+NULL_SIZE = (8, 8)
+
+
+def has_edge_model() -> bool:
+    """Whether a small model is bundled."""
+    return EDGE in bundled_models()
+
+
+def default_precision() -> str:
+    """Of the bundled model: ``int8``, ``fp16`` or ``fp32``."""
+    return load_model().spec.precision
+
+
+def float32_model(settings: Settings) -> Path:
+    """The weights that the peers run, as our ONNX file in float32.
+
+    The checks of ``trustthepixels export`` are left out; the answers are compared with the peers'.
+    """
+    path = settings.work / "fp32.onnx"
+    if not _is_newer(path, settings.weights) or not _can_be_read(path):
+        network, spec = load_checkpoint(settings.weights)
+        path.write_bytes(model_bytes(export_graph(network, spec), spec, Precision.FP32))
+    return path
+
+
+def transformers_model(settings: Settings) -> Path:
+    """The same weights as a folder that Hugging Face's ``pipeline`` loads."""
+    folder = settings.work / "transformers"
+    if not _is_newer(folder / "model.safetensors", settings.weights):
+        import transformers
+
+        peer: Any = transformers
+        network, spec = load_checkpoint(settings.weights)
+        config = peer.TimmWrapperConfig(
+            architecture=spec.architecture,
+            num_labels=len(spec.labels),
+            id2label=dict(enumerate(spec.labels)),
+            label2id={label: index for index, label in enumerate(spec.labels)},
+            pretrained_cfg={
+                "input_size": [3, *spec.input_size],
+                "interpolation": "bilinear",
+                "crop_mode": "squash",
+                "crop_pct": 1.0,
+                "mean": list(spec.mean),
+                "std": list(spec.std),
+                "num_classes": len(spec.labels),
+            },
+        )
+        model = peer.TimmWrapperForImageClassification(config)
+        model.timm_model.load_state_dict(network.backbone.state_dict())
+        shutil.rmtree(folder, ignore_errors=True)
+        model.save_pretrained(folder)
+    return folder
+
+
+def null_model(settings: Settings) -> Path:
+    """A model that costs nothing: 8×8 pixels, of which it looks at one value."""
+    path = settings.work / "null.onnx"
+    settings.work.mkdir(parents=True, exist_ok=True)
+    corner = float(known_picture(NULL_SIZE)[0, 0, 0]) / 255.0
+    spec = ModelSpec(
+        name="null",
+        architecture="none",
+        calibration=Calibration(),
+        thresholds=Thresholds((OperatingPoint(0.01, 0.9),), 0.01, 0.1),
+        input_size=NULL_SIZE,
+        known_answer=corner,
+    )
+    path.write_bytes(model_bytes(_null_graph(), spec, Precision.FP32))
+    return path
+
+
+def _null_graph() -> onnx.ModelProto:
+    """``p_ai`` is the first value over 255; the logits are 0 and it."""
+    constants = {
+        "first": np.array([0], np.int64),
+        "scale": np.float32(255.0),
+        "axes": np.array([1], np.int64),
+    }
+    nodes = [
+        helper.make_node("Flatten", [INPUT_NAME], ["flat"], axis=1),
+        helper.make_node("Gather", ["flat", "first"], ["byte"], axis=1),
+        helper.make_node("Cast", ["byte"], ["value"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["value", "scale"], ["share"]),
+        helper.make_node("Squeeze", ["share", "axes"], [P_AI_NAME]),
+        helper.make_node("Sub", ["share", "share"], ["zero"]),
+        helper.make_node("Concat", ["zero", "share"], [LOGITS_NAME], axis=1),
+    ]
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        nodes,
+        "null",
+        [value(INPUT_NAME, TensorProto.UINT8, ["batch", *NULL_SIZE, 3])],
+        [
+            value(LOGITS_NAME, TensorProto.FLOAT, ["batch", 2]),
+            value(P_AI_NAME, TensorProto.FLOAT, ["batch"]),
+        ],
+        [numpy_helper.from_array(np.asarray(array), name) for name, array in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
+
+
+def _can_be_read(path: Path) -> bool:
+    """Whether this version wrote it, or one with the same specification."""
+    try:
+        read_model_file(path)
+    except ModelError:
+        return False
+    return True
+
+
+def _is_newer(made: Path, origin: Path) -> bool:
+    return made.exists() and made.stat().st_mtime > origin.stat().st_mtime

@@ -1,0 +1,156 @@
+"""The image sets that are scanned, made from the data by rules, so that anybody makes the same.
+
+A data set of small pictures has no camera files, so those are made: enlarged, given the grain that
+a sensor leaves, and compressed to the bytes per pixel that cameras use. They are right for speed
+(as many pixels, as many bytes, real subsampling), and say nothing about accuracy on real cameras.
+"""
+
+import io
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from trustthepixels.infer.cpu import available_cores
+from trustthepixels.train.manifest import Sample, load_samples
+
+from .settings import Settings
+
+SMALL_SIZE = (500, 375)
+CAMERA_BYTES_PER_PIXEL = 2.2e6 / 7.5e6
+"""2.2 MB at 7.5 megapixels, the mean of the camera pictures that these stand for."""
+
+_GRAIN = 5.0
+_SMALL_QUALITY = 92
+_SHAPES = ((4, 3), (3, 2), (3, 4), (16, 9), (2, 3), (1, 1))
+_RECIPE = 2
+"""Part of the folders' names; raise it when what is made changes."""
+
+
+def small_jpegs(settings: Settings) -> Path:
+    """A folder of JPEGs of 500×375, about 75 kB each."""
+    chosen = spread_samples(settings, settings.counts.small)
+    return _made(settings, "small", [partial(_small, sample.path, "JPEG") for sample in chosen])
+
+
+def small_pngs(settings: Settings) -> Path:
+    """The same pictures as PNG, fewer of them."""
+    chosen = spread_samples(settings, settings.counts.other)
+    return _made(settings, "png", [partial(_small, sample.path, "PNG") for sample in chosen])
+
+
+def small_webps(settings: Settings) -> Path:
+    """The same pictures as lossy WebP, fewer of them."""
+    chosen = spread_samples(settings, settings.counts.other)
+    return _made(settings, "webp", [partial(_small, sample.path, "WEBP") for sample in chosen])
+
+
+def camera_jpegs(settings: Settings) -> Path:
+    """A folder of JPEGs of 2 to 12 megapixels, 7.5 on average, 2.2 MB on average."""
+    chosen = spread_samples(settings, settings.counts.camera)
+    sizes = camera_sizes(len(chosen))
+    jobs = [
+        partial(camera_jpeg, sample.path, size, seed)
+        for seed, (sample, size) in enumerate(zip(chosen, sizes, strict=True))
+    ]
+    return _made(settings, "camera", jobs)
+
+
+def camera_sizes(count: int) -> list[tuple[int, int]]:
+    """Widths and heights from 2 to 12 megapixels in the usual shapes."""
+    sizes = []
+    for number in range(count):
+        # The exponent makes the mean 7.5 and not 7.
+        share = (number / max(1, count - 1)) ** 0.82
+        width, height = _SHAPES[number % len(_SHAPES)]
+        side = ((2.0 + 10.0 * share) * 1e6 / (width * height)) ** 0.5
+        sizes.append((round(width * side), round(height * side)))
+    return sizes
+
+
+def spread_samples(settings: Settings, count: int) -> list[Sample]:
+    """So many pictures of the data, evenly over all of it, which is sorted by class and source."""
+    samples = load_samples(settings.data)
+    return [samples[number * len(samples) // count] for number in range(count)]
+
+
+def camera_jpeg(path: Path, size: tuple[int, int], seed: int) -> bytes:
+    """One picture, enlarged, with grain, at the bytes per pixel of a camera."""
+    with Image.open(path) as image:
+        large = ImageOps.fit(image.convert("RGB"), size, Image.Resampling.BICUBIC)
+    return at_bytes_per_pixel(with_grain(large, seed), CAMERA_BYTES_PER_PIXEL)
+
+
+def with_grain(image: Image.Image, seed: int) -> Image.Image:
+    """A picture with a sensor's noise; one block of it is repeated, which costs a tenth."""
+    block = np.random.default_rng(seed).normal(0.0, _GRAIN, (512, 512, 1)).astype(np.float32)
+    pixels = np.asarray(image).astype(np.float32)
+    repeats = (pixels.shape[0] // 512 + 1, pixels.shape[1] // 512 + 1, 1)
+    pixels += np.tile(block, repeats)[: pixels.shape[0], : pixels.shape[1]]
+    return Image.fromarray(np.clip(pixels, 0, 255).astype(np.uint8))
+
+
+def at_bytes_per_pixel(image: Image.Image, wanted: float) -> bytes:
+    """JPEG, 4:2:0, at the quality whose size comes nearest, judged by a part of the picture."""
+    side = min(768, *image.size)
+    part = ImageOps.fit(image, (side, side)) if side < 768 else _centre(image, side)
+    low, high = 30, 98
+    while low < high:
+        quality = (low + high) // 2
+        if len(jpeg(part, quality)) / (side * side) < wanted:
+            low = quality + 1
+        else:
+            high = quality
+    return jpeg(image, low)
+
+
+def jpeg(image: Image.Image, quality: int) -> bytes:
+    """JPEG, 4:2:0."""
+    stream = io.BytesIO()
+    image.save(stream, "JPEG", quality=quality, subsampling="4:2:0")
+    return stream.getvalue()
+
+
+def in_processes(jobs: Sequence[Callable[[], bytes]]) -> Iterator[bytes]:
+    """The results of independent jobs in their order, made on all cores."""
+    with ProcessPoolExecutor(available_cores()) as pool:
+        yield from pool.map(_call, jobs)
+
+
+def files_of(folder: Path) -> list[Path]:
+    """The pictures of a set in the order in which they are scanned."""
+    return sorted(path for path in folder.iterdir() if path.is_file())
+
+
+def _small(path: Path, format_name: str) -> bytes:
+    with Image.open(path) as image:
+        picture = ImageOps.fit(image.convert("RGB"), SMALL_SIZE, Image.Resampling.BICUBIC)
+    stream = io.BytesIO()
+    picture.save(stream, format_name, quality=_SMALL_QUALITY)
+    return stream.getvalue()
+
+
+def _centre(image: Image.Image, side: int) -> Image.Image:
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def _made(settings: Settings, name: str, jobs: Sequence[Callable[[], bytes]]) -> Path:
+    """A folder with one file for each job; made once, and whole or not at all."""
+    folder = settings.work / f"{name}-{len(jobs)}-v{_RECIPE}"
+    if folder.exists():
+        return folder
+    suffix = name if name in ("png", "webp") else "jpg"
+    unfinished = folder.with_name(folder.name + ".part")
+    unfinished.mkdir(parents=True, exist_ok=True)
+    for number, content in enumerate(in_processes(jobs)):
+        (unfinished / f"{number:04}.{suffix}").write_bytes(content)
+    unfinished.rename(folder)
+    return folder
+
+
+def _call(job: Callable[[], bytes]) -> bytes:
+    return job()

@@ -1,0 +1,143 @@
+"""One command as a whole process: how long, how much CPU, how much memory."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from .settings import ROOT
+
+_SAMPLE_S = 0.02
+_EVERY = 1000
+_FIRST_LINES = 20
+
+
+class ProcessError(RuntimeError):
+    """A command that should have worked did not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One finished process.
+
+    Attributes:
+        wall_s: from its start to its end, in seconds.
+        cpu_s: user and system time of it and of its children, in seconds.
+        peak_mb: the most resident memory of it and its children together, in 10^6 bytes; pages
+            that a parent shares with its children count for each.
+        output: its standard output where that is at most a few lines.
+        stamps: lines of standard output so far, and seconds since the start: for the first two
+            lines, each thousandth and the last.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+    output: str
+    stamps: tuple[tuple[int, float], ...]
+
+    @property
+    def first_row_s(self) -> float:
+        """Until the second line of the output, which is a CSV's first row, in seconds."""
+        return next(at for lines, at in self.stamps if lines >= 2)
+
+
+def command(name: str) -> str:
+    """The path of an installed command, beside the interpreter that runs this."""
+    return str(Path(sysconfig.get_path("scripts")) / name)
+
+
+def script(module: str) -> list[str]:
+    """How to run one of the benchmarks' own modules."""
+    return [sys.executable, "-m", f"benchmarks.{module}"]
+
+
+def run(
+    arguments: Sequence[str | Path],
+    *,
+    cores: int | None = None,
+    environment: Mapping[str, str] | None = None,
+    good_codes: Sequence[int] = (0,),
+) -> Run:
+    """Run one command to its end.
+
+    Args:
+        arguments: the command.
+        cores: let it use only so many of the first cores that are there.
+        environment: variables to set beside those that are set.
+        good_codes: exit codes that are no failure.
+
+    Raises:
+        ProcessError: any other exit code; the text has the end of its output.
+    """
+    allowed = sorted(os.sched_getaffinity(0))[:cores]
+    start = time.perf_counter()
+    process = subprocess.Popen(
+        [str(argument) for argument in arguments],
+        cwd=ROOT,
+        env={**os.environ, **(environment or {})},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: os.sched_setaffinity(0, allowed),
+    )
+    errors: list[bytes] = []
+    peak = _Peak(process.pid)
+    readers = [threading.Thread(target=peak.watch)]
+    readers.append(threading.Thread(target=lambda: errors.append(_all(process.stderr))))
+    for reader in readers:
+        reader.start()
+    assert process.stdout is not None
+    stamps, head, lines = [], [], 0
+    for line in process.stdout:
+        lines += 1
+        if lines <= _FIRST_LINES:
+            head.append(line)
+        if lines <= 2 or lines % _EVERY == 0:
+            stamps.append((lines, time.perf_counter() - start))
+    stamps.append((lines, time.perf_counter() - start))
+    _, status, usage = os.wait4(process.pid, 0)
+    wall = time.perf_counter() - start
+    process.returncode = os.waitstatus_to_exitcode(status)
+    peak.stop()
+    for reader in readers:
+        reader.join()
+    if process.returncode not in good_codes:
+        text = b"".join(errors).decode(errors="replace")[-2000:]
+        raise ProcessError(
+            f"{' '.join(map(str, arguments))} ended with {process.returncode}: {text}"
+        )
+    peak_mb = max(peak.mb, usage.ru_maxrss * 1024 / 1e6)
+    output = b"".join(head).decode(errors="replace")
+    return Run(wall, usage.ru_utime + usage.ru_stime, peak_mb, output, tuple(stamps))
+
+
+def _all(stream: "subprocess._FILE") -> bytes:
+    content: bytes = stream.read()  # type: ignore[union-attr]
+    return content
+
+
+class _Peak:
+    """Watches the resident memory of a process and its children."""
+
+    def __init__(self, pid: int) -> None:
+        self.mb = 0.0
+        self._process = psutil.Process(pid)
+        self._stopped = threading.Event()
+
+    def watch(self) -> None:
+        while not self._stopped.wait(_SAMPLE_S):
+            try:
+                family = [self._process, *self._process.children(recursive=True)]
+                self.mb = max(self.mb, sum(member.memory_info().rss for member in family) / 1e6)
+            except psutil.Error:
+                continue
+
+    def stop(self) -> None:
+        self._stopped.set()

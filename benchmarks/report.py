@@ -1,0 +1,239 @@
+"""``RESULTS.md`` from ``results.json``, and from nothing else."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from .goals import outcomes
+from .series import median, spread
+
+Json = dict[str, Any]
+
+_HEAD = """\
+# Results
+
+Generated from `results.json` by `python -m benchmarks`; do not edit. Figures are medians of the
+repeats, ± is half the distance from the smallest to the largest. [README.md](README.md) says how
+they are taken and how to take them again.
+"""
+
+
+def report(parts: Json) -> str:
+    """The whole file."""
+    sections = [_HEAD, _goals(parts), _circumstances(parts)]
+    sections += [
+        section(parts[name]["measured"]) for name, section in SECTIONS.items() if name in parts
+    ]
+    return "\n".join(sections)
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Markdown; all columns but the first are right-aligned."""
+    lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def figure(values: Sequence[float], digits: int = 1) -> str:
+    """Median and half the spread."""
+    if len(values) < 2:
+        return f"{values[0]:,.{digits}f}"
+    return f"{median(values):,.{digits}f} ± {spread(values) / 2:.0%}"
+
+
+def _goals(parts: Json) -> str:
+    rows = [(each.what, each.goal, each.measured, each.verdict) for each in outcomes(parts)]
+    note = (
+        "\nThe GPU's rows are not measured yet: no GPU was at hand. Its code paths run in the "
+        "tests on the CPU provider.\n"
+    )
+    return "## Goals\n\n" + table(("what", "goal", "measured", ""), rows) + note
+
+
+def _circumstances(parts: Json) -> str:
+    rows = []
+    for name, part in parts.items():
+        about = part["circumstances"]
+        rows.append((name, about["date"], f"{about['load']:.2f}", f"`{about['command']}`"))
+    text = "## Where and when\n\n" + table(("part", "date", "load before", "command"), rows)
+    machines = {_machine(part["circumstances"]) for part in parts.values()}
+    return text + "".join(f"\n{machine}\n" for machine in sorted(machines))
+
+
+def _machine(about: Json) -> str:
+    versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    return (
+        f"{about['processor']}, {about['cores']} cores ({', '.join(about['features'])}), "
+        f"{about['memory_gb']} GB; {versions}."
+    )
+
+
+def _peers(measured: Json) -> str:
+    titles = {
+        "small": "500×375 JPEG, whole process",
+        "camera": "2 to 12 megapixels JPEG, whole process",
+        "steady": "500×375 JPEG, steady state (the last three quarters of the answers)",
+    }
+    text = "## Beside what else one could use\n"
+    if measured["absent"]:
+        text += f"\nNot installed, so absent: {', '.join(measured['absent'])}.\n"
+    for key, title in titles.items():
+        group = measured[key]
+        rows = [
+            _contestant(name, one, group["images"]) for name, one in group["contestants"].items()
+        ]
+        head = ("contestant", "images/s", "seconds", "CPU seconds", "MB", "largest Δp", "verdicts")
+        text += f"\n### {title}, {group['images']} images\n\n" + table(head, rows)
+    text += (
+        "\nΔp and verdicts are beside our float32 model; with the same weights in float32, a "
+        "largest Δp above 0.02 makes a comparison void.\n"
+    )
+    return text + "\n![peers](plots/peers.png)\n"
+
+
+def _contestant(name: str, one: Json, images: int) -> tuple[str, ...]:
+    rates = one.get("images_per_s") or [images / seconds for seconds in one["wall_s"]]
+    agreement = one["agreement"]
+    return (
+        f"{name} ({one['settings']})" if one["settings"] else name,
+        figure(rates),
+        figure(one["wall_s"], 2),
+        figure(one["cpu_s"], 2),
+        figure(one["peak_mb"], 0),
+        f"{agreement['largest']:.4f}" + (" **void**" if one["void"] else ""),
+        f"{agreement['verdicts']:.1%}",
+    )
+
+
+def _stages(measured: Json) -> str:
+    names = ("walk", "read", "decode in full", "resize in full")
+    alone = [
+        (pictures, *(figure([one[name] for one in taken], 0) for name in names))
+        for pictures, taken in measured["alone"].items()
+    ]
+    together = [
+        (
+            name,
+            f"{one['decode_one_core']:,.1f}",
+            f"{one['decode_only']:,.1f}",
+            f"{one['model_only']:,.1f}",
+            f"{one['bound']:,.1f}",
+            f"{one['end_to_end']:,.1f}",
+            f"{one['share_of_bound']:.2f}",
+            f"{one['spread']:.0%}",
+        )
+        for name, one in measured["together"].items()
+    ]
+    head = ("pictures, model", "prepare, 1 core", "prepare, all", "model, all", "bound")
+    return (
+        "## Stages\n\nFiles per second of each stage alone, in one thread. Rows written: "
+        + f"{figure(measured['rows_per_s'], 0)} per second.\n\n"
+        + table(("pictures", *names), alone)
+        + "\nTogether, as the scan runs: reading, decoding and resizing is *prepare*; the bound is "
+        "1 / (t_prepare / cores + t_model). Files per second.\n\n"
+        + table((*head, "end to end", "share", "spread"), together)
+        + "\n![stages](plots/stages.png)\n"
+    )
+
+
+def _start(measured: Json) -> str:
+    rows = [(name, figure(values, 3)) for name, values in measured["seconds"].items()]
+    return "## Start\n\n" + table(("", "seconds"), rows)
+
+
+def _cores(measured: Json) -> str:
+    rows = [
+        (what, cores, figure(values), f"{median(values) / median(by_cores['1']):.2f}")
+        for what, by_cores in measured["images_per_s"].items()
+        for cores, values in by_cores.items()
+    ]
+    head = ("pictures, model", "cores", "images/s", "against 1 core")
+    return "## Cores\n\n" + table(head, rows) + "\n![cores](plots/cores.png)\n"
+
+
+def _growth(measured: Json) -> str:
+    memory = [
+        (f"{int(count):,}", figure(measured["peak_mb"][count]))
+        for count in sorted(measured["peak_mb"], key=int)
+    ]
+    memory += [(name, figure(values, 0)) for name, values in measured["models_peak_mb"].items()]
+    windows: dict[str, list[float]] = {}
+    for runs in measured["us_per_file"].values():
+        for run in runs:
+            for window, value in run.items():
+                windows.setdefault(window, []).append(value)
+    times = [(window, figure(values)) for window, values in windows.items()]
+    rates = (
+        f"Walking and bookkeeping alone: {figure(measured['one_core_files_per_s'], 0)} files/s on "
+        f"one core, {figure(measured['all_cores_files_per_s'], 0)} on all.\n\n"
+    )
+    return (
+        "## Growth\n\nTiny files and a model that costs nothing. "
+        + rates
+        + table(("files", "peak MB"), memory)
+        + "\n"
+        + table(("files so far", "µs per file"), times)
+        + "\n![memory](plots/memory.png)\n"
+    )
+
+
+def _decoders(measured: Json) -> str:
+    text = "## Decoders\n\nFrom bytes to 224×224 on one core, files per second; the difference is "
+    text += "that of the pixels (0 to 255) from the full decode.\n"
+    if measured["absent"]:
+        text += f"\nAbsent here: {', '.join(measured['absent'])}.\n"
+    for pictures, one in measured.items():
+        if pictures != "absent":
+            rows = [
+                (name, figure(rates), f"{one['difference'][name]:.2f}")
+                for name, rates in one["files_per_s"].items()
+            ]
+            text += f"\n### {pictures}\n\n" + table(("decoder", "files/s", "difference"), rows)
+    return text + "\n![decoders](plots/decoders.png)\n"
+
+
+def _fidelity(measured: Json) -> str:
+    sizes = measured["megapixels"]
+    text = (
+        f"## Fidelity of scaled decoding\n\n{measured['pictures']} pictures of {min(sizes):.1f} to "
+        f"{max(sizes):.1f} megapixels: {measured['made']} made from the data, half of them "
+        f"AI-generated, and {measured['found']} photographs as they are. Safe is: verdicts agree "
+        "on at least 99.5 %, p_ai changes by less than 0.005 on average, accuracy does not fall.\n"
+    )
+    for model, decoders in measured["models"].items():
+        rows = [
+            (
+                name,
+                f"{one['agreement']:.2%}",
+                f"{one['mean_change']:.4f}",
+                f"{one['largest_change']:.3f}",
+                f"{one['accuracy']:.2%} / {one['accuracy_full']:.2%}",
+                "safe" if one["is_safe"] else "**not safe**",
+            )
+            for name, one in decoders.items()
+        ]
+        head = ("decoder", "verdicts", "mean Δp", "largest Δp", "accuracy / in full", "")
+        text += f"\n### Model '{model}'\n\n" + table(head, rows)
+    return text
+
+
+def _tuning(measured: Json) -> str:
+    text = "## Settings that were tried\n\nOne factor at a time; the defaults are in README.md.\n"
+    for what, setups in measured["rates"].items():
+        rows = [
+            (title, figure(one["images_per_s"]), figure(one["cpu_ms_per_image"]))
+            for title, one in setups.items()
+        ]
+        text += f"\n### {what}\n\n" + table(("setup", "images/s", "CPU ms per image"), rows)
+    return text
+
+
+SECTIONS: dict[str, Callable[[Json], str]] = {
+    "peers": _peers,
+    "stages": _stages,
+    "start": _start,
+    "cores": _cores,
+    "growth": _growth,
+    "decoders": _decoders,
+    "fidelity": _fidelity,
+    "tuning": _tuning,
+}

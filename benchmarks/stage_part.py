@@ -1,0 +1,127 @@
+"""Part ``stages``: each stage alone, all together, and the bound that they set."""
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from trustthepixels.infer.bench import measure as measure_scan
+from trustthepixels.infer.bundled import load_model
+from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.decode import Limits, decode
+from trustthepixels.infer.devices import Device, usual_batch_size
+from trustthepixels.infer.pipeline import ScanOptions
+from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.read import read_file
+from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
+from trustthepixels.infer.rows import RowFormat
+from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.walk import WalkOptions, walk
+from trustthepixels.infer.writer import RowWriter
+
+from .models import EDGE, float32_model, has_edge_model
+from .pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
+from .series import interleaved
+from .settings import Settings
+
+Json = dict[str, Any]
+
+_ROWS = 20_000
+_LONG_ENOUGH = 512
+"""Files of one end-to-end pass, the set repeated: start and end of a pass then hardly weigh."""
+
+_MOST_PASSES = 2
+"""Camera files are few, and take long enough."""
+
+
+def measure(settings: Settings) -> Json:
+    """Stages in one thread, and ``trustthepixels bench`` on every image set and model."""
+    sets = {
+        "500×375 JPEG": small_jpegs(settings),
+        "2–12 megapixels JPEG": camera_jpegs(settings),
+        "500×375 PNG": small_pngs(settings),
+        "500×375 WebP": small_webps(settings),
+    }
+    sessions = _sessions(settings)
+    pairs = [(name, "default") for name in sets]
+    pairs += [("500×375 JPEG", model) for model in sessions if model != "default"]
+    alone = interleaved(
+        settings.counts.repeats,
+        {name: lambda folder=folder: _stages(folder) for name, folder in sets.items()},  # type: ignore[misc]
+    )
+    together = {
+        f"{name}, {model}": asdict(_scan(settings, sets[name], sessions[model]))
+        for name, model in pairs
+    }
+    writing = [_write_rate(settings) for _ in range(settings.counts.repeats)]
+    return {"alone": alone, "together": together, "rows_per_s": writing}
+
+
+def _sessions(settings: Settings) -> dict[str, Session]:
+    models = {"default": load_model(), "fp32": load_model(float32_model(settings))}
+    if has_edge_model():
+        models[EDGE] = load_model(EDGE)
+    device = Device(settings.device)
+    return {name: open_session(model, device, available_cores()) for name, model in models.items()}
+
+
+def _scan(settings: Settings, folder: Path, session: Session) -> Any:
+    count = len(files_of(folder))
+    options = ScanOptions(batch_size=usual_batch_size(session.device))
+    passes = min(_MOST_PASSES, max(1, _LONG_ENOUGH // count))
+    return measure_scan(folder, session, options, settings.counts.repeats, count, passes=passes)
+
+
+def _stages(folder: Path) -> dict[str, float]:
+    """Files per second of each stage in one thread."""
+    paths = [os.fsencode(path) for path in files_of(folder)]
+    count = len(paths)
+    rates = {}
+    walked = 20
+    rates["walk"] = walked * count / _seconds(lambda: [_walk(folder) for _ in range(walked)])
+    contents: list[bytes] = []
+    rates["read"] = count / _seconds(
+        lambda: contents.extend(read_file(path, Limits().max_bytes) for path in paths)
+    )
+    decoded, resized = 0.0, 0.0
+    for content in contents:
+        begin = time.perf_counter()
+        image = decode(content).image
+        middle = time.perf_counter()
+        resize(image)
+        decoded += middle - begin
+        resized += time.perf_counter() - middle
+    rates["decode in full"] = count / decoded
+    rates["resize in full"] = count / resized
+    return rates
+
+
+def _walk(folder: Path) -> int:
+    return sum(1 for _ in walk([os.fsencode(folder)], WalkOptions()))
+
+
+def _write_rate(settings: Settings) -> float:
+    row = ScanRow(
+        "photos/2024/IMG_0001.jpg",
+        FileStatus.OK,
+        Verdict(VerdictLabel.REAL, 0.012345),
+        *(500, 375, "JPEG", 45_000),
+    )
+    path = settings.work / "rows.csv"
+    with path.open("wb") as file:
+        writer = RowWriter(file.fileno(), str(path), RowFormat.CSV)
+
+        def write() -> None:
+            for _ in range(_ROWS):
+                writer.write(row)
+            writer.sync()
+
+        return _ROWS / _seconds(write)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start

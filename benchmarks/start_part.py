@@ -1,0 +1,69 @@
+"""Part ``start``: how soon the first row and the help are there, warm and cold."""
+
+import contextlib
+import importlib.util
+import os
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from .models import EDGE, has_edge_model
+from .pictures import small_jpegs
+from .processes import command, run
+from .series import interleaved
+from .settings import ROOT, Settings
+
+Json = dict[str, Any]
+
+_MORE_REPEATS = 3
+"""They are short, so they are taken so many times as often as the others."""
+
+
+def measure(settings: Settings) -> Json:
+    """Seconds of each kind of start, one list each."""
+    folder = small_jpegs(settings)
+
+    def first_row(model: str, *, cold: bool = False) -> float:
+        if cold:
+            drop_from_cache(folder)
+        arguments: list[str | Path] = [command("scan-folder"), folder, "--out", "-", "--quiet"]
+        return run([*arguments, "--model", model, "--device", settings.device]).first_row_s
+
+    def help_text(name: str) -> float:
+        return run([command(name), "--help"]).wall_s
+
+    takes = {
+        "first row, default": partial(first_row, "default"),
+        "first row, default, cold": partial(first_row, "default", cold=True),
+        "scan-folder --help": partial(help_text, "scan-folder"),
+        "trustthepixels --help": partial(help_text, "trustthepixels"),
+    }
+    if has_edge_model():
+        takes["first row, edge"] = partial(first_row, EDGE)
+    return {"seconds": interleaved(_MORE_REPEATS * settings.counts.repeats, takes)}
+
+
+def drop_from_cache(folder: Path) -> None:
+    """Have the pictures, the model and the packages read from the disk again.
+
+    What another process has mapped at the moment stays in memory.
+    """
+    roots = [folder, ROOT / "infer"]
+    for package in ("numpy", "PIL", "onnxruntime", "click", "simplejpeg"):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin:
+            roots.append(Path(spec.origin).parent)
+    for root in roots:
+        for path in root.rglob("*"):
+            if path.is_file():
+                _drop(path)
+
+
+def _drop(path: Path) -> None:
+    with contextlib.suppress(OSError):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        finally:
+            os.close(descriptor)
