@@ -73,7 +73,7 @@ def load_onnxruntime() -> ModuleType:
             "ONNX Runtime is not installed; run: pip install 'trustthepixels[cpu]', "
             "or 'trustthepixels[gpu]' for an NVIDIA GPU"
         ) from error
-    except ImportError as error:
+    except (ImportError, OSError, AttributeError) as error:
         raise ProviderError(f"ONNX Runtime cannot be loaded: {one_line(error)}") from error
     onnxruntime.set_default_logger_severity(LOG_FATAL)
     onnxruntime.disable_telemetry_events()

@@ -76,8 +76,8 @@ class Stages:
         for number in range(threads):
             thread_name = THREAD_PREFIX + (name if threads == 1 else f"{name}-{number}")
             thread = threading.Thread(target=run, name=thread_name, daemon=True)
-            self._threads.append(thread)
             thread.start()
+            self._threads.append(thread)
 
     def watched(self, items: Iterable[Item]) -> Iterator[Item]:
         """The last stage's items; raises what a thread failed with."""

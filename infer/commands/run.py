@@ -38,6 +38,8 @@ def _occupy_standard_descriptors() -> None:
 
 
 _LAST_STANDARD_DESCRIPTOR = 2
+_NO_THREAD = "can't start new thread"
+"""What Python's ``RuntimeError`` says; it has no class of its own."""
 
 
 def _exit_code(command: click.Command) -> int:
@@ -65,11 +67,30 @@ def _exit_code(command: click.Command) -> int:
         _discard_output()
         _complain(f"cannot read or write: {one_line(error)}")
         return ExitCode.USAGE
-    except Exception:  # noqa: BLE001 - Python's own exit code 1 would say that the work is done
+    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would say all went well
+        if shortage := _shortage(error):
+            _complain(shortage)
+            return ExitCode.MODEL
         traceback.print_exc()
         _complain("this is a bug in trustthepixels; please report it with the lines above")
         return ExitCode.BUG
     return ExitCode.OK
+
+
+def _shortage(error: Exception) -> str:
+    """What the machine lacks, where that is the reason; empty for a bug."""
+    if isinstance(error, MemoryError):
+        return (
+            "not enough memory; raise the limit (ulimit -v), close other programs, or try a "
+            "smaller --batch-size and fewer threads"
+        )
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        # The dynamic linker's words come last, after a library's own advice.
+        *_, words = str(error).strip().splitlines() or [""]
+        return f"a library cannot be loaded (is there enough memory?): {words}"
+    if str(error) == _NO_THREAD:
+        return "the system gives this process no more threads; raise the limit (ulimit -u)"
+    return ""
 
 
 def _usage_message(error: click.ClickException) -> str:
