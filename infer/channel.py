@@ -70,7 +70,9 @@ class Channel(Generic[Item]):
                 if not self._items:
                     return
                 item = self._items.popleft()
-                self._not_full.notify()
+                if len(self._items) == self._capacity // 2:
+                    # Waking a producer for each item costs two switches of threads per item.
+                    self._not_full.notify_all()
             yield item
 
 
