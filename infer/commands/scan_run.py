@@ -26,10 +26,12 @@ from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .terminal import note
 
 if TYPE_CHECKING:
+    from ..limits import Limits
     from ..output import Output
     from ..pipeline import ScanOptions
     from ..resume import RunIdentity
     from ..session import Session
+    from ..smaller_batches import SmallerBatches
     from ..spec import VerdictRule
 
 
@@ -83,6 +85,7 @@ def scan_folders(
         stack.enter_context(signals.surfacing())
         session, rule = _open_model(model, output)
         options = _options(source, model, session, frozenset(rows_out.identities))
+        classifier = _warmed_up(session, options.batch_size)
         kept = rows_out.begin(_identity(source, session, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
@@ -93,7 +96,7 @@ def scan_folders(
         files = walk(roots, options.walk)
         if report.counts.kept:
             files = not_kept(files, rows_out.kept_paths())
-        rows = stack.enter_context(closing(scan_found(files, session, rule, options)))
+        rows = stack.enter_context(closing(scan_found(files, classifier, rule, options)))
         show = stack.enter_context(progress_bar(report.counts, visible=_is_watched(output)))
         for row in rows:
             rows_out.write(row)
@@ -136,15 +139,27 @@ def _open_model(choice: ScanModel, output: ScanOutput) -> "tuple[Session, Verdic
     return session, rule
 
 
+def _warmed_up(session: "Session", batch_size: int) -> "SmallerBatches":
+    """The session at the size of the scan's batches, or at a smaller one that it has memory for."""
+    from ..session import check_known_answer
+    from ..smaller_batches import SmallerBatches
+
+    classifier = SmallerBatches(
+        session, lambda size, reason: note(f"going on with batches of {size}, because {reason}")
+    )
+    check_known_answer(session, batch_size, classifier.run)
+    return classifier
+
+
 def _options(
     source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
 ) -> "ScanOptions":
     from ..cpu import available_cores
-    from ..limits import Limits
+    from ..memory import default_memory
     from ..pipeline import ScanOptions
+    from ..placement import Isolation
     from ..walk import WalkOptions
 
-    limits = Limits() if source.max_pixels is None else Limits(max_pixels=source.max_pixels)
     return ScanOptions(
         walk=WalkOptions(
             include=source.include,
@@ -152,9 +167,22 @@ def _options(
             follow_links=source.follow_links,
             never=never,
         ),
-        limits=limits,
+        limits=_limits(source),
+        memory=source.memory or default_memory(),
+        isolation=Isolation(source.isolate),
         batch_size=model.batch_size or usual_batch_size(session.device),
         decode_threads=model.decode_threads or available_cores(),
+    )
+
+
+def _limits(source: ScanInput) -> "Limits":
+    from ..limits import MAX_BYTES, MAX_PIXELS, TIMEOUT_S, Limits, TruncatedPolicy
+
+    return Limits(
+        max_pixels=source.max_pixels or MAX_PIXELS,
+        max_bytes=source.max_bytes or MAX_BYTES,
+        timeout_s=source.timeout or TIMEOUT_S,
+        truncated=TruncatedPolicy(source.truncated),
     )
 
 
@@ -173,6 +201,7 @@ def _identity(
             "provider": session.provider,
             "thresholds": asdict(rule),
             "limits": asdict(options.limits),
+            "memory": options.memory,
             "paths": [_text(path) for path in source.paths],
             "working folder": _text(str(Path.cwd())) if depends_on_folder else None,
             "a list of files": source.files_from is not None,
