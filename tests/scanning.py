@@ -2,6 +2,7 @@
 
 import csv
 import io
+import os
 import subprocess
 import sysconfig
 from collections.abc import Sequence
@@ -39,3 +40,8 @@ def parse(content: bytes) -> list[dict[str, str]]:
 
 def rows_of(path: str | Path = "rows.csv") -> list[dict[str, str]]:
     return parse(Path(path).read_bytes())
+
+
+def search_first(folder: Path) -> str:
+    """A ``PYTHONPATH`` that has Python look for modules in a folder first."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from scanning import rows_of, run, start
+from scanning import rows_of, run, search_first, start
 from tiny_model import Graph, write_tiny_model
 
 PICTURES = ("AI/portrait-f17.jpg", "AI/portrait-f3.jpg", "Real/astronaut.jpg", "Real/chelsea.jpg")
@@ -45,7 +45,7 @@ def interrupted_scan(model: Path, *options: str | Path, rows: int = 2) -> bytes:
     Path("rows.csv").unlink()
     with start(
         *("photos", "--out", "rows.csv", "--model", model, *options),
-        env={**os.environ, "PYTHONPATH": str(killer(rows))},
+        env={**os.environ, "PYTHONPATH": search_first(killer(rows))},
     ) as process:
         process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL

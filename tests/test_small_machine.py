@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from scanning import SCAN_FOLDER, parse, run
+from scanning import SCAN_FOLDER, parse, run, search_first
 
 GIB = 1024 * 1024
 """In the unit of ``ulimit -v``."""
@@ -73,7 +73,7 @@ def test_no_threads_to_be_had_is_one_line(tmp_path, tiny_model):
     code, _, errors = run(
         *(".", "--out", "rows.csv", "--model", tiny_model, "--device", "cpu"),
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
     )
     assert (code, errors.count("\n")) == (3, 1)
     assert "no more threads" in errors
@@ -91,7 +91,7 @@ class TestNetwork:
             "        os._exit(99)\n"
             "sys.addaudithook(forbid)\n"
         )
-        environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+        environment = {**os.environ, "PYTHONPATH": search_first(tmp_path)}
         probe = subprocess.run(
             ["python3", "-c", "import socket; socket.socket()"],
             env=environment,
