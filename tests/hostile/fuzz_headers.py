@@ -1,0 +1,82 @@
+"""The parsers that see a file first, under a coverage-guided fuzzer.
+
+``python fuzz_headers.py TARGET [libFuzzer options] [folder of seeds]``; needs ``atheris``.
+"""
+
+import sys
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["trustthepixels.infer"]):
+    from trustthepixels.infer import container, exif, jpeg_structure, placement
+    from trustthepixels.infer.limits import Limits
+
+STARTS = (
+    b"\xff\xd8\xff",
+    b"\x89PNG\r\n\x1a\n",
+    b"RIFF\0\0\0\0WEBPVP8X",
+    b"GIF89a",
+    b"II*\0",
+    b"MM\0*",
+    b"BM",
+    b"\0\0\0\x18ftypavif",
+)
+
+
+def check_container(data: bytes) -> None:
+    for start in (b"", *STARTS):
+        content = start + data
+        container.sniff(content)
+        container.foreign_format(content)
+        assert container.is_cut_short(content) in (True, False)
+        container.png_damage(content)
+        container.unsupported_jpeg(content)
+        container.webp_size(content)
+
+
+def check_jpeg_structure(data: bytes) -> None:
+    for content in (data, b"\xff\xd8" + data):
+        structure = jpeg_structure.read_structure(content)
+        assert 0 <= structure.width <= 0xFFFF
+        assert structure.scans <= structure.markers
+        assert jpeg_structure.read_structure(content, 2).markers <= 2
+        sound = jpeg_structure.regular(content, structure)
+        assert len(sound) <= len(content) + 8
+
+
+def check_exif(data: bytes) -> None:
+    for content in (data, b"Exif\0\0II*\0" + data, b"MM\0*" + data):
+        assert exif.exif_orientation(content) in (None, *range(1, 9))
+        assert exif.pictures_in_mpo(content) >= 0
+    assert exif.xmp_orientation(b"tiff:Orientation" + data) in (None, *range(1, 9))
+
+
+def check_placement(data: bytes) -> None:
+    for start in STARTS:
+        assert placement.needs_worker(start + data, Limits()) in (True, False)
+
+
+TARGETS = {
+    "container": check_container,
+    "jpeg_structure": check_jpeg_structure,
+    "exif": check_exif,
+    "placement": check_placement,
+}
+
+
+def write_seeds(folder: Path) -> None:
+    """Beginnings of real files, for the fuzzer to start from."""
+    from fuzz import seeds
+
+    for number, group in enumerate(seeds()):
+        (folder / f"seed-{number}").write_bytes(group[0][:4096])
+
+
+if __name__ == "__main__":
+    target = TARGETS[sys.argv.pop(1)]
+    folders = [Path(argument) for argument in sys.argv[1:] if not argument.startswith("-")]
+    if folders:
+        write_seeds(folders[0])
+    atheris.Setup(sys.argv, target)
+    atheris.Fuzz()
