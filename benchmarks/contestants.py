@@ -8,12 +8,10 @@ from trustthepixels.infer.distributions import installed_version
 from trustthepixels.infer.spec import ModelSpec
 
 from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
-from .models import default_precision, float32_model, has_edge_model, transformers_model
+from .models import EDGE, default_precision, float32_model, has_edge_model, transformers_model
+from .names import OURS, OURS_EDGE, OURS_FP32, PIPELINE, TIMM, TORCH
 from .processes import command, run, script
 from .settings import Settings
-
-OURS, OURS_FP32, EDGE = "scan-folder", "scan-folder, fp32", "scan-folder, edge"
-PIPELINE, TORCH, TIMM = "transformers pipeline", "plain PyTorch loop", "timm-style loop"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ def scanners(settings: Settings) -> list[Contestant]:
     if default_precision() != "fp32":
         found.append(_scanner(settings, OURS, "default", None))
     if has_edge_model():
-        found.append(_scanner(settings, EDGE, "edge", None))
+        found.append(_scanner(settings, OURS_EDGE, EDGE, None))
     return found
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from trustthepixels.infer.cpu import available_cores
 
 from .models import EDGE, has_edge_model
+from .names import CAMERA, SMALL
 from .peers.record import steady_rate
 from .pictures import camera_jpegs, small_jpegs
 from .processes import run, script
@@ -19,7 +20,7 @@ Json = dict[str, Any]
 
 def measure(settings: Settings) -> Json:
     """Rates in steady state by model and pictures, then by number of cores."""
-    sets = {"500×375 JPEG": small_jpegs(settings), "2–12 megapixels JPEG": camera_jpegs(settings)}
+    sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
     models = ["default", *([EDGE] if has_edge_model() else [])]
     counts = core_counts(available_cores())
     takes = {

@@ -7,19 +7,20 @@ from typing import Any
 import numpy as np
 
 from .decoders import FULL, Decoder, decoders
+from .names import CAMERA, SMALL
 from .pictures import camera_jpegs, files_of, small_jpegs
 from .series import interleaved
 from .settings import Settings
 
 Json = dict[str, Any]
 
-_MOST = {"500×375 JPEG": 96, "2–12 megapixels JPEG": 16}
+_MOST = {SMALL: 96, CAMERA: 16}
 
 
 def measure(settings: Settings) -> Json:
     """Files per second, and how far the pixels are from those of the full decode."""
     found, absent = decoders()
-    sets = {"500×375 JPEG": small_jpegs(settings), "2–12 megapixels JPEG": camera_jpegs(settings)}
+    sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
     measured: Json = {"absent": absent}
     for name, folder in sets.items():
         files = files_of(folder)

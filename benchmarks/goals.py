@@ -4,13 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .contestants import EDGE, OURS, OURS_FP32, PIPELINE, TIMM
+from .names import CAMERA, OURS, OURS_EDGE, OURS_FP32, PIPELINE, SMALL, TIMM
 from .series import median
 
 Json = dict[str, Any]
 """``results.json``: parts by name."""
 
-SMALL, CAMERA = "500×375 JPEG", "2–12 megapixels JPEG"
 TOLERANCE = 0.05
 """How far figures that shall be the same may be apart."""
 
@@ -164,7 +163,7 @@ GOALS = (
     Goal(
         f"{SMALL}: edge model against transformers' pipeline",
         12,
-        _times_faster("small", EDGE, PIPELINE),
+        _times_faster("small", OURS_EDGE, PIPELINE),
         "×",
     ),
     Goal(

@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from trustthepixels.export.graph import export_graph
 from trustthepixels.export.request import Precision
 from trustthepixels.export.write import model_bytes
 from trustthepixels.infer.bundled import bundled_models, load_model
@@ -17,7 +16,6 @@ from trustthepixels.infer.known_answer import known_picture
 from trustthepixels.infer.model_file import read_model_file
 from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
 from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
-from trustthepixels.train.weights import load_checkpoint
 
 from .settings import Settings
 
@@ -42,6 +40,10 @@ def float32_model(settings: Settings) -> Path:
     """
     path = settings.work / "fp32.onnx"
     if not _is_newer(path, settings.weights) or not _can_be_read(path):
+        # PyTorch takes seconds to import, and most parts do without.
+        from trustthepixels.export.graph import export_graph
+        from trustthepixels.train.weights import load_checkpoint
+
         network, spec = load_checkpoint(settings.weights)
         path.write_bytes(model_bytes(export_graph(network, spec), spec, Precision.FP32))
     return path
@@ -52,6 +54,8 @@ def transformers_model(settings: Settings) -> Path:
     folder = settings.work / "transformers"
     if not _is_newer(folder / "model.safetensors", settings.weights):
         import transformers
+
+        from trustthepixels.train.weights import load_checkpoint
 
         peer: Any = transformers
         network, spec = load_checkpoint(settings.weights)

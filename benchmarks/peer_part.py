@@ -8,9 +8,6 @@ from typing import Any
 
 from .agreement import P_AI, compare
 from .contestants import (
-    EDGE,
-    OURS,
-    OURS_FP32,
     Contestant,
     best_settings,
     has_transformers,
@@ -22,6 +19,7 @@ from .contestants import (
     weights_spec,
 )
 from .models import float32_model, transformers_model
+from .names import OURS, OURS_EDGE, OURS_FP32
 from .peers.record import steady_rate
 from .pictures import camera_jpegs, files_of, small_jpegs
 from .processes import Run, run
@@ -48,7 +46,7 @@ def measure(settings: Settings) -> Json:
         "absent": [] if has_transformers() else ["transformers"],
         "small": _compared(settings, small, [*ours, *peers, torch_loop(settings)]),
         "camera": _compared(
-            settings, camera, [one for one in ours if one.name != EDGE] + camera_peers
+            settings, camera, [one for one in ours if one.name != OURS_EDGE] + camera_peers
         ),
         "steady": _compared(settings, small, loops, steady=True),
     }

@@ -33,7 +33,7 @@ class Counts:
 
 
 QUICK = Counts(
-    small=32, camera=6, other=8, fidelity=12, tiny=(200, 1_000, 5_000), sweep=16, repeats=2
+    small=12, camera=3, other=4, fidelity=8, tiny=(1_000, 3_000, 6_000), sweep=4, repeats=2
 )
 """Enough to see that everything works; its figures say nothing."""
 

@@ -22,6 +22,7 @@ from trustthepixels.infer.walk import WalkOptions, walk
 from trustthepixels.infer.writer import RowWriter
 
 from .models import EDGE, float32_model, has_edge_model
+from .names import CAMERA, PNG, SMALL, WEBP
 from .pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
 from .series import interleaved
 from .settings import Settings
@@ -39,14 +40,14 @@ _MOST_PASSES = 2
 def measure(settings: Settings) -> Json:
     """Stages in one thread, and ``trustthepixels bench`` on every image set and model."""
     sets = {
-        "500×375 JPEG": small_jpegs(settings),
-        "2–12 megapixels JPEG": camera_jpegs(settings),
-        "500×375 PNG": small_pngs(settings),
-        "500×375 WebP": small_webps(settings),
+        SMALL: small_jpegs(settings),
+        CAMERA: camera_jpegs(settings),
+        PNG: small_pngs(settings),
+        WEBP: small_webps(settings),
     }
     sessions = _sessions(settings)
     pairs = [(name, "default") for name in sets]
-    pairs += [("500×375 JPEG", model) for model in sessions if model != "default"]
+    pairs += [(SMALL, model) for model in sessions if model != "default"]
     alone = interleaved(
         settings.counts.repeats,
         {name: lambda folder=folder: _stages(folder) for name, folder in sets.items()},  # type: ignore[misc]

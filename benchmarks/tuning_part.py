@@ -22,6 +22,7 @@ from trustthepixels.infer.session import INPUT_NAME, P_AI_NAME
 from trustthepixels.infer.spec import ModelSpec
 
 from .models import EDGE, has_edge_model
+from .names import CAMERA, SMALL
 from .pictures import camera_jpegs, small_jpegs
 from .series import interleaved
 from .settings import Settings
@@ -74,7 +75,7 @@ def setups(cores: int) -> dict[str, Setup]:
 
 def measure(settings: Settings) -> Json:
     """Images per second of every setup."""
-    sets = {"500×375 JPEG": small_jpegs(settings), "2–12 megapixels JPEG": camera_jpegs(settings)}
+    sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
     rates: Json = {}
     for model in ["default", *([EDGE] if has_edge_model() else [])]:
         for name, folder in sets.items():

@@ -1,0 +1,235 @@
+"""``benchmarks/``: inputs as specified, wrong contestants caught, documents from results alone."""
+
+import io
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from labelled_pictures import write_labelled_pictures
+from PIL import Image
+
+from trustthepixels.infer.bundled import load_model
+from trustthepixels.infer.devices import Device
+from trustthepixels.infer.session import open_session
+from trustthepixels.infer.spec import Calibration, VerdictRule
+
+sys.path.append(str(Path(__file__).parent.parent))
+
+from benchmarks.agreement import SAME_WEIGHTS, compare, from_csv, from_record
+from benchmarks.goals import GOALS, outcomes
+from benchmarks.names import OURS, OURS_FP32, PIPELINE
+from benchmarks.peers.record import Record, steady_rate
+from benchmarks.pictures import CAMERA_BYTES_PER_PIXEL, camera_jpeg, camera_sizes, small_jpegs
+from benchmarks.plots import write_plots
+from benchmarks.report import report
+from benchmarks.series import interleaved, median, spread
+from benchmarks.settings import Counts, Settings
+from benchmarks.tiny_files import tiny_files
+
+RULE = VerdictRule(ai=0.8, real=0.4)
+
+
+@pytest.fixture
+def settings(tmp_path):
+    data = write_labelled_pictures(tmp_path / "data", per_picture=1)
+    (tmp_path / "work").mkdir()
+    return Settings(data, (), tmp_path / "work", counts=Counts(small=4))
+
+
+def test_small_pictures_are_as_many_and_as_large_as_said(settings):
+    folder = small_jpegs(settings)
+    sizes = [Image.open(path).size for path in sorted(folder.iterdir())]
+    assert sizes == [(500, 375)] * 4
+
+
+def test_inputs_are_made_once(settings):
+    before = {path: path.stat().st_mtime_ns for path in small_jpegs(settings).iterdir()}
+    assert {path: path.stat().st_mtime_ns for path in small_jpegs(settings).iterdir()} == before
+
+
+def test_camera_sizes_run_from_2_to_12_megapixels_with_a_mean_of_7_5():
+    megapixels = [width * height / 1e6 for width, height in camera_sizes(80)]
+    assert min(megapixels) == pytest.approx(2.0, rel=0.01)
+    assert max(megapixels) == pytest.approx(12.0, rel=0.01)
+    assert np.mean(megapixels) == pytest.approx(7.5, rel=0.02)
+
+
+def test_a_camera_picture_has_the_bytes_of_one(settings):
+    source = next((settings.data / "Real").iterdir())
+    content = camera_jpeg(source, (1600, 1200), seed=1)
+    assert Image.open(io.BytesIO(content)).size == (1600, 1200)
+    assert len(content) == pytest.approx(1600 * 1200 * CAMERA_BYTES_PER_PIXEL, rel=0.25)
+    assert camera_jpeg(source, (1600, 1200), seed=1) == content
+
+
+def test_tiny_files_are_as_many_as_said_and_can_be_decoded(settings):
+    files = [path for path in tiny_files(settings, 1_234).rglob("*") if path.is_file()]
+    assert len(files) == 1_234
+    assert Image.open(files[0]).size == (8, 8)
+    assert sorted(path.name for path in settings.work.iterdir()) == ["tiny-1234"]
+
+
+def test_the_null_model_is_a_sound_model_that_looks_at_one_value(settings):
+    from benchmarks.models import NULL_SIZE, null_model
+
+    session = open_session(load_model(null_model(settings)), Device.CPU, 1)
+    images = np.zeros((3, *NULL_SIZE, 3), np.uint8)
+    images[1, 0, 0, 0] = 255
+    assert session.run(images).tolist() == [0.0, 1.0, 0.0]
+
+
+def test_every_figure_is_taken_by_turns():
+    order = []
+    takes = {name: lambda name=name: order.append(name) or len(order) for name in "abc"}
+    taken = interleaved(2, takes)
+    assert order == list("abccba")
+    assert taken == {"a": [1, 6], "b": [2, 5], "c": [3, 4]}
+
+
+def test_the_middle_and_the_whole_spread_are_shown():
+    assert median([1.0, 9.0, 2.0]) == 2.0
+    assert spread([1.0, 9.0, 2.0]) == 4.0
+
+
+def test_the_steady_rate_leaves_out_the_start_and_counts_batches_whole():
+    # Ten slow seconds, then batches of 10 every second.
+    stamps = [(done, 10.0 + (done - 1) // 10 + 1e-5 * (done % 10)) for done in range(1, 101)]
+    assert steady_rate(stamps) == pytest.approx(10.0, rel=0.01)
+
+
+def test_the_same_answers_agree():
+    reference = {"a.jpg": 0.10, "b.jpg": 0.90}
+    agreement = compare({"a.jpg": 0.105, "b.jpg": 0.90}, reference, RULE)
+    assert (agreement.images, agreement.verdicts) == (2, 1.0)
+    assert agreement.largest == pytest.approx(0.005)
+    assert not agreement.is_void(SAME_WEIGHTS)
+
+
+def test_a_contestant_with_one_wrong_answer_is_caught():
+    reference = {f"{number}.jpg": 0.1 for number in range(100)}
+    agreement = compare(reference | {"7.jpg": 0.9}, reference, RULE)
+    assert agreement.is_void(SAME_WEIGHTS)
+    assert agreement.verdicts == 0.99
+
+
+def test_a_contestant_that_leaves_out_a_picture_is_caught():
+    with pytest.raises(ValueError, match=r"b\.jpg"):
+        compare({"a.jpg": 0.1}, {"a.jpg": 0.1, "b.jpg": 0.9}, RULE)
+
+
+def test_a_peers_margins_are_calibrated_like_our_answers(tmp_path):
+    record = Record(tmp_path / "answers")
+    record.add("photos/a.jpg", 3.0)
+    record.write()
+    calibration = Calibration(temperature=1.5, bias=0.25)
+    answers = from_record(tmp_path / "answers", calibration)
+    assert answers == {"a.jpg": pytest.approx(1.0 / (1.0 + np.exp(-2.25)))}
+
+
+def test_a_file_that_our_scan_could_not_judge_is_no_answer(tmp_path):
+    path = tmp_path / "rows.csv"
+    path.write_text("path,status,verdict,p_ai,error\nx/a.jpg,ok,real,0.25,\n")
+    assert from_csv(path) == {"a.jpg": 0.25}
+    path.write_text("path,status,verdict,p_ai,error\nx/a.jpg,corrupt,,,bad\n")
+    with pytest.raises(ValueError, match="corrupt"):
+        from_csv(path)
+
+
+def contestant(wall_s, void=False):
+    agreement = {"images": 8, "largest": 0.5 if void else 0.001, "mean": 0.0, "verdicts": 1.0}
+    return {
+        "settings": "",
+        "wall_s": wall_s,
+        "cpu_s": [2.0, 2.0],
+        "peak_mb": [100.0, 100.0],
+        "agreement": agreement,
+        "tolerance": 0.02,
+        "void": void,
+    }
+
+
+def results(ours, peer, *, void=False):
+    group = {
+        "images": 8,
+        "contestants": {
+            OURS: contestant(ours),
+            OURS_FP32: contestant([8.0, 8.0]),
+            PIPELINE: contestant(peer, void),
+        },
+    }
+    about = {
+        "date": "2026-01-01 00:00 UTC",
+        "command": "python -m benchmarks",
+        "cores": 2,
+        "processor": "some processor",
+        "features": ["avx2"],
+        "memory_gb": 8.0,
+        "load": 0.0,
+        "versions": {"python": "3.11"},
+    }
+    measured = {"absent": [], "small": group, "camera": group, "steady": group}
+    return {"peers": {"circumstances": about, "measured": measured}}
+
+
+def verdict_on(parts, what):
+    (found,) = [each for each in outcomes(parts) if what in each.what]
+    return found.measured, found.verdict
+
+
+SMALL_GOAL = "500×375 JPEG: default model against transformers"
+
+
+@pytest.mark.parametrize(
+    ("ours", "measured"),
+    [([2.0, 2.2], ("4.76×", "reached")), ([4.0, 4.0], ("2.50×", "missed"))],
+)
+def test_a_goal_is_judged_by_the_medians(ours, measured):
+    assert verdict_on(results(ours, [9.0, 11.0]), SMALL_GOAL) == measured
+
+
+def test_no_goal_is_reached_against_a_contestant_with_other_answers():
+    parts = results([1.0], [100.0], void=True)
+    assert verdict_on(parts, SMALL_GOAL) == ("void: the answers differ", "–")
+
+
+def test_what_was_not_measured_is_said_to_be_so():
+    assert {each.verdict for each in outcomes({})} == {"–"}
+    assert all(each.measured == "not measured" for each in outcomes({}))
+
+
+def test_the_document_has_every_goal_and_every_measured_figure(tmp_path):
+    text = report(results([2.0, 2.2], [9.0, 11.0]))
+    for goal in GOALS:
+        assert f"| {goal.what} |" in text
+    assert "| scan-folder | 3.8 ± 5% | 2.10 ± 5% |" in text
+    assert "some processor, 2 cores" in text
+
+
+def test_the_document_follows_the_results(tmp_path):
+    stored = json.loads(json.dumps(results([2.0], [10.0])))
+    before = report(stored)
+    stored["peers"]["measured"]["small"]["contestants"][OURS]["wall_s"] = [1.0]
+    assert "5.00×" in before
+    assert "10.00×" in report(stored)
+
+
+def test_a_plot_is_drawn_for_each_part_that_was_measured(tmp_path):
+    write_plots(results([2.0, 2.2], [9.0, 11.0]), tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["peers.png"]
+    assert Image.open(tmp_path / "peers.png").width > 600
+
+
+def test_a_process_is_measured_with_its_children():
+    pytest.importorskip("psutil")
+    from benchmarks.processes import ProcessError, run
+
+    child = "import time; x = b'x' * 200_000_000; time.sleep(0.5)"
+    parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    done = run([sys.executable, "-c", f"{parent}\nprint('head')\nprint('row')"])
+    assert done.output == "head\nrow\n"
+    assert done.peak_mb > 200
+    assert done.wall_s >= done.first_row_s >= 0.5
+    with pytest.raises(ProcessError, match="no such model"):
+        run([sys.executable, "-c", "raise SystemExit('no such model')"])
