@@ -26,7 +26,7 @@ def run(*arguments: str | Path, input: bytes | None = None, **keywords):
     if input is not None:
         keywords["stdin"] = subprocess.PIPE
     with start(*arguments, **keywords) as process:
-        output, errors = process.communicate(input, timeout=120)
+        output, errors = process.communicate(input, timeout=600)
         return process.returncode, output or b"", (errors or b"").decode()
 
 

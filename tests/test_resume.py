@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import ExitCode, OutputError
 from trustthepixels.infer.interrupts import Interrupted
-from trustthepixels.infer.kept_rows import not_kept
+from trustthepixels.infer.kept_rows import kept_paths, kept_rows, not_kept
 from trustthepixels.infer.output import Output, open_output
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.resume import RunIdentity
@@ -321,6 +321,28 @@ class TestTwoRuns:
         with pytest.raises(OutputError, match="another scan has just written"):
             resumed_run(out)
         assert out.read_bytes() == b"new"
+
+
+@given(
+    st.lists(
+        st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "ignore"))).map(
+            lambda name: b"=" * (len(name) % 3 == 0) + name.replace(b"\0", b"")
+        )
+    ),
+    st.sampled_from(list(RowFormat)),
+)
+def test_the_bytes_of_any_names_come_back_from_the_file(tmp_path_factory, names, row_format):
+    path = tmp_path_factory.mktemp("rows") / "rows"
+    rows = [
+        ScanRow(name.decode("utf-8", "surrogateescape"), FileStatus.CORRUPT, error=f'="{number}"')
+        for number, name in enumerate(names)
+    ]
+    path.write_bytes(content(*rows, row_format=row_format))
+    with path.open("rb") as file:
+        kept = kept_rows(file.fileno(), str(path), row_format)
+        assert kept.verdicts.total() == len(names)
+        assert kept.size == path.stat().st_size
+        assert list(kept_paths(file.fileno(), kept, row_format)) == names
 
 
 paths = st.lists(st.sampled_from([bytes([65 + n]) for n in range(12)]), unique=True)
