@@ -10,6 +10,7 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """Where entropy-coded data ends: stuffed zeros, restarts and fill bytes belong to it."""
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
+_ADOBE, _COMMENT = 0xEE, 0xFE
 _NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})
 _STANDALONE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
@@ -154,10 +155,10 @@ def read_structure(data: bytes, max_markers: int | None = None) -> JpegStructure
 def regular(data: bytes, structure: JpegStructure) -> bytes:
     """The same JPEG without the oddities that a strict decoder objects to and that cost no pixel.
 
-    Put right are: other bytes between the segments of the header; zeros between the last scan and
-    the end mark; a missing end mark; an unknown JFIF revision; an unknown colour transform of
-    Adobe, read as libjpeg reads it; and the spectral parameters of a sequential scan, which mean
-    nothing.
+    Put right are: metadata, which is left out; other bytes between the segments of the header;
+    zeros between the last scan and the end mark; a missing end mark; an unknown JFIF revision; an
+    unknown colour transform of Adobe, read as libjpeg reads it; and the spectral parameters of a
+    sequential scan, which mean nothing.
     """
     if not structure.scans:
         return data
@@ -171,9 +172,10 @@ def regular(data: bytes, structure: JpegStructure) -> bytes:
         length = (
             0 if marker in _STANDALONE else int.from_bytes(data[position : position + 2], "big")
         )
-        segment = bytearray(data[start : position + length])
-        _put_right(segment, len(structure.components))
-        head += segment
+        if not _is_metadata(marker):
+            segment = bytearray(data[start : position + length])
+            _put_right(segment, len(structure.components))
+            head += segment
         position += length
     end = len(data) if structure.end is None else structure.end
     scans = data[structure.first_scan : end].rstrip(b"\0")
@@ -183,9 +185,16 @@ def regular(data: bytes, structure: JpegStructure) -> bytes:
     return bytes(head) + scans + b"\xff\xd9"
 
 
+def _is_metadata(marker: int) -> bool:
+    """Whether a segment says nothing about pixels: comments, and applications but JFIF, Adobe."""
+    return marker == _COMMENT or (0xE1 <= marker <= 0xEF and marker != _ADOBE)
+
+
 def _put_right(segment: bytearray, components: int) -> None:
     """Change one header segment in place."""
     if segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) > 9:
         segment[9] = 1
-    elif segment[1] == 0xEE and segment[4:9] == b"Adobe" and len(segment) > 15 and segment[15] > 2:
+    elif (
+        segment[1] == _ADOBE and segment[4:9] == b"Adobe" and len(segment) > 15 and segment[15] > 2
+    ):
         segment[15] = 2 if components == 4 else 1

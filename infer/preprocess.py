@@ -86,9 +86,9 @@ def resize(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray
     ``torchvision.transforms.Resize((height, width))`` gives on the same picture.
     """
     height, width = size
-    resized = np.asarray(image.resize((width, height), Image.Resampling.BILINEAR))
+    resized = image.resize((width, height), Image.Resampling.BILINEAR)
     # A copy, because an array over Pillow's own buffer is read-only.
-    return np.array(resized[:, :, :3], order="C")
+    return np.array(resized if resized.mode == "RGB" else resized.convert("RGB"))
 
 
 def _composite_on_white(image: Image.Image) -> Image.Image:

@@ -153,6 +153,7 @@ class TestOddities:
             edited(BASELINE, b"JFIF", 5, b"\x09"),
             edited(BASELINE, b"\xff\xda", 11, b"\0\0\0"),
             BASELINE + BASELINE,
+            BASELINE[:20] + b"\xff\xe2\0\x12ICC_PROFILE\0\x09\x01ab" + BASELINE[20:],
         ],
         ids=[
             "bytes-between-segments",
@@ -163,6 +164,7 @@ class TestOddities:
             "unknown-jfif-revision",
             "odd-spectral-parameters",
             "two-pictures",
+            "damaged-colour-profile",
         ],
     )
     def test_costs_no_verdict_and_changes_no_pixel(self, data):
