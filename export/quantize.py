@@ -6,6 +6,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -14,12 +15,18 @@ import onnx_ir as ir
 from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME
 
+from .activation_ranges import activation_ranges
 from .graph import tidy
 from .request import RangeMethod
-from .sections import sections
+from .residual import additions, keep_stream
+from .sections import Sections, sections
+from .weight_scales import weight_scales
 
 LoadPixels = Callable[[Path], PixelArray]
 """A file to what the network sees of it, uint8 (height, width, 3)."""
+
+_ACTIVE = frozenset({"Conv", "Relu", "Clip", "MaxPool"})
+"""Operators whose results are rounded, as far as a quantized convolution takes or gives them."""
 
 _BATCH_SIZE = 4
 """Pictures whose activations are held at a time: about 200 MB for a ResNet34 at 224 pixels."""
@@ -28,10 +35,10 @@ _BATCH_SIZE = 4
 def to_int8(
     model: onnx.ModelProto, pictures: Sequence[Path], load: LoadPixels, method: RangeMethod
 ) -> onnx.ModelProto:
-    """Quantize the body of the network; normalisation, first convolution and head stay float32.
+    """Quantize the convolutions of the network but the first.
 
-    Weights have 7 bits (``reduce_range``): CPUs without VNNI add two products in 16 bits, and
-    8-bit weights overflow there, so that the same file would give other answers on other CPUs.
+    Normalisation, first convolution, residual stream and head stay float32: they take next to no
+    time, and what is rounded there is lost for all that follows.
 
     Args:
         model: as ``export_graph`` made it.
@@ -51,8 +58,17 @@ def to_int8(
     )
 
     parts = sections(model)
-    kept = [*parts.normalisation, parts.body[0], *parts.head]
+    kept = [*parts.normalisation, parts.body[0], *additions(parts), *parts.head]
+    overrides = _weight_overrides(model, parts)
+    reader = _Reader(pictures, load)
+    if method is RangeMethod.LEAST_SQUARES:
+        tensors = [name for node in parts.body if node.op_type in _ACTIVE for name in node.output]
+        ranges = activation_ranges(model, tensors, reader)
+        for name, limits in ranges.items():
+            overrides[name] = [{"rmin": np.float32(limits.low), "rmax": np.float32(limits.high)}]
     methods = {
+        # Its measurement is overridden for every tensor.
+        RangeMethod.LEAST_SQUARES: CalibrationMethod.MinMax,
         RangeMethod.MINMAX: CalibrationMethod.MinMax,
         RangeMethod.PERCENTILE: CalibrationMethod.Percentile,
         RangeMethod.ENTROPY: CalibrationMethod.Entropy,
@@ -63,18 +79,32 @@ def to_int8(
         quantize_static(
             source,
             target,
-            _Reader(pictures, load),
+            reader,
             quant_format=QuantFormat.QDQ,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
             per_channel=True,
-            reduce_range=True,
             nodes_to_exclude=[node.name for node in kept],
             calibrate_method=methods[method],
             # Batch by batch, or the activations of all pictures are held at once.
-            extra_options={"CalibStridedMinMax": 1},
+            extra_options={
+                "CalibStridedMinMax": 1,
+                "DedicatedQDQPair": True,
+                "TensorQuantOverrides": overrides,
+            },
         )
-        return tidy(ir.from_proto(onnx.load(target)))
+        quantized = onnx.load(target)
+    keep_stream(quantized)
+    return tidy(ir.from_proto(quantized))
+
+
+def _weight_overrides(model: onnx.ModelProto, parts: Sections) -> dict[str, list[dict[str, Any]]]:
+    """ONNX Runtime's form of ``weight_scales``."""
+    zero = np.array(0, np.int8)
+    return {
+        name: [{"axis": 0, "scale": np.array(scale), "zero_point": zero} for scale in scales]
+        for name, scales in weight_scales(model, list(parts.body[1:])).items()
+    }
 
 
 class _Reader:
@@ -87,17 +117,21 @@ class _Reader:
         self._load = load
         self.set_range(0, len(self))
 
+    def __getitem__(self, index: int) -> PixelArray:
+        """One batch, uint8 (batch, height, width, 3); read anew every time."""
+        return np.stack([self._load(picture) for picture in self._batches[index]])
+
     def __len__(self) -> int:
         return len(self._batches)
 
     def set_range(self, start_index: int, end_index: int) -> None:
         """Make ``get_next`` go through these batches."""
-        self._pending = iter(self._batches[start_index:end_index])
+        self._pending = iter(range(start_index, min(end_index, len(self))))
 
     def get_next(self) -> dict[str, PixelArray] | None:
         """The next batch of the range, ``None`` at its end."""
-        batch = next(self._pending, None)
-        return None if batch is None else {INPUT_NAME: np.stack([self._load(p) for p in batch])}
+        index = next(self._pending, None)
+        return None if index is None else {INPUT_NAME: self[index]}
 
 
 @contextlib.contextmanager

@@ -14,8 +14,12 @@ class Precision(StrEnum):
 
 
 class RangeMethod(StrEnum):
-    """How int8 chooses the range of each activation from the training pictures."""
+    """How int8 chooses the range of each activation from the training pictures.
 
+    ``LEAST_SQUARES`` is of ``activation_ranges``, the others are ONNX Runtime's.
+    """
+
+    LEAST_SQUARES = "least-squares"
     MINMAX = "minmax"
     PERCENTILE = "percentile"
     ENTROPY = "entropy"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,10 @@ from tqdm import tqdm
 
 from trustthepixels.infer.devices import Device, load_onnxruntime
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.known_answer import known_picture
 from trustthepixels.infer.model_file import ModelFile, read_model_file
 from trustthepixels.infer.session import Session, open_session
-from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.spec import P_AI_DECIMALS, ModelSpec
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.manifest import Sample, fingerprint
 from trustthepixels.train.network import Classifier
@@ -71,6 +73,12 @@ def export_model(request: ExportRequest, show: Callable[[str], None]) -> None:
         checks = _until_failure(_checks(request, network, file, pictures))
         show(table(checks))
         checks[-1].require()
+        answer = _known_answer(file, request)
+        known = replace(spec, known_answer=answer)
+        model_path.write_bytes(model_bytes(graph, known, request.precision))
+        # Verified as whoever loads it will: digest, signature and known answer.
+        file = read_model_file(model_path)
+        open_session(file, Device.CPU, request.threads)
         facts = _facts(request, file, pictures)
         report_path.write_text(to_json(checks, facts), encoding="utf-8")
 
@@ -88,6 +96,13 @@ def _graph(
             load = partial(load_pixels, size=spec.input_size)
             paths = [sample.path for sample in pictures.calibration]
             return to_int8(graph, paths, load, request.range_method)
+
+
+def _known_answer(file: ModelFile, request: ExportRequest) -> float:
+    """``p_ai`` of the built-in picture, by which a session can tell that it works."""
+    session = open_session(file, Device.CPU, request.threads)
+    (p_ai,) = session.run(known_picture(file.spec.input_size)[np.newaxis])
+    return round(float(p_ai), P_AI_DECIMALS)
 
 
 def _checks(

@@ -25,7 +25,8 @@ def weights():
 def test_its_spec_is_the_weights_spec(weights):
     _, spec = weights
     exported = load_model("default").spec
-    assert exported.precision == "fp16"
+    assert exported.precision == "int8"
+    assert exported.known_answer is not None
     for name in ("architecture", "calibration", "thresholds", "data_fingerprint", "input_size"):
         assert getattr(exported, name) == getattr(spec, name)
 
@@ -38,7 +39,9 @@ def test_its_answers_are_the_networks(weights, examples):
         expected = probability(network(torch.from_numpy(pixels)).numpy(), spec.calibration)
     detector = Detector()
     answers = np.array([detector.predict(path).p_ai for path in pictures])
-    assert np.abs(answers - expected).max() < 5e-3
+    # int8 rounds; what it may change is bounded by the export's checks on 817 pictures.
+    assert np.abs(answers - expected).mean() < 0.02
+    assert np.abs(answers - expected).max() < 0.1
 
 
 def test_it_tells_most_examples_apart(examples):

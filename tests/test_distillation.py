@@ -14,9 +14,10 @@ import torch
 from labelled_pictures import write_labelled_pictures
 from PIL import Image
 from tiny_model import SPEC
+from torchvision.models import feature_extraction
 
 from trustthepixels.infer.preprocess import resize
-from trustthepixels.train.architectures import EDGE_ARCHITECTURE
+from trustthepixels.train.architectures import EDGE_ARCHITECTURE, slimmed
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.teacher import distillation_loss, shrink, view_size
@@ -26,17 +27,27 @@ TINY = "resnet10t"
 OPTIONS = ("--init", "random", "--image-size", "32", "--batch-size", "8", "--epochs", "1")
 
 
-def test_the_edge_network_is_a_resnet18_without_its_last_stage():
-    large = timm.create_model("resnet18").eval()
+def test_the_edge_network_is_a_resnet18_with_less_of_its_last_stage():
+    large = timm.create_model("resnet18", num_classes=2).eval()
+    with torch.no_grad():
+        gains = torch.arange(512.0)
+        large.layer4[0].bn1.weight.copy_(gains[torch.randperm(512)])
     edge = timm.create_model(EDGE_ARCHITECTURE, num_classes=2).eval()
-    load_or_grow(edge, large.state_dict())
+    load_or_grow(edge, slimmed(large.state_dict()))
+    stages = feature_extraction.create_feature_extractor(large, ["layer3"])
+    own_stages = feature_extraction.create_feature_extractor(edge, ["layer3"])
     pixels = torch.randn(2, 3, 64, 64)
     with torch.inference_mode():
-        stages = large.layer3(
-            large.layer2(large.layer1(large.maxpool(large.act1(large.bn1(large.conv1(pixels))))))
-        )
-        assert torch.equal(edge.forward_features(pixels), stages)
-    assert sum(weight.numel() for weight in edge.parameters()) < 3_000_000
+        assert torch.equal(own_stages(pixels)["layer3"], stages(pixels)["layer3"])
+    kept = edge.layer4[0].bn1.weight
+    assert sorted(kept.tolist()) == gains[-len(kept) :].tolist()
+    assert sum(weight.numel() for weight in edge.parameters()) < 5_900_000
+
+
+def test_weights_of_the_edge_network_are_loaded_as_they_are():
+    edge = timm.create_model(EDGE_ARCHITECTURE, num_classes=2)
+    same = slimmed(edge.state_dict())
+    assert all(torch.equal(same[name], value) for name, value in edge.state_dict().items())
 
 
 def test_a_student_that_answers_like_its_teacher_has_nothing_to_learn():

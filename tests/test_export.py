@@ -15,6 +15,7 @@ from trustthepixels.export.answers import scanner_pixels, torch_p_ai
 from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
 from trustthepixels.export.run import export_model
 from trustthepixels.infer.devices import Device
+from trustthepixels.infer.known_answer import known_picture
 from trustthepixels.infer.model_file import read_model_file
 from trustthepixels.infer.session import open_session
 from trustthepixels.train.manifest import load_samples
@@ -79,8 +80,21 @@ def test_the_file_carries_the_checkpoints_spec(exported, precision):
     spec = read_model_file(exported[precision].out).spec
     assert spec.precision == precision
     assert spec.versions["onnx"] == onnx.__version__
-    kept = replace(spec, precision="fp32", graph_digest="", versions=checkpoint_spec.versions)
+    kept = replace(
+        spec,
+        precision="fp32",
+        graph_digest="",
+        versions=checkpoint_spec.versions,
+        known_answer=None,
+    )
     assert kept == checkpoint_spec
+
+
+def test_the_file_knows_its_answer_to_the_built_in_picture(exported, precision):
+    file = read_model_file(exported[precision].out)
+    session = open_session(file, Device.CPU, threads=1)
+    (p_ai,) = session.run(known_picture(file.spec.input_size)[None])
+    assert file.spec.known_answer == pytest.approx(p_ai, abs=1e-6)
 
 
 def test_the_same_inputs_give_the_same_bytes(exported, precision, tmp_path):

@@ -19,6 +19,7 @@ from trustthepixels.export.run import export_model
 from trustthepixels.infer.errors import (
     ExportCheckError,
     InputError,
+    ModelError,
     OutputError,
     ProviderError,
     SignatureError,
@@ -169,13 +170,13 @@ def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
     request_fp32, exporter_gives, monkeypatch
 ):
     exporter_gives(lambda _graph: None)
-    monkeypatch.setattr("trustthepixels.infer.prepare.resize", nearest)
+    monkeypatch.setattr("trustthepixels.infer.decode.resize", nearest)
     assert_fails(request_fp32, "pictures of 64 that training saw otherwise is 64, must be = 0")
 
 
 def test_a_resize_that_is_wrong_everywhere_is_refused(request_fp32, exporter_gives, monkeypatch):
     exporter_gives(lambda _graph: None)
-    monkeypatch.setattr("trustthepixels.infer.prepare.resize", nearest)
+    monkeypatch.setattr("trustthepixels.infer.decode.resize", nearest)
     monkeypatch.setattr("trustthepixels.train.dataset.resize", nearest)
     assert_fails(request_fp32, "64 that torchvision resizes otherwise is 64, must be = 0")
 
@@ -195,7 +196,7 @@ def test_a_network_that_gives_nothing_finite_is_refused(request_fp32, tmp_path_f
     checkpoint = tmp_path_factory.mktemp("nan") / "weights.safetensors"
     save_weights(checkpoint, network, spec)
     request = replace(request_fp32, checkpoint=checkpoint)
-    assert_fails(request, "batch sizes that run is none, must be = 1, 2, 7, 32")
+    assert_fails(request, "gave a value that is no probability", ModelError)
 
 
 def test_the_table_shows_the_check_that_failed(request_fp32, exporter_gives):

@@ -1,30 +1,59 @@
 """Networks that timm does not have, added to its registry under names of ours."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import timm
+import torch
 from timm.models import register_model
-from torch import nn
+from torch import Tensor, nn
 
-EDGE_ARCHITECTURE = "resnet14_3stage"
+EDGE_ARCHITECTURE = "resnet16_slim"
 """What the edge model is."""
+
+_SLIM_WIDTH = 400
+"""Inner channels of the one block of ``resnet16_slim``'s last stage: what 6 MB of int8 leave."""
 
 
 @register_model
-def resnet14_3stage(pretrained: bool = False, num_classes: int = 1000, **options: Any) -> nn.Module:
-    """ResNet18 without its last stage: 2.8 million weights in place of 11.2 million.
+def resnet16_slim(pretrained: bool = False, num_classes: int = 1000, **options: Any) -> nn.Module:
+    """ResNet18 with one narrower block in its last stage: 5.8 million weights, not 11.2 million.
 
-    Traces of generators are fine texture, which the early stages see; the last one holds most of
-    the weights and knows objects. Shapes and names are those of timm's ResNet18.
+    Traces of generators are fine texture, which the early stages see; the last stage holds three
+    quarters of the weights. Shapes and names are otherwise those of timm's ResNet18.
 
     Args:
-        pretrained: start from timm's ImageNet weights, without the last stage.
+        pretrained: start from timm's ImageNet weights, see ``slimmed``.
         num_classes: size of the output.
         options: as timm's ``resnet18`` takes them.
     """
-    network: Any = timm.create_model("resnet18", pretrained=pretrained, **options)
-    network.layer4 = nn.Identity()
-    network.num_features = network.head_hidden_size = network.layer3[-1].bn2.num_features
-    network.reset_classifier(num_classes)
+    network: Any = timm.create_model(
+        "resnet18", pretrained=pretrained, num_classes=num_classes, **options
+    )
+    state = network.state_dict()
+    network.layer4 = nn.Sequential(network.layer4[0])
+    block = network.layer4[0]
+    block.conv1 = nn.Conv2d(256, _SLIM_WIDTH, 3, stride=2, padding=1, bias=False)
+    block.bn1 = nn.BatchNorm2d(_SLIM_WIDTH)
+    block.conv2 = nn.Conv2d(_SLIM_WIDTH, 512, 3, padding=1, bias=False)
+    network.load_state_dict(slimmed(state))
     module: nn.Module = network
     return module
+
+
+def slimmed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A ResNet18's state as ``resnet16_slim`` takes it; a state that fits already is unchanged.
+
+    Of the last stage's first block the inner channels with the largest batch norm gains stay
+    (network slimming, Liu et al. 2017); its second block is left out.
+    """
+    kept = {name: value for name, value in state.items() if not name.startswith("layer4.1.")}
+    gain = kept.get("layer4.0.bn1.weight")
+    if gain is None or len(gain) <= _SLIM_WIDTH:
+        return kept
+    chosen = torch.topk(gain.abs(), _SLIM_WIDTH).indices.sort().values
+    for name in [name for name in kept if name.startswith(("layer4.0.conv1.", "layer4.0.bn1."))]:
+        if kept[name].ndim:
+            kept[name] = kept[name][chosen]
+    kept["layer4.0.conv2.weight"] = kept["layer4.0.conv2.weight"][:, chosen]
+    return kept

@@ -18,9 +18,8 @@ _HEADS = ("fc.", "classifier.")
 def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """Load a state into the same timm network, or a ResNet's into a deeper one.
 
-    A head for another number of classes is left out, and the network keeps its own; so are stages
-    that the network does not have at all. Afterwards, and with the same head and stages, the
-    outputs equal the smaller network's to the last bit.
+    A head for another number of classes is left out, and the network keeps its own. Afterwards, and
+    with the same head, the outputs equal the smaller network's to the last bit.
 
     Args:
         network: of timm; changed in place.
@@ -37,10 +36,6 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     loaded = dict(state)
     for name in [name for name in loaded if name.startswith(_HEADS)]:
         if name in own and own[name].shape != loaded[name].shape:
-            del loaded[name]
-    stages = {_stage(name) for name in own}
-    for name in [name for name in loaded if name.startswith("layer")]:
-        if _stage(name) not in stages:
             del loaded[name]
     for name, tensor in loaded.items():
         if name not in own:
@@ -59,10 +54,6 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     for block in new_blocks:
         _set_to_identity(network.get_submodule(block))
     return new_blocks
-
-
-def _stage(name: str) -> str:
-    return name.partition(".")[0]
 
 
 def _block(name: str) -> str:

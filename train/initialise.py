@@ -6,6 +6,7 @@ import timm
 
 from trustthepixels.infer.errors import InputError
 
+from .architectures import EDGE_ARCHITECTURE, slimmed
 from .grow import load_or_grow
 from .network import Classifier
 from .weights import read_state
@@ -20,7 +21,8 @@ def initialise(network: Classifier, source: str) -> str:
     Args:
         network: changed in place.
         source: ``imagenet`` (timm's pretrained weights, from a hub), ``random``, or a file: a
-            safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower one.
+            safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower one,
+            and for ``resnet16_slim`` of a ResNet18.
 
     Returns:
         One line that says what was done.
@@ -41,7 +43,10 @@ def initialise(network: Classifier, source: str) -> str:
         load_or_grow(network.backbone, pretrained.state_dict())
         return f"timm's ImageNet weights of {network.architecture}"
     path = Path(source)
-    new_blocks = load_or_grow(network.backbone, read_state(path))
+    state = read_state(path)
+    if network.architecture == EDGE_ARCHITECTURE:
+        state = slimmed(state)
+    new_blocks = load_or_grow(network.backbone, state)
     if new_blocks:
         return f"{path.name}, grown: {len(new_blocks)} new blocks at identity"
     return path.name

@@ -46,7 +46,7 @@ from ..request import ExportRequest, Precision, RangeMethod
     "--ranges",
     "range_method",
     type=click.Choice([method.value for method in RangeMethod]),
-    default=RangeMethod.MINMAX.value,
+    default=RangeMethod.LEAST_SQUARES.value,
     show_default=True,
     help="int8: how the activations' ranges are chosen.",
 )
