@@ -1,7 +1,7 @@
 """The residual stream of a quantized graph stays in float32.
 
-Every block adds its result to what came before. Rounding the sum to 8 bits again after every block
-is most of int8's error in a ResNet, and the additions take next to no time.
+Every block adds its result to what came before. What is lost by rounding the sum to 8 bits after
+every block stays lost, and the additions take next to no time.
 """
 
 import onnx

@@ -163,7 +163,7 @@ def test_a_normalisation_other_than_the_specs_is_refused(request_fp32, monkeypat
 
 
 def nearest(image: Image.Image, size: tuple[int, int] = (224, 224)) -> np.ndarray:
-    return np.array(image.resize(size[::-1], Image.Resampling.NEAREST))
+    return np.array(image.resize(size[::-1], Image.Resampling.NEAREST).convert("RGB"))
 
 
 def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
