@@ -39,7 +39,7 @@ class Batch(Generic[Ticket]):
 
 
 class BatchAssembler(Generic[Ticket]):
-    """Where decode threads put pictures and one inference thread takes batches.
+    """Where decode threads put pictures and inference threads take batches.
 
     Args:
         batch_size: slots of one batch.
@@ -109,7 +109,7 @@ class BatchAssembler(Generic[Ticket]):
         """Say that no picture will be added."""
         with self._batch_changed:
             self._closed = True
-            self._batch_changed.notify()
+            self._batch_changed.notify_all()
 
     def cancel(self) -> None:
         """End every wait, now and from now on."""
@@ -119,7 +119,9 @@ class BatchAssembler(Generic[Ticket]):
             self._slot_freed.notify_all()
 
     def __iter__(self) -> Iterator[Batch[Ticket]]:
-        """Take batches, one thread only; each is empty again when the next one is asked for.
+        """Take batches; several threads may iterate at once.
+
+        Each batch is empty again when its thread asks for the next one.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -137,7 +139,9 @@ class BatchAssembler(Generic[Ticket]):
             while not (self._full or self._closed or self._cancelled):
                 nothing_coming = self._filling is not None and self._expected == 0
                 arrived = self._batch_changed.wait(_IDLE_S if nothing_coming else None)
-                if nothing_coming and not arrived and self._expected == 0:
+                # Another thread may have taken it in the meantime.
+                still_there = self._filling is not None and self._expected == 0
+                if nothing_coming and not arrived and still_there:
                     break
             if self._cancelled:
                 raise Cancelled

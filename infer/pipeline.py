@@ -3,7 +3,7 @@
     stage      threads                  takes from       hands on to
     find       1  (scan-find)           the roots        ``found``, a Channel of files
     decode     N  (scan-decode-0 …)     ``found``        ``batches``, or ``rows`` for a bad file
-    classify   1  (scan-classify)       ``batches``      ``rows``, a Channel of numbered rows
+    classify   M  (scan-classify-0 …)   ``batches``      ``rows``, a Channel of numbered rows
     in order   the caller's             ``rows``         the caller, in the order of the walk
 
 Every file gets a number when it is found and keeps a place in the ``window`` until its row has
@@ -43,7 +43,10 @@ class Classifier(Protocol):
         """What the model is."""
 
     def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
-        """Probabilities (batch,) for uint8 images (batch, height, width, 3)."""
+        """Probabilities (batch,) for uint8 images (batch, height, width, 3).
+
+        Called by as many threads at once as ``ScanOptions.batches_in_flight`` says.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +61,8 @@ class ScanOptions:
         isolation: which files are decoded in processes of their own.
         batch_size: pictures that the model gets at once.
         decode_threads: threads that read, decode and resize.
-        batch_buffers: batches that exist: one runs, one fills, the others wait between.
+        batches_in_flight: batches that the model works on at once.
+        batch_buffers: batches that exist beside those in flight: one fills, the others wait.
         queue_size: items that wait between two stages.
         window: files between the walk and the rows, so how far rows can wait for an earlier one.
     """
@@ -69,7 +73,8 @@ class ScanOptions:
     isolation: Isolation = Isolation.ODD
     batch_size: int = 8
     decode_threads: int = field(default_factory=available_cores)
-    batch_buffers: int = 3
+    batches_in_flight: int = 1
+    batch_buffers: int = 2
     queue_size: int = 256
     window: int = 8192
 
@@ -111,7 +116,7 @@ def scan_found(
     window = Window(options.window)
     found = Channel[tuple[int, Found]](options.queue_size)
     batches = BatchAssembler[NumberedRow](
-        options.batch_size, spec.input_size, options.batch_buffers
+        options.batch_size, spec.input_size, options.batches_in_flight + options.batch_buffers
     )
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool() if WorkerPool.is_available else None
@@ -149,7 +154,7 @@ def scan_found(
     try:
         stages.start("find", find, then=found.close)
         stages.start("decode", decode, threads=options.decode_threads, then=batches.close)
-        stages.start("classify", classify, then=rows.close)
+        stages.start("classify", classify, threads=options.batches_in_flight, then=rows.close)
         for row in in_order(stages.watched(rows)):
             yield row
             window.leave()

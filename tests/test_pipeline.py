@@ -119,6 +119,7 @@ class TestRows:
     @given(
         batch_size=st.integers(1, 40),
         decode_threads=st.integers(1, 5),
+        batches_in_flight=st.integers(1, 3),
         batch_buffers=st.integers(1, 3),
         queue_size=st.integers(1, 40),
         window=st.integers(1, 40),
@@ -144,6 +145,21 @@ class TestBatches:
         classifier = Brightness()
         scan(".", classifier=classifier, options=replace(SMALL, batch_size=10, window=100))
         assert len(classifier.shapes) == 3
+
+    def test_two_batches_are_in_flight_at_once(self, folder):
+        both_run = threading.Barrier(2, timeout=30)
+
+        class Meeting(Brightness):
+            def run(self, images):
+                both_run.wait()
+                return super().run(images)
+
+        options = replace(SMALL, batch_size=5, window=100, batches_in_flight=2)
+        assert scan(".", classifier=Meeting(), options=options) == scan(".")
+
+    def test_a_thread_that_finds_a_half_empty_batch_taken_goes_on(self, folder):
+        options = replace(SMALL, batch_size=1000, window=5, batches_in_flight=3)
+        assert scan(".", options=options) == scan(".")
 
     def test_pictures_that_wait_for_company_do_not_hold_up_the_rest(self, folder):
         for number in range(1, 30):
