@@ -31,7 +31,7 @@ class JpegPixels:
     """A decoded JPEG.
 
     Attributes:
-        image: ``RGBX`` or ``CMYK``, as stored, so not yet turned upright.
+        image: ``RGB`` or ``CMYK``, as stored, so not yet turned upright.
         damage: what was wrong with it, where it was decoded all the same; else empty.
     """
 
@@ -94,7 +94,7 @@ def _pixels(
     try:
         pixels = simplejpeg.decode_jpeg(
             data,
-            "CMYK" if is_cmyk else "RGBX",
+            "CMYK" if is_cmyk else "RGB",
             min_height=at_least[0] or structure.height,
             min_width=at_least[1] or structure.width,
             strict=strict,
@@ -104,8 +104,7 @@ def _pixels(
     if is_cmyk:
         # Adobe's programs store them inverted, and everybody follows.
         np.subtract(255, pixels, out=pixels)
-    mode = "CMYK" if is_cmyk else "RGBX"
-    # Both modes share the array's memory.
+    mode = "CMYK" if is_cmyk else "RGB"
     return Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
 
 
