@@ -39,6 +39,8 @@ class ExportRequest:
         exclude_sources: sources of the manifest to leave out.
         seed: of the split, where there is no ``splits``.
         range_method: int8 only.
+        calibration: JSON of ``trustthepixels calibrate`` in place of the checkpoint's own
+            calibration and thresholds; ``None`` keeps those.
         calibration_size: int8 only, training pictures that the ranges are measured on.
         threads: threads of PyTorch and ONNX Runtime.
     """
@@ -52,5 +54,6 @@ class ExportRequest:
     exclude_sources: tuple[str, ...]
     seed: int
     range_method: RangeMethod
+    calibration: Path | None
     calibration_size: int
     threads: int

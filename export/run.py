@@ -19,6 +19,7 @@ from trustthepixels.infer.model_file import ModelFile, read_model_file
 from trustthepixels.infer.session import Session, open_session
 from trustthepixels.infer.spec import P_AI_DECIMALS, ModelSpec
 from trustthepixels.train.dataset import load_pixels
+from trustthepixels.train.held_out import read_calibration
 from trustthepixels.train.manifest import Sample, fingerprint
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.weights import load_checkpoint
@@ -66,6 +67,11 @@ def export_model(request: ExportRequest, show: Callable[[str], None]) -> None:
     torch.set_num_threads(request.threads)
     with staged(request.out) as model_path, staged(request.report) as report_path:
         network, spec = load_checkpoint(request.checkpoint)
+        if request.calibration is not None:
+            calibration, thresholds = read_calibration(request.calibration)
+            # Accuracies belong to the calibration that they were measured with; areas do not.
+            figures = {name: v for name, v in spec.evaluation.items() if name.endswith("_auc")}
+            spec = replace(spec, calibration=calibration, thresholds=thresholds, evaluation=figures)
         pictures = choose_pictures(request)
         graph = _graph(request, network, spec, pictures)
         model_path.write_bytes(model_bytes(graph, spec, request.precision))

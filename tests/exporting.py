@@ -47,6 +47,7 @@ def write_inputs(folder: Path) -> ExportRequest:
         exclude_sources=(),
         seed=42,
         range_method=RangeMethod.MINMAX,
+        calibration=None,
         calibration_size=32,
         threads=1,
     )

@@ -51,6 +51,11 @@ from ..request import ExportRequest, Precision, RangeMethod
     help="int8: how the activations' ranges are chosen.",
 )
 @click.option(
+    "--calibration",
+    type=click.Path(path_type=Path),
+    help="JSON of 'trustthepixels calibrate', in place of CHECKPOINT's own calibration.",
+)
+@click.option(
     "--calibration-size",
     default=256,
     show_default=True,

@@ -24,6 +24,12 @@ COMMANDS = (
         extra="train",
     ),
     LazyCommand(
+        "calibrate",
+        "trustthepixels.train.commands.calibrate:calibrate",
+        "Fit a model's probabilities on sources that its like never saw.",
+        extra="train",
+    ),
+    LazyCommand(
         "export",
         "trustthepixels.export.commands.export:export",
         "Write a checkpoint as a checked ONNX file.",
