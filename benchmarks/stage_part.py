@@ -7,23 +7,21 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from trustthepixels.infer.bench import BenchReport
 from trustthepixels.infer.bench import measure as measure_scan
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.decode import Limits, decode
-from trustthepixels.infer.devices import Device, usual_batch_size
-from trustthepixels.infer.pipeline import ScanOptions
+from trustthepixels.infer.devices import Device
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.rows import RowFormat
-from trustthepixels.infer.session import Session, open_session
 from trustthepixels.infer.walk import WalkOptions, walk
 from trustthepixels.infer.writer import RowWriter
 
 from .models import EDGE, float32_model, has_edge_model
 from .names import CAMERA, PNG, SMALL, WEBP
 from .pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
+from .scanner import scanner
 from .series import interleaved
 from .settings import Settings
 
@@ -45,32 +43,29 @@ def measure(settings: Settings) -> Json:
         PNG: small_pngs(settings),
         WEBP: small_webps(settings),
     }
-    sessions = _sessions(settings)
+    models = _models(settings)
     pairs = [(name, "default") for name in sets]
-    pairs += [(SMALL, model) for model in sessions if model != "default"]
+    pairs += [(SMALL, model) for model in models if model != "default"]
     alone = interleaved(
         settings.counts.repeats,
         {name: lambda folder=folder: _stages(folder) for name, folder in sets.items()},  # type: ignore[misc]
     )
     together = {
-        f"{name}, {model}": asdict(_scan(settings, sets[name], sessions[model]))
+        f"{name}, {model}": asdict(_scan(settings, sets[name], models[model]))
         for name, model in pairs
     }
     writing = [_write_rate(settings) for _ in range(settings.counts.repeats)]
     return {"alone": alone, "together": together, "rows_per_s": writing}
 
 
-def _sessions(settings: Settings) -> dict[str, Session]:
-    models = {"default": load_model(), "fp32": load_model(float32_model(settings))}
-    if has_edge_model():
-        models[EDGE] = load_model(EDGE)
-    device = Device(settings.device)
-    return {name: open_session(model, device, available_cores()) for name, model in models.items()}
+def _models(settings: Settings) -> dict[str, str]:
+    models = {"default": "default", "fp32": str(float32_model(settings))}
+    return models | ({EDGE: EDGE} if has_edge_model() else {})
 
 
-def _scan(settings: Settings, folder: Path, session: Session) -> Any:
+def _scan(settings: Settings, folder: Path, model: str) -> BenchReport:
+    session, options = scanner(model, Device(settings.device))
     count = len(files_of(folder))
-    options = ScanOptions(batch_size=usual_batch_size(session.device))
     passes = min(_MOST_PASSES, max(1, _LONG_ENOUGH // count))
     return measure_scan(folder, session, options, settings.counts.repeats, count, passes=passes)
 

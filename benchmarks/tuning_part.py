@@ -38,7 +38,7 @@ class Setup:
         model_threads: of one ONNX Runtime session.
         decode_threads: of the pipeline.
         batch_size: pictures in one batch.
-        buffers: batches that exist.
+        in_flight: batches that the model works on at once.
         spinning: whether ONNX Runtime's threads burn their core while they wait.
         arena: whether ONNX Runtime keeps its memory between runs.
         binding: whether outputs are bound to memory that is kept.
@@ -46,8 +46,8 @@ class Setup:
 
     model_threads: int
     decode_threads: int
-    batch_size: int = 8
-    buffers: int = 3
+    batch_size: int = 4
+    in_flight: int = 1
     spinning: bool = True
     arena: bool = True
     binding: bool = False
@@ -56,7 +56,7 @@ class Setup:
 def setups(cores: int) -> dict[str, Setup]:
     """What is tried, by name; the first is what everything else departs from."""
     base = Setup(model_threads=cores, decode_threads=cores)
-    tried = {"all threads, batch 8": base}
+    tried = {"all threads, batch 4": base}
     tried["no spinning"] = replace(base, spinning=False)
     for threads in sorted({1, cores // 2 or 1, cores + 1, 2 * cores} - {cores}):
         tried[f"{threads} decode threads"] = replace(base, decode_threads=threads, spinning=False)
@@ -65,9 +65,15 @@ def setups(cores: int) -> dict[str, Setup]:
         tried["1 model thread less"] = fewer
         one_less = replace(fewer, decode_threads=1)
         tried["1 model thread less, 1 decode thread"] = one_less
-    for size in (1, 2, 4, 16, 32):
+    for size in (1, 2, 8, 16, 32):
         tried[f"batch {size}"] = replace(base, batch_size=size, spinning=False)
-    tried["5 buffers"] = replace(base, buffers=5, spinning=False)
+    if cores > 1:
+        halved = replace(base, model_threads=cores // 2, in_flight=2, spinning=False)
+        tried["2 batches in flight, half the threads each"] = halved
+        single = replace(base, model_threads=1, in_flight=cores, spinning=False)
+        tried["as many batches as cores, 1 thread each"] = single
+        tried["the same, batch 2"] = replace(single, batch_size=2)
+        tried["the same, batch 8"] = replace(single, batch_size=8)
     tried["no arena"] = replace(base, arena=False, spinning=False)
     tried["IO binding"] = replace(base, binding=True, spinning=False)
     return tried
@@ -135,7 +141,7 @@ def _rate(folder: Path, classifier: _Classifier, setup: Setup) -> tuple[float, f
     options = ScanOptions(
         batch_size=setup.batch_size,
         decode_threads=setup.decode_threads,
-        batch_buffers=setup.buffers,
+        batches_in_flight=setup.in_flight,
     )
     start, cpu = time.perf_counter(), time.process_time()
     rule = classifier.spec.rule()

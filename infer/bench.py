@@ -11,6 +11,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -142,7 +143,7 @@ def measure(
     for _ in range(rounds):
         one_core.append(len(files) / _seconds(lambda: _prepare_all(files, session, options)))
         decode.append(len(files) / _seconds(lambda: _scan(files, no_model, options)))
-        model.append(_model_rate(session, batch))
+        model.append(_model_rate(session, batch, options.batches_in_flight))
         whole.append(len(scanned) / _seconds(lambda: _scan(scanned, session, options)))
     cores = available_cores()
     end_to_end = statistics.median(whole)
@@ -243,12 +244,20 @@ def _scan(files: Sequence[Found], classifier: Classifier, options: ScanOptions) 
         pass
 
 
-def _model_rate(session: Session, batch: PixelArray) -> float:
-    images, start = 0, time.perf_counter()
-    while (elapsed := time.perf_counter() - start) < _MODEL_SECONDS or not images:
-        session.run(batch)
-        images += len(batch)
-    return images / elapsed
+def _model_rate(session: Session, batch: PixelArray, in_flight: int) -> float:
+    """Images per second of the session alone, with as many batches at once as in a scan."""
+    begin = time.perf_counter()
+
+    def repeat() -> int:
+        images = 0
+        while time.perf_counter() - begin < _MODEL_SECONDS or not images:
+            session.run(batch)
+            images += len(batch)
+        return images
+
+    with ThreadPoolExecutor(in_flight) as pool:
+        counts = [future.result() for future in [pool.submit(repeat) for _ in range(in_flight)]]
+    return sum(counts) / (time.perf_counter() - begin)
 
 
 def _seconds(work: Callable[[], None]) -> float:

@@ -12,7 +12,7 @@ from PIL import Image
 from .bundled import load_model
 from .cpu import available_cores
 from .decode import DecodedImage, Limits, decode, decode_image
-from .devices import Device, usual_batch_size
+from .devices import Device, usual_batch_size, usual_batches_in_flight
 from .errors import InputError, UsageError
 from .models import DEFAULT_MODEL
 from .preprocess import resize
@@ -63,9 +63,9 @@ class Detector:
             raise UsageError(f"{threads} threads; there must be at least 1")
         file = load_model(model)
         self.rule = file.spec.rule(false_positive_rate=false_positive_rate, threshold=threshold)
-        self.session: Session = open_session(
-            file, _device(device), available_cores() if threads is None else threads
-        )
+        self._threads = available_cores() if threads is None else threads
+        # All of them for one operator, because a single picture shall be quick too.
+        self.session: Session = open_session(file, _device(device), self._threads)
         self._limits = limits or Limits()
 
     @property
@@ -113,8 +113,12 @@ class Detector:
         # The walk of a single root needs no memory, so it must see that there is only one.
         roots = list(encoded) if isinstance(paths, Sequence) else encoded
         if options is None:
-            batch_size = usual_batch_size(self.session.device)
-            options = ScanOptions(limits=self._limits, batch_size=batch_size)
+            device = self.session.device
+            options = ScanOptions(
+                limits=self._limits,
+                batch_size=usual_batch_size(device),
+                batches_in_flight=usual_batches_in_flight(device, self._threads),
+            )
         return scan_rows(roots, self.session, self.rule, options)
 
     def decode(self, image: ImageInput) -> DecodedImage:

@@ -40,6 +40,9 @@ _NVIDIA = frozenset({Device.CUDA, Device.TENSORRT})
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
 
+_MOST_IN_FLIGHT = 4
+"""More would cost more memory: each has activations of its own."""
+
 _HOW_TO_GET = {
     Device.CUDA: "install 'trustthepixels[gpu]'",
     Device.TENSORRT: "install 'trustthepixels[gpu]' and TensorRT's libraries",
@@ -50,7 +53,25 @@ _HOW_TO_GET = {
 
 def usual_batch_size(device: Device) -> int:
     """Pictures in one batch where the user does not say otherwise."""
-    return 8 if device is Device.CPU else 64
+    return 4 if device is Device.CPU else 64
+
+
+def usual_batches_in_flight(device: Device, threads: int) -> int:
+    """Batches that the model works on at once.
+
+    On a CPU, threads that share a layer wait for each other at its end, so each batch gets few of
+    them: one where there are up to four. A device is fed the next batch while it computes one.
+
+    Args:
+        device: never ``auto``.
+        threads: of the model on the CPU, all together.
+    """
+    return min(threads, _MOST_IN_FLIGHT) if device is Device.CPU else 2
+
+
+def threads_per_batch(threads: int) -> int:
+    """Threads of one operator on the CPU, where all batches in flight have so many together."""
+    return threads // usual_batches_in_flight(Device.CPU, threads)
 
 
 def load_onnxruntime() -> ModuleType:

@@ -71,7 +71,7 @@ class ScanOptions:
     limits: Limits = field(default_factory=Limits)
     memory: int = field(default_factory=default_memory)
     isolation: Isolation = Isolation.ODD
-    batch_size: int = 8
+    batch_size: int = 4
     decode_threads: int = field(default_factory=available_cores)
     batches_in_flight: int = 1
     batch_buffers: int = 2

@@ -210,6 +210,8 @@ def _options(onnxruntime: ModuleType, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
+    # A thread that spins while it waits takes the core from those that decode.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = LOG_FATAL
     # Else the bytes decide, and what was verified as ONNX could be read as something else.
     options.add_session_config_entry("session.load_model_format", "ONNX")

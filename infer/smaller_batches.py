@@ -13,7 +13,7 @@ from .spec import ModelSpec
 class SmallerBatches:
     """A session whose batches are halved for good whenever one does not fit into memory.
 
-    For one thread. A slot's answer does not depend on its batch beyond the last bits of a float.
+    Threads may share it: those that fail at once halve once. A slot's answer does not depend on its batch beyond the last bits of a float.
 
     Args:
         session: of the model.
@@ -47,7 +47,8 @@ class SmallerBatches:
             except OutOfMemoryError as error:
                 if len(part) == 1:
                     raise
-                self._largest = len(part) // 2
+                halved = len(part) // 2
+                self._largest = min(self._largest or halved, halved)
                 self._on_smaller(self._largest, str(error))
             else:
                 at += len(part)

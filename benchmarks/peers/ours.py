@@ -1,6 +1,7 @@
-"""The scanner through its Python API, for the rate in its steady state."""
+"""The scanner's own pipeline in Python, which notes when each answer came."""
 
 import math
+import os
 from pathlib import Path
 
 import click
@@ -15,12 +16,15 @@ from .record import Record
 @click.option("--device", default="cpu")
 def main(model: str, folder: Path, out: Path, device: str) -> None:
     """Classify all pictures of FOLDER."""
-    from trustthepixels.infer import Detector
+    from trustthepixels.infer.devices import Device
+    from trustthepixels.infer.pipeline import scan_rows
 
-    detector = Detector(model, device)
-    calibration = detector.spec.calibration
+    from ..scanner import scanner
+
+    session, options = scanner(model, Device(device))
+    calibration = session.spec.calibration
     record = Record(out)
-    for row in detector.scan([folder]):
+    for row in scan_rows([os.fsencode(folder)], session, session.spec.rule(), options):
         assert row.verdict is not None, row
         # Rows carry six digits; the clamp keeps 0 and 1 finite.
         p_ai = min(max(row.verdict.p_ai, 1e-7), 1 - 1e-7)

@@ -58,14 +58,16 @@ def bench(
     from ..bench import measure
     from ..bundled import load_model
     from ..cpu import available_cores
-    from ..devices import usual_batch_size
+    from ..devices import threads_per_batch, usual_batch_size, usual_batches_in_flight
     from ..pipeline import ScanOptions
     from ..session import open_session
 
-    session = open_session(load_model(model), device, threads or available_cores())
+    threads = threads or available_cores()
+    session = open_session(load_model(model), device, threads_per_batch(threads))
     note_device(session, device)
     options = ScanOptions(
         batch_size=batch_size or usual_batch_size(session.device),
+        batches_in_flight=usual_batches_in_flight(session.device, threads),
         decode_threads=decode_threads or available_cores(),
     )
     report = measure(folder, session, options, rounds, most_files)

@@ -80,7 +80,7 @@ from .terminal import note, quiet_decoders
     "--batch-size",
     type=click.IntRange(1, 4096),
     metavar="N",
-    help="Images that the model gets at once.  [default: 8 on the CPU, else 64]",
+    help="Images that the model gets at once.  [default: 4 on the CPU, else 64]",
 )
 @threads_option
 @click.option(

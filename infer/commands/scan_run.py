@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..devices import Device, usual_batch_size
+from ..devices import Device, threads_per_batch, usual_batch_size, usual_batches_in_flight
 from ..distributions import installed_version
 from ..errors import InputError
 from ..filelist import open_list
@@ -131,7 +131,8 @@ def _open_model(choice: ScanModel, output: ScanOutput) -> "tuple[Session, Verdic
         threshold=choice.threshold,
         unsure=choice.unsure,
     )
-    session = open_session(file, choice.device, choice.threads or available_cores())
+    threads = threads_per_batch(choice.threads or available_cores())
+    session = open_session(file, choice.device, threads)
     if session.fallback_reason:
         note(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
     elif choice.device is Device.AUTO and not output.quiet:
@@ -171,6 +172,9 @@ def _options(
         memory=source.memory or default_memory(),
         isolation=Isolation(source.isolate),
         batch_size=model.batch_size or usual_batch_size(session.device),
+        batches_in_flight=usual_batches_in_flight(
+            session.device, model.threads or available_cores()
+        ),
         decode_threads=model.decode_threads or available_cores(),
     )
 
