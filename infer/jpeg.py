@@ -94,7 +94,7 @@ def _pixels(
     try:
         pixels = simplejpeg.decode_jpeg(
             data,
-            "CMYK" if is_cmyk else "RGB",
+            "CMYK" if is_cmyk else "RGBX",
             min_height=at_least[0] or structure.height,
             min_width=at_least[1] or structure.width,
             strict=strict,
@@ -104,8 +104,9 @@ def _pixels(
     if is_cmyk:
         # Adobe's programs store them inverted, and everybody follows.
         np.subtract(255, pixels, out=pixels)
-    mode = "CMYK" if is_cmyk else "RGB"
-    return Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
+    mode, layout = ("CMYK", "CMYK") if is_cmyk else ("RGB", "RGBX")
+    # The layout is that of Pillow's own memory for the mode, so the image shares the array's.
+    return Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", layout, 0, 1)
 
 
 def _refusal(reason: str) -> ImageError:
