@@ -13,7 +13,8 @@ from .spec import ModelSpec
 class SmallerBatches:
     """A session whose batches are halved for good whenever one does not fit into memory.
 
-    Threads may share it: those that fail at once halve once. A slot's answer does not depend on its batch beyond the last bits of a float.
+    Threads may share it. A slot's answer does not depend on its batch beyond the last bits of a
+    float.
 
     Args:
         session: of the model.
