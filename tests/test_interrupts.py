@@ -3,6 +3,9 @@
 import contextlib
 import os
 import signal
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -65,6 +68,9 @@ def test_a_library_that_swallows_it_does_not_lose_it():
             send(signal.SIGINT)
         signals.check()
         pytest.fail("it went on")
+
+
+def test_nor_one_that_swallows_it_at_the_end():
     with pytest.raises(Interrupted), interruptible(), contextlib.suppress(BaseException):
         send(signal.SIGINT)
 
@@ -83,3 +89,43 @@ def test_a_signal_that_is_ignored_stays_ignored():
     with interruptible():
         send(signal.SIGHUP)
     assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_one_that_another_thread_gets_wakes_the_main_thread(count):
+    """As where two come at once: one of them, or both, can go to a thread of a library."""
+    other_ready, never = threading.Event(), threading.Lock()
+    never.acquire()
+
+    def get_both() -> None:
+        other_ready.wait()
+        # The main thread waits by now, or is about to.
+        time.sleep(0.2)
+        for number in (signal.SIGTERM, signal.SIGINT)[:count]:
+            signal.pthread_kill(threading.get_ident(), number)
+
+    other = threading.Thread(target=get_both)
+    other.start()
+    with pytest.raises(Interrupted), interruptible():
+        other_ready.set()
+        never.acquire(timeout=60)
+        pytest.fail("it waited on")
+    other.join()
+
+
+def test_after_an_interruption_further_signals_are_ignored_by_the_system():
+    """Else one that comes while the interpreter ends would replace the exit code."""
+    with pytest.raises(Interrupted), interruptible():
+        send(signal.SIGTERM)
+    assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+
+
+def test_nothing_is_left_behind():
+    threads, descriptors = threading.active_count(), len(list(Path("/proc/self/fd").iterdir()))
+    for _ in range(3):
+        with interruptible():
+            pass
+    assert threading.active_count() == threads
+    assert len(list(Path("/proc/self/fd").iterdir())) == descriptors
+    assert signal.set_wakeup_fd(-1) == -1
