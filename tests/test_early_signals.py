@@ -1,6 +1,8 @@
-"""A signal ends a command from its first moment on: no traceback, and the exit code says which."""
+"""A signal ends a command at any moment: no traceback, and the exit code says which."""
 
+import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -8,7 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
-from scanning import SCAN, SCAN_FOLDER, parse, start
+from scanning import SCAN, SCAN_FOLDER, parse, search_first, start
 
 ENTRY = {
     "scan-folder": "from trustthepixels.infer.commands.entry import scan_folder as main",
@@ -52,7 +54,7 @@ def test_a_signal_that_is_ignored_from_the_start_stays_ignored(tmp_path, tiny_mo
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
         time.sleep(0.02)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=240)
     assert process.returncode == 0
     assert parse(output) == []
 
@@ -71,13 +73,62 @@ def test_commands_that_expect_python_s_own_handlers_get_them(name):
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 
 
+BUSY = """
+import pathlib, time
+from trustthepixels.infer import {module}
+real = {module}.{name}
+def busy(*arguments, **keywords):
+    pathlib.Path("busy").touch()
+    {work}
+    return real(*arguments, **keywords)
+{module}.{name} = busy
+"""
+
+BUSY_WITH = {
+    "the model": ("session", "_open_on", "time.sleep(600)"),
+    "a library that swallows it": (
+        "session",
+        "_open_on",
+        "\n    try: time.sleep(600)\n    except BaseException: pass",
+    ),
+    "the walk": ("walk", "listing", "time.sleep(600)"),
+    "a slow decode": ("pipeline", "prepare", "time.sleep(600)"),
+    "the disk": ("syncing", "os.fsync", "time.sleep(600)"),
+}
+"""Where the command is when the signal comes: module, function, and what it does there."""
+
+
+@pytest.mark.parametrize("what", BUSY_WITH)
+def test_while_it_is_busy_with(tmp_path, examples, tiny_model, what):
+    module, name, work = BUSY_WITH[what]
+    (tmp_path / "sitecustomize.py").write_text(BUSY.format(module=module, name=name, work=work))
+    with start(
+        *(examples, "--out", "rows.csv", "--model", tiny_model, "--device", "cpu"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
+        start_new_session=True,
+    ) as process:
+        while not (tmp_path / "busy").exists():
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.01)
+        process.send_signal(signal.SIGTERM)
+        process.send_signal(signal.SIGINT)
+        output, errors = process.communicate(timeout=240)
+    assert (process.returncode, output) in [(143, b""), (130, b"")]
+    assert errors.count(b"\n") == 1
+    assert re.match(rb"interrupted: [01] files?: ", errors)
+    assert len(parse((tmp_path / "rows.csv").read_bytes())) <= 1
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("command", [SCAN_FOLDER, SCAN], ids=["scan-folder", "scan"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_at_any_moment_of_a_scan(
     tmp_path, tiny_model, examples, monkeypatch, record_property, command, number, code
 ):
-    """Fifty moments from Python's own start to the end; once, twice or five times in a row."""
+    """Twenty-five moments from Python's own start to the end; once, twice or five times in a row."""
     monkeypatch.chdir(tmp_path)
     longest = 0.0
     arguments = (examples, "--out", "rows.csv", "--force", "--model", tiny_model)
@@ -85,7 +136,7 @@ def test_at_any_moment_of_a_scan(
     start(*arguments, command=command).communicate()
     whole = time.monotonic() - began
     moments = random.Random(int(number))
-    for _ in range(50):
+    for _ in range(25):
         # Python's own start, before our first line, cannot be answered for.
         moment = moments.uniform(0.1, 1.1) * whole
         process = start(*arguments, command=command)
@@ -93,7 +144,7 @@ def test_at_any_moment_of_a_scan(
         sent = time.monotonic()
         for _ in range(moments.choice([1, 2, 5])):
             process.send_signal(number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=240)
         longest = max(longest, time.monotonic() - sent)
         assert process.returncode in (code, 0), (moment, errors)
         assert b"Traceback" not in errors, (moment, errors)
