@@ -25,13 +25,17 @@ from .results import FileStatus
 
 _CMYK_COMPONENTS = 4
 
+_LARGE_PIXELS = 2_000_000
+"""From here on it costs more to copy three bytes a pixel into Pillow's four than to resize the
+fourth as well: ``RGBX`` and ``CMYK`` images share the decoder's memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class JpegPixels:
     """A decoded JPEG.
 
     Attributes:
-        image: ``RGB`` or ``CMYK``, as stored, so not yet turned upright.
+        image: ``RGB``, ``RGBX`` or ``CMYK``, as stored, so not yet turned upright.
         damage: what was wrong with it, where it was decoded all the same; else empty.
     """
 
@@ -90,23 +94,24 @@ def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) ->
 def _pixels(
     data: bytes, structure: JpegStructure, at_least: tuple[int, int], *, strict: bool
 ) -> Image.Image:
-    is_cmyk = len(structure.components) == _CMYK_COMPONENTS
+    if len(structure.components) == _CMYK_COMPONENTS:
+        mode = "CMYK"
+    else:
+        mode = "RGBX" if structure.width * structure.height >= _LARGE_PIXELS else "RGB"
     try:
         pixels = simplejpeg.decode_jpeg(
             data,
-            "CMYK" if is_cmyk else "RGBX",
+            mode,
             min_height=at_least[0] or structure.height,
             min_width=at_least[1] or structure.width,
             strict=strict,
         )
     except ValueError as error:
         raise _refusal(one_line(error)) from error
-    if is_cmyk:
+    if mode == "CMYK":
         # Adobe's programs store them inverted, and everybody follows.
         np.subtract(255, pixels, out=pixels)
-    mode, layout = ("CMYK", "CMYK") if is_cmyk else ("RGB", "RGBX")
-    # The layout is that of Pillow's own memory for the mode, so the image shares the array's.
-    return Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", layout, 0, 1)
+    return Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
 
 
 def _refusal(reason: str) -> ImageError:

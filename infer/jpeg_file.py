@@ -49,7 +49,7 @@ class JpegFile:
     def decode(
         self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
     ) -> tuple[Image.Image, str]:
-        """The picture, ``RGB`` and upright, and what was wrong with it, if anything.
+        """The picture, ``RGB`` or ``RGBX`` and upright, and what was wrong with it, if anything.
 
         Args:
             at_least: height and width, upright, that scaling must keep; see ``decode_jpeg``.
@@ -60,7 +60,7 @@ class JpegFile:
         """
         stored = at_least if self.orientation < 5 else at_least[::-1]
         pixels = decode_jpeg(self.data, stored, fill_gaps=fill_gaps, structure=self.structure)
-        image = pixels.image if pixels.image.mode == "RGB" else pixels.image.convert("RGB")
+        image = pixels.image.convert("RGB") if pixels.image.mode == "CMYK" else pixels.image
         return apply_orientation(image, self.orientation), pixels.damage
 
 

@@ -7,11 +7,13 @@ import pytest
 from PIL import Image
 from test_decode import encoded, outcome, photograph, refusal
 
-from trustthepixels.infer.decode import DecodedImage, decode
+from trustthepixels.infer.decode import DecodedImage, decode, decode_to_size
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.jpeg import decode_jpeg
 from trustthepixels.infer.jpeg_structure import read_structure
 from trustthepixels.infer.limits import Limits, TruncatedPolicy
+from trustthepixels.infer.memory import MemoryBudget
+from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus
 
 BASELINE = encoded("JPEG")
@@ -61,10 +63,13 @@ class TestAgreementWithPillow:
         data = encoded("JPEG", keep_rgb=True)
         assert np.array_equal(np.asarray(decode(data).image), self.by_pillow(data))
 
-    @pytest.mark.parametrize("size", [(1, 1), (7, 3), (17, 16), (16, 17)])
-    def test_holds_for_sizes_that_fill_no_block(self, size):
+    @pytest.mark.parametrize("size", [(1, 1), (7, 3), (17, 16), (16, 17), (2001, 1001)])
+    def test_holds_for_sizes_that_fill_no_block_and_for_large_ones(self, size):
         data = encoded("JPEG", photograph().resize(size))
-        assert np.array_equal(np.asarray(decode(data).image), self.by_pillow(data))
+        by_pillow = self.by_pillow(data)
+        assert np.array_equal(np.asarray(decode(data).image), by_pillow)
+        at_size = decode_to_size(data, (224, 224), Limits(), MemoryBudget()).pixels
+        assert np.array_equal(at_size, resize(Image.fromarray(by_pillow)))
 
     def test_holds_on_the_examples(self, example):
         data = example.read_bytes()
