@@ -128,7 +128,7 @@ def test_while_it_is_busy_with(tmp_path, examples, tiny_model, what):
 def test_at_any_moment_of_a_scan(
     tmp_path, tiny_model, examples, monkeypatch, record_property, command, number, code
 ):
-    """Twenty-five moments from Python's own start to the end; once, twice or five times in a row."""
+    """Twenty-five moments, from the start to the end; once, twice or five times in a row."""
     monkeypatch.chdir(tmp_path)
     longest = 0.0
     arguments = (examples, "--out", "rows.csv", "--force", "--model", tiny_model)
