@@ -34,6 +34,9 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "tuning": tuning_part.measure,
 }
 
+SLOW = ("fidelity", "tuning")
+"""Measured only when they are asked for: speed hardly matters to the one, and the other is done."""
+
 
 @click.command()
 @click.option(
@@ -78,7 +81,8 @@ def main(
     quick: bool,
 ) -> None:
     """Measure the scanner beside its peers; what is not measured now keeps its old figures."""
-    chosen = [name for name in only or PARTS if name not in skip and name != "report"]
+    usual = [name for name in PARTS if name not in SLOW]
+    chosen = [name for name in only or usual if name not in skip and name != "report"]
     if chosen and data is None:
         raise click.UsageError("--data is needed to measure anything")
     work.mkdir(parents=True, exist_ok=True)

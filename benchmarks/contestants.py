@@ -91,9 +91,11 @@ def in_python(settings: Settings, name: str, model: str, tolerance: float | None
     return Contestant(name, arguments, _record(settings), tolerance)
 
 
-def best_settings(settings: Settings, module: str, model: Path, folder: Path) -> tuple[int, int]:
-    """The batch size and number of workers with which a peer is fastest on a few pictures."""
-    options = ["--out", "-", "--sweep", str(settings.counts.sweep), "--device", settings.device]
+def best_settings(
+    settings: Settings, module: str, model: Path, folder: Path, count: int
+) -> tuple[int, int]:
+    """The batch size and number of workers with which a peer is fastest on so many pictures."""
+    options = ["--out", "-", "--sweep", str(count), "--device", settings.device]
     output = run([*script(module), model, folder, *options]).output
     batch_size, workers = output.split()
     return int(batch_size), int(workers)

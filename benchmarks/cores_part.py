@@ -7,7 +7,6 @@ from typing import Any
 
 from trustthepixels.infer.cpu import available_cores
 
-from .models import EDGE, has_edge_model
 from .names import CAMERA, SMALL
 from .peers.record import steady_rate
 from .pictures import camera_jpegs, small_jpegs
@@ -19,14 +18,12 @@ Json = dict[str, Any]
 
 
 def measure(settings: Settings) -> Json:
-    """Rates in steady state by model and pictures, then by number of cores."""
+    """Rates of the default model in steady state by pictures, then by number of cores."""
     sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
-    models = ["default", *([EDGE] if has_edge_model() else [])]
     counts = core_counts(available_cores())
     takes = {
-        f"{name}, {model}|{cores}": partial(_rate, settings, folder, model, cores)
+        f"{name}|{cores}": partial(_rate, settings, folder, cores)
         for name, folder in sets.items()
-        for model in models
         for cores in counts
     }
     taken = interleaved(settings.counts.repeats, takes)
@@ -43,8 +40,8 @@ def core_counts(available: int) -> list[int]:
     return counts if counts[-1] == min(available, 16) else [*counts, min(available, 16)]
 
 
-def _rate(settings: Settings, folder: Path, model: str, cores: int) -> float:
+def _rate(settings: Settings, folder: Path, cores: int) -> float:
     out = settings.work / "cores.json"
-    run([*script("peers.ours"), model, folder, "--out", out, "--device", "cpu"], cores=cores)
+    run([*script("peers.ours"), "default", folder, "--out", out, "--device", "cpu"], cores=cores)
     rate: float = steady_rate(json.loads(out.read_text())["stamps"])
     return rate

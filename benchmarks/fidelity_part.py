@@ -5,7 +5,6 @@ at least 99.5 %, ``p_ai`` changes by less than 0.005 on average, and accuracy do
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -26,6 +25,7 @@ from trustthepixels.train.manifest import Sample, load_samples
 from .decoders import FULL, SCALED, decoders
 from .models import EDGE, has_edge_model
 from .pictures import jpeg, with_grain
+from .pool import in_processes
 from .settings import Settings
 
 Json = dict[str, Any]
@@ -69,8 +69,7 @@ def measure(settings: Settings) -> Json:
     """Answers of each bundled model after each decoder, beside those after a full decode."""
     jobs = [*made_pictures(settings), *found_photographs(settings.photos)]
     names = [FULL, *(name for name in _COMPARED if name in decoders()[0])]
-    with ProcessPoolExecutor(available_cores()) as pool:
-        decoded = list(pool.map(partial(_decoded, names), jobs, chunksize=4))
+    decoded = list(in_processes(partial(_decoded, names), jobs))
     is_ai = np.array([job.is_ai for job in jobs])
     measured: Json = {
         "pictures": len(jobs),

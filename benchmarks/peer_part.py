@@ -34,11 +34,13 @@ def measure(settings: Settings) -> Json:
     small, camera = small_jpegs(settings), camera_jpegs(settings)
     peers: list[Contestant] = []
     camera_peers: list[Contestant] = []
+    count = settings.counts.sweep
     if has_transformers():
         sweep = partial(best_settings, settings, "peers.hf_pipeline", transformers_model(settings))
-        peers.append(pipeline(settings, sweep(small)))
-        camera_peers.append(pipeline(settings, sweep(camera)))
-    timm = timm_loop(settings, best_settings(settings, "peers.timm_loop", settings.weights, small))
+        peers.append(pipeline(settings, sweep(small, count)))
+        camera_peers.append(pipeline(settings, sweep(camera, -(-count // 3))))
+    best = best_settings(settings, "peers.timm_loop", settings.weights, small, count)
+    timm = timm_loop(settings, best)
     loops = [in_python(settings, OURS_FP32, str(float32_model(settings)), timm.tolerance)]
     loops += [in_python(settings, OURS, "default", None), timm]
     ours = scanners(settings)

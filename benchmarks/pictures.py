@@ -6,17 +6,16 @@ a sensor leaves, and compressed to the bytes per pixel that cameras use. They ar
 """
 
 import io
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageOps
 
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.train.manifest import Sample, load_samples
 
+from .pool import in_processes
 from .settings import Settings
 
 SMALL_SIZE = (500, 375)
@@ -114,12 +113,6 @@ def jpeg(image: Image.Image, quality: int) -> bytes:
     return stream.getvalue()
 
 
-def in_processes(jobs: Sequence[Callable[[], bytes]]) -> Iterator[bytes]:
-    """The results of independent jobs in their order, made on all cores."""
-    with ProcessPoolExecutor(available_cores()) as pool:
-        yield from pool.map(_call, jobs)
-
-
 def files_of(folder: Path) -> list[Path]:
     """The pictures of a set in the order in which they are scanned."""
     return sorted(path for path in folder.iterdir() if path.is_file())
@@ -146,7 +139,7 @@ def _made(settings: Settings, name: str, jobs: Sequence[Callable[[], bytes]]) ->
     suffix = name if name in ("png", "webp") else "jpg"
     unfinished = folder.with_name(folder.name + ".part")
     unfinished.mkdir(parents=True, exist_ok=True)
-    for number, content in enumerate(in_processes(jobs)):
+    for number, content in enumerate(in_processes(_call, jobs)):
         (unfinished / f"{number:04}.{suffix}").write_bytes(content)
     unfinished.rename(folder)
     return folder

@@ -43,8 +43,8 @@ def figure(values: Sequence[float], digits: int = 1) -> str:
 def _goals(parts: Json) -> str:
     rows = [(each.what, each.goal, each.measured, each.verdict) for each in outcomes(parts)]
     note = (
-        "\nThe GPU's rows are not measured yet: no GPU was at hand. Its code paths run in the "
-        "tests on the CPU provider.\n"
+        "\nThe GPU's rows are not measured yet: no GPU was at hand. What a GPU shares with "
+        "the CPU, such as several batches in flight, runs in the tests.\n"
     )
     return "## Goals\n\n" + table(("what", "goal", "measured", ""), rows) + note
 
@@ -146,8 +146,12 @@ def _cores(measured: Json) -> str:
         for what, by_cores in measured["images_per_s"].items()
         for cores, values in by_cores.items()
     ]
-    head = ("pictures, model", "cores", "images/s", "against 1 core")
-    return "## Cores\n\n" + table(head, rows) + "\n![cores](plots/cores.png)\n"
+    head = ("pictures", "cores", "images/s", "against 1 core")
+    return (
+        "## Cores\n\nThe default model in steady state.\n\n"
+        + table(head, rows)
+        + "\n![cores](plots/cores.png)\n"
+    )
 
 
 def _growth(measured: Json) -> str:

@@ -3,7 +3,7 @@
 import json
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def circumstances() -> Circumstances:
     versions = {name: installed_version(name) for name in _PACKAGES}
     return Circumstances(
         date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        command=" ".join(["python -m benchmarks", *sys.argv[1:]]),
+        command=" ".join(["python -m benchmarks", *without_paths(sys.argv[1:])]),
         cores=available_cores(),
         processor=processor_name(),
         features=_features(),
@@ -71,6 +71,15 @@ def circumstances() -> Circumstances:
         versions={"python": sys.version.split()[0]}
         | {name: version for name, version in versions.items() if version},
     )
+
+
+def without_paths(arguments: Sequence[str]) -> list[str]:
+    """What was typed, with ``DIR`` for folders, which are others on each machine."""
+    shown: list[str] = []
+    for argument in arguments:
+        is_folder = bool(shown) and shown[-1] in ("--data", "--photos", "--work", "--out")
+        shown.append("DIR" if is_folder else argument)
+    return shown
 
 
 def load(path: Path) -> Json:
@@ -85,7 +94,7 @@ def store(path: Path, part: str, about: Circumstances, measured: Mapping[str, An
     """Put one part into the file, in place of what it measured before."""
     parts = load(path) | {part: {"circumstances": asdict(about), "measured": measured}}
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(parts, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    path.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
 
 
 def _features() -> tuple[str, ...]:

@@ -19,7 +19,8 @@ class Counts:
         other: PNG and WebP files of 500×375, each.
         fidelity: large pictures made from the data, half of them AI-generated.
         tiny: numbers of tiny files, for memory and growth, rising.
-        sweep: small JPEGs on which the peers' best settings are looked for.
+        sweep: small JPEGs, or a third as many camera JPEGs, on which the peers' best settings are
+            looked for.
         repeats: how often each figure is taken.
     """
 
@@ -28,12 +29,12 @@ class Counts:
     other: int = 128
     fidelity: int = 400
     tiny: tuple[int, ...] = (1_000, 10_000, 100_000, 1_000_000)
-    sweep: int = 96
+    sweep: int = 48
     repeats: int = 3
 
 
 QUICK = Counts(
-    small=12, camera=3, other=4, fidelity=8, tiny=(1_000, 3_000, 6_000), sweep=4, repeats=2
+    small=16, camera=10, other=4, fidelity=8, tiny=(1_000, 3_000, 6_000), sweep=4, repeats=2
 )
 """Enough to see that everything works; its figures say nothing."""
 

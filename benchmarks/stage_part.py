@@ -18,7 +18,7 @@ from trustthepixels.infer.rows import RowFormat
 from trustthepixels.infer.walk import WalkOptions, walk
 from trustthepixels.infer.writer import RowWriter
 
-from .models import EDGE, float32_model, has_edge_model
+from .models import EDGE, has_edge_model
 from .names import CAMERA, PNG, SMALL, WEBP
 from .pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
 from .scanner import scanner
@@ -43,24 +43,21 @@ def measure(settings: Settings) -> Json:
         PNG: small_pngs(settings),
         WEBP: small_webps(settings),
     }
-    models = _models(settings)
     pairs = [(name, "default") for name in sets]
-    pairs += [(SMALL, model) for model in models if model != "default"]
+    pairs += [(SMALL, model) for model in _models() if model != "default"]
     alone = interleaved(
         settings.counts.repeats,
         {name: lambda folder=folder: _stages(folder) for name, folder in sets.items()},  # type: ignore[misc]
     )
     together = {
-        f"{name}, {model}": asdict(_scan(settings, sets[name], models[model]))
-        for name, model in pairs
+        f"{name}, {model}": asdict(_scan(settings, sets[name], model)) for name, model in pairs
     }
     writing = [_write_rate(settings) for _ in range(settings.counts.repeats)]
     return {"alone": alone, "together": together, "rows_per_s": writing}
 
 
-def _models(settings: Settings) -> dict[str, str]:
-    models = {"default": "default", "fp32": str(float32_model(settings))}
-    return models | ({EDGE: EDGE} if has_edge_model() else {})
+def _models() -> list[str]:
+    return ["default", *([EDGE] if has_edge_model() else [])]
 
 
 def _scan(settings: Settings, folder: Path, model: str) -> BenchReport:

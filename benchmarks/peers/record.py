@@ -40,9 +40,14 @@ def steady_rate(stamps: Sequence[tuple[int, float]]) -> float:
 
     Args:
         stamps: how many answers there were at which time in seconds, rising.
+
+    Raises:
+        ValueError: there are too few answers to tell.
     """
     total, end = stamps[-1]
     quarter = next(at for done, at in stamps if done >= total / 4)
     # The answers of one batch come together: those that came with this one do not count either.
     begun = max(done for done, at in stamps if at <= quarter + _TOGETHER_S)
+    if begun == total:
+        raise ValueError(f"{total} answers are too few for a rate in steady state")
     return (total - begun) / (end - quarter)
