@@ -26,6 +26,12 @@ def _end_on_signals() -> None:
             signal.signal(number, _end)
 
 
+def _ignore_signals() -> None:
+    """Let the exit code stand: all is done, and the interpreter only tidies up."""
+    for number in _ENDING:
+        signal.signal(number, signal.SIG_IGN)
+
+
 def leave_signals_to_the_command() -> None:
     """Put Python's own handlers back, for commands that expect them."""
     for number in _ENDING:
@@ -37,16 +43,22 @@ def leave_signals_to_the_command() -> None:
 def scan_folder() -> NoReturn:
     """Entry point of ``scan-folder``."""
     _end_on_signals()
-    from .run import run
-    from .scan import scan
+    try:
+        from .run import run
+        from .scan import scan
 
-    run(scan)
+        run(scan)
+    finally:
+        _ignore_signals()
 
 
 def trustthepixels() -> NoReturn:
     """Entry point of ``trustthepixels``."""
     _end_on_signals()
-    from .main import group
-    from .run import run
+    try:
+        from .main import group
+        from .run import run
 
-    run(group)
+        run(group)
+    finally:
+        _ignore_signals()
