@@ -17,6 +17,7 @@ from PIL import Image, ImageOps
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device
+from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.results import VerdictLabel
 from trustthepixels.infer.session import Session, open_session
@@ -67,12 +68,17 @@ class Large:
 
 def measure(settings: Settings) -> Json:
     """Answers of each bundled model after each decoder, beside those after a full decode."""
-    jobs = [*made_pictures(settings), *found_photographs(settings.photos)]
+    planned = [*made_pictures(settings), *found_photographs(settings.photos)]
     names = [FULL, *(name for name in _COMPARED if name in decoders()[0])]
-    decoded = list(in_processes(partial(_decoded, names), jobs))
+    results = list(in_processes(partial(_decoded, names), planned))
+    jobs = [
+        job for job, result in zip(planned, results, strict=True) if not isinstance(result, str)
+    ]
+    decoded = [result for result in results if not isinstance(result, str)]
     is_ai = np.array([job.is_ai for job in jobs])
     measured: Json = {
         "pictures": len(jobs),
+        "refused": [result for result in results if isinstance(result, str)],
         "made": sum(job.size is not None for job in jobs),
         "found": sum(job.size is None for job in jobs),
         "megapixels": [round(megapixels, 2) for megapixels, _ in decoded],
@@ -141,11 +147,14 @@ def _planned(samples: list[Sample], number: int, count: int, is_ai: bool) -> Lar
     return Large(chosen, size, is_ai, quality, grain=number // 4 % 2 == 1, seed=number)
 
 
-def _decoded(names: Sequence[str], job: Large) -> tuple[float, list[PixelArray]]:
-    """Megapixels, and what each decoder makes of the picture."""
+def _decoded(names: Sequence[str], job: Large) -> tuple[float, list[PixelArray]] | str:
+    """Megapixels, and what each decoder makes of the picture; a reason where we refuse it."""
     content = made_jpeg(job)
     found, _ = decoders()
-    pixels = [found[name](content) for name in names]
+    try:
+        pixels = [found[name](content) for name in names]
+    except ImageError as error:
+        return f"{job.parts[0].name}: {error.status}: {error.reason}"
     with Image.open(job.parts[0]) as image:
         width, height = job.size or image.size
     return width * height / 1e6, pixels

@@ -200,7 +200,8 @@ def _fidelity(measured: Json) -> str:
     text = (
         f"## Fidelity of scaled decoding\n\n{measured['pictures']} pictures of {min(sizes):.1f} to "
         f"{max(sizes):.1f} megapixels: {measured['made']} made from the data, half of them "
-        f"AI-generated, and {measured['found']} photographs as they are. Safe is: verdicts agree "
+        f"AI-generated, and {measured['found']} photographs as they are; "
+        f"{len(measured['refused'])} were refused as damaged. Safe is: verdicts agree "
         "on at least 99.5 %, p_ai changes by less than 0.005 on average, accuracy does not fall.\n"
     )
     for model, decoders in measured["models"].items():
