@@ -175,12 +175,12 @@ class TestScan:
         assert next(rows).status is FileStatus.OK
         rows.close()
 
-    def test_nan_from_the_model_ends_it_with_an_error(self, tmp_path, examples):
+    def test_a_model_that_gives_nan_is_refused_before_any_file(self, tmp_path):
         from tiny_model import NAN_WEIGHTS
 
-        broken = Detector(write_tiny_model(tmp_path / "nan.onnx", NAN_WEIGHTS))
+        model = write_tiny_model(tmp_path / "nan.onnx", NAN_WEIGHTS)
         with pytest.raises(ModelError, match="no probability"):
-            list(broken.scan(examples))
+            Detector(model)
 
 
 def turned_photograph(folder: Path, orientation: int) -> Path:
