@@ -48,8 +48,10 @@ def test_while_the_first_modules_are_imported(tmp_path, command, number, code, m
 
 
 def test_a_signal_that_is_ignored_from_the_start_stays_ignored(tmp_path, tiny_model):
-    shell = ["bash", "-c", 'trap "" INT TERM; exec "$@"', "bash", *SCAN_FOLDER]
+    shell = ["bash", "-c", 'trap "" INT TERM; : > ready; exec "$@"', "bash", *SCAN_FOLDER]
     process = start(".", "--out", "-", "--model", tiny_model, command=shell, cwd=tmp_path)
+    while not (tmp_path / "ready").exists():
+        time.sleep(0.01)
     for _ in range(20):
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)

@@ -199,7 +199,7 @@ def test_excluded_sources_take_no_part(tiny_model, crops):
 
 def test_a_checkpoint_gives_the_calibrated_probability_of_its_logits(tmp_path, examples):
     torch.manual_seed(0)
-    network = Classifier("test_resnet").eval()
+    network = Classifier("test_resnet", (SPEC.mean, SPEC.std)).eval()
     weights = tmp_path / "weights.safetensors"
     save_weights(weights, network, replace(SPEC, architecture="test_resnet"))
     scores = p_ai_by_file(evaluation_of(weights, examples))

@@ -24,7 +24,7 @@ TRUNCATED, CORRUPT, TOO_LARGE = FileStatus.TRUNCATED, FileStatus.CORRUPT, FileSt
 TOO_SLOW, UNREADABLE = FileStatus.TOO_SLOW, FileStatus.UNREADABLE
 
 END = b"\xff\xd9"
-TIMEOUT_S = 4
+TIMEOUT_S = 10
 """Time limit that the cases are made for."""
 
 
