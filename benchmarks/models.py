@@ -1,6 +1,7 @@
 """The models that run: the bundled ones, the same weights in float32, for the peers, and none."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ def float32_model(settings: Settings) -> Path:
         from trustthepixels.train.weights import load_checkpoint
 
         network, spec = load_checkpoint(settings.weights)
+        # Calibrated as the bundled model, so that their answers can be compared.
+        bundled = load_model().spec
+        spec = replace(spec, calibration=bundled.calibration, thresholds=bundled.thresholds)
         path.write_bytes(model_bytes(export_graph(network, spec), spec, Precision.FP32))
     return path
 
