@@ -34,7 +34,7 @@ class Counts:
 
 
 QUICK = Counts(
-    small=16, camera=10, other=4, fidelity=8, tiny=(1_000, 3_000, 6_000), sweep=4, repeats=2
+    small=24, camera=10, other=4, fidelity=8, tiny=(1_000, 3_000, 6_000), sweep=24, repeats=2
 )
 """Enough to see that everything works; its figures say nothing."""
 

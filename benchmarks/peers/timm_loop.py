@@ -40,7 +40,9 @@ def main(
     paths = sorted(folder.iterdir())
     if sweep:
         best = (0.0, 0, 0)
-        for size, count in itertools.product((8, 16, 32), (1, 2)):
+        # Fewer than three batches have no steady state.
+        sizes = [size for size in (8, 16, 32) if 3 * size <= sweep]
+        for size, count in itertools.product(sizes, (1, 2)):
             record = Record(out)
             _classify(classify, paths[:sweep], spec, size, count, device, record)
             best = max(best, (steady_rate(record.stamps), size, count))
