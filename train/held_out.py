@@ -66,7 +66,9 @@ def calibrate_on_held_out(
     """
     network, spec = load_checkpoint(weights)
     samples = load_samples(data)
-    own = select(samples, read_splits(splits), Split.VALIDATION)
+    parts = read_splits(splits)
+    # A run may have left sources out altogether.
+    own = select([sample for sample in samples if sample.file in parts], parts, Split.VALIDATION)
     spread = float(_margin(network, own, spec.input_size)[0].std())
     answers = [held_out_answers(run, samples) for run in runs]
     margin = spread * np.concatenate([answer.margin for answer in answers])
