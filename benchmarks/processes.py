@@ -113,9 +113,8 @@ def run(
         raise ProcessError(
             f"{' '.join(map(str, arguments))} ended with {process.returncode}: {text}"
         )
-    peak_mb = max(peak.mb, usage.ru_maxrss * 1024 / 1e6)
     output = b"".join(head).decode(errors="replace")
-    return Run(wall, usage.ru_utime + usage.ru_stime, peak_mb, output, tuple(stamps))
+    return Run(wall, usage.ru_utime + usage.ru_stime, peak.mb, output, tuple(stamps))
 
 
 def _all(stream: "subprocess._FILE") -> bytes:
@@ -135,9 +134,23 @@ class _Peak:
         while not self._stopped.wait(_SAMPLE_S):
             try:
                 family = [self._process, *self._process.children(recursive=True)]
-                self.mb = max(self.mb, sum(member.memory_info().rss for member in family) / 1e6)
+                together = sum(member.memory_info().rss for member in family)
+                self.mb = max(self.mb, together / 1e6, _high_water_mb(self._process.pid))
             except psutil.Error:
                 continue
+
+
+def _high_water_mb(pid: int) -> float:
+    """The kernel's own maximum for one process, in 10^6 bytes; 0 where it does not tell.
+
+    ``ru_maxrss`` would not do: it begins with the memory of the process that forked.
+    """
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")
+    except OSError:
+        return 0.0
+    lines = (line.split() for line in status.splitlines() if line.startswith("VmHWM:"))
+    return next((int(value) * 1024 / 1e6 for _, value, *_ in lines), 0.0)
 
     def stop(self) -> None:
         self._stopped.set()
