@@ -139,6 +139,9 @@ class _Peak:
             except psutil.Error:
                 continue
 
+    def stop(self) -> None:
+        self._stopped.set()
+
 
 def _high_water_mb(pid: int) -> float:
     """The kernel's own maximum for one process, in 10^6 bytes; 0 where it does not tell.
@@ -151,6 +154,3 @@ def _high_water_mb(pid: int) -> float:
         return 0.0
     lines = (line.split() for line in status.splitlines() if line.startswith("VmHWM:"))
     return next((int(value) * 1024 / 1e6 for _, value, *_ in lines), 0.0)
-
-    def stop(self) -> None:
-        self._stopped.set()
