@@ -2,11 +2,9 @@
 
 import math
 import os
-from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-_CGROUP_LIST = Path("/proc/self/cgroup")
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
+from .cgroups import CGROUP_LIST, CGROUP_ROOT, cgroup_folders
 
 
 def available_cores() -> int:
@@ -23,9 +21,7 @@ def available_cores() -> int:
     return max(1, cores if quota is None else min(cores, math.floor(quota)))
 
 
-def cgroup_quota(
-    cgroup_list: Path = _CGROUP_LIST, cgroup_root: Path = _CGROUP_ROOT
-) -> float | None:
+def cgroup_quota(cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROOT) -> float | None:
     """The tightest CPU quota on this process in cores, ``None`` where there is none.
 
     Args:
@@ -34,30 +30,10 @@ def cgroup_quota(
     """
     quotas = [
         quota
-        for folder in _cpu_folders(cgroup_list, cgroup_root)
+        for folder in cgroup_folders("cpu", cgroup_list, cgroup_root)
         if (quota := _quota(folder)) is not None
     ]
     return min(quotas, default=None)
-
-
-def _cpu_folders(cgroup_list: Path, cgroup_root: Path) -> Iterator[Path]:
-    """Folders of this process's CPU cgroup and of all its ancestors, versions 1 and 2."""
-    try:
-        lines = cgroup_list.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
-    for line in lines:
-        hierarchy, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if hierarchy == "0":
-            mount = cgroup_root
-        elif "cpu" in controllers.split(","):
-            mount = cgroup_root / controllers
-        else:
-            continue
-        group = PurePosixPath(path.lstrip("/"))
-        # Inside a container the path may be the host's, so that only the mount's root exists here.
-        yield from (mount / ancestor for ancestor in (group, *group.parents))
 
 
 def _quota(folder: Path) -> float | None:

@@ -28,7 +28,7 @@ class Limits:
         max_pixels: largest width × height, refused from the header, before pixels are allocated.
         max_bytes: largest file size in bytes.
         timeout_s: longest time for one file in seconds. It binds where a file's header does not
-            bound its cost, see ``where``; a decoder in a thread cannot be interrupted.
+            bound its cost, see ``placement``; a decoder in a thread cannot be interrupted.
         truncated: whether a truncated picture is judged by what is there of it.
         scaled: decode a JPEG at the smallest of libjpeg's scales that leaves at least twice the
             model's input size on both sides.

@@ -10,17 +10,18 @@ import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from PIL import Image
 
+from .cgroups import CGROUP_LIST, CGROUP_ROOT, cgroup_folders
 from .channel import Cancelled
 from .errors import ImageError
 from .results import FileStatus
 
 DEFAULT_MEMORY = 2 << 30
 """Default budget in bytes: enough for one RGB picture of the largest size that is decoded by
-default (``decode.MAX_PIXELS``), or for nineteen of 12 megapixels."""
+default (``limits.MAX_PIXELS``), or for nineteen of 12 megapixels."""
 
 _LEAST_MEMORY = 64 << 20
 _LARGE_FILE_SHARE = 64
@@ -30,9 +31,6 @@ _PLAIN, _CONVERTED = 9, 24
 _PLAIN_MODES = frozenset({"RGB", "L", "1"})
 _KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
 _OVERHEAD = 4 << 20
-
-_CGROUP_LIST = Path("/proc/self/cgroup")
-_CGROUP_ROOT = Path("/sys/fs/cgroup")
 
 
 def pillow_memory(image: Image.Image, size: int) -> int:
@@ -151,26 +149,16 @@ def _address_space() -> Iterator[int]:
         yield soft
 
 
-def _cgroup_limits() -> Iterator[int]:
+def _cgroup_limits(
+    cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROOT
+) -> Iterator[int]:
     """Memory limits of this process's cgroup and of those above it, versions 1 and 2."""
-    try:
-        lines = _CGROUP_LIST.read_text().splitlines()
-    except (OSError, UnicodeDecodeError):
-        return
-    for line in lines:
-        hierarchy, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        is_version_1 = "memory" in controllers.split(",")
-        if hierarchy != "0" and not is_version_1:
-            continue
-        mount = _CGROUP_ROOT / "memory" if is_version_1 else _CGROUP_ROOT
-        name = "memory.limit_in_bytes" if is_version_1 else "memory.max"
-        group = PurePosixPath(path.lstrip("/"))
-        for folder in (group, *group.parents):
+    for folder in cgroup_folders("memory", cgroup_list, cgroup_root):
+        for name in ("memory.max", "memory.limit_in_bytes"):
             try:
-                yield int((mount / folder / name).read_text())
+                yield int((folder / name).read_text())
             except (OSError, ValueError):
-                # No such group here, or "max".
+                # No such group here, the other version, or "max".
                 continue
 
 

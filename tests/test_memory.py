@@ -153,7 +153,7 @@ class TestDefault:
         assert default_memory() == 2 << 30
 
     @pytest.mark.parametrize("version", [1, 2])
-    def test_cgroups_of_both_versions_are_read(self, tmp_path, monkeypatch, version):
+    def test_cgroups_of_both_versions_are_read(self, tmp_path, version):
         line = "4:memory:/a/b" if version == 1 else "0::/a/b"
         (tmp_path / "list").write_text(f"7:cpuset:/\n{line}\n")
         root = tmp_path / "memory" if version == 1 else tmp_path
@@ -161,9 +161,7 @@ class TestDefault:
         (root / "a" / "b").mkdir(parents=True)
         (root / "a" / "b" / name).write_text("max\n" if version == 2 else "12345678\n")
         (root / "a" / name).write_text("1234567\n")
-        monkeypatch.setattr(memory, "_CGROUP_LIST", tmp_path / "list")
-        monkeypatch.setattr(memory, "_CGROUP_ROOT", tmp_path)
-        assert min(memory._cgroup_limits()) == 1234567
+        assert min(memory._cgroup_limits(tmp_path / "list", tmp_path)) == 1234567
 
     def test_sees_a_limit_on_the_address_space(self):
         script = (
