@@ -25,6 +25,10 @@ _FOREIGN = {
 }
 """First bytes of image formats that are known and not decoded."""
 
+TIFF_DATA_TAGS = ((273, 279), (324, 325))
+"""Tags of the offsets and byte counts of strips and of tiles (TIFF 6.0, sections 3 and 15)."""
+
+_ALL_TIFF_DATA_TAGS = frozenset(tag for pair in TIFF_DATA_TAGS for tag in pair)
 _PNG_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
@@ -166,18 +170,13 @@ def _tiff_is_cut(data: bytes) -> bool:
     for index in range(entries):
         tag, kind, count, _ = struct.unpack_from(f"{order}HHII", data, directory + 2 + 12 * index)
         code = {3: "H", 4: "I"}.get(kind)
-        if tag in _TIFF_DATA_TAGS and code and count <= len(data):
+        if tag in _ALL_TIFF_DATA_TAGS and code and count <= len(data):
             where = directory + 2 + 12 * index + 8
             if struct.calcsize(f"{order}{count}{code}") > 4:
                 (where,) = struct.unpack_from(f"{order}I", data, where)
             values[tag] = struct.unpack_from(f"{order}{count}{code}", data, where)
     return any(
         offset + size > len(data)
-        for offsets, sizes in _TIFF_DATA
+        for offsets, sizes in TIFF_DATA_TAGS
         for offset, size in zip(values.get(offsets, ()), values.get(sizes, ()), strict=False)
     )
-
-
-_TIFF_DATA = ((273, 279), (324, 325))
-"""Tags of the offsets and byte counts of strips and of tiles (TIFF 6.0, sections 3 and 15)."""
-_TIFF_DATA_TAGS = frozenset(tag for pair in _TIFF_DATA for tag in pair)

@@ -86,6 +86,16 @@ def typed_errors(header: ImageHeader | None) -> Iterator[None]:
         raise DecodeError(status_of(error), one_line(error), header) from error
 
 
+def unexpected(error: Exception) -> DecodeError:
+    """The failure of one file, whatever a decoder does: the other files get their rows."""
+    if isinstance(error, DecodeError):
+        return error
+    if isinstance(error, MemoryError):
+        return DecodeError(FileStatus.TOO_LARGE, "not enough memory")
+    reason = f"the decoder failed with {type(error).__name__}: {one_line(error)}"
+    return DecodeError(FileStatus.CORRUPT, reason)
+
+
 def status_of(error: BaseException) -> FileStatus:
     """The status that one of ``DECODER_ERRORS`` speaks for."""
     text = str(error).lower()

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from .container import png_chunks
+from .container import TIFF_DATA_TAGS, png_chunks
 from .errors import ImageError
 from .jpeg import decode_jpeg
 from .results import FileStatus
@@ -23,7 +23,6 @@ _ADAM7_LAST = (0, 1, 1, 2)
 """First column, first row, and the steps of both, of each pass (PNG specification, 8.2)."""
 
 _COMPRESSION, _PLANES, _JPEG_TABLES = 259, 284, 347
-_OFFSETS_AND_SIZES = ((273, 279), (324, 325))
 _OLD_JPEG, _JPEG = 6, 7
 """TIFF tags, and values of the first (TIFF 6.0; Adobe's technical note 2)."""
 
@@ -107,7 +106,7 @@ def _jpeg_streams(tags: "dict[int, object]", data: bytes) -> Iterator[bytes]:
     tables = tags.get(_JPEG_TABLES, b"")
     # The tables are a JPEG without a picture: start mark, tables, end mark.
     prefix = bytes(tables[:-2]) if isinstance(tables, bytes) and len(tables) > 4 else b"\xff\xd8"
-    for offsets, sizes in _OFFSETS_AND_SIZES:
+    for offsets, sizes in TIFF_DATA_TAGS:
         starts, lengths = tags.get(offsets, ()), tags.get(sizes, ())
         if not isinstance(starts, tuple) or not isinstance(lengths, tuple):
             continue

@@ -7,13 +7,15 @@ or process makes it.
 from dataclasses import dataclass, field, replace
 
 from .channel import Cancelled
-from .decode import DecodeError, ImageHeader, Limits, ModelInput, decode_to_size
-from .errors import ImageError, one_line
+from .decode import ImageHeader, Limits, ModelInput, decode_to_size
+from .diagnosis import unexpected
+from .errors import ImageError
 from .memory import MemoryBudget
 from .placement import Isolation, needs_worker
 from .preprocess import PixelArray
 from .read import ReadError, read_file
 from .results import FileStatus, ScanRow
+from .rows import path_text
 from .walk import Found
 from .worker_pool import WorkerPool
 
@@ -101,17 +103,13 @@ def _decoded(
     row = replace(row, bytes=len(content))
     try:
         decoded = _to_size(content, input_size, limits, resources)
-    except DecodeError as error:
-        if error.header is not None:
-            row = _with_header(row, error.header)
-        return _failed(row, error)
     except Cancelled:
         raise
-    except MemoryError:
-        return _failed(row, ImageError(FileStatus.TOO_LARGE, "not enough memory"))
     except Exception as error:  # noqa: BLE001 - whatever a decoder does, the other files get rows
-        reason = f"the decoder failed with {type(error).__name__}: {one_line(error)}"
-        return _failed(row, ImageError(FileStatus.CORRUPT, reason))
+        failure = unexpected(error)
+        if failure.header is not None:
+            row = _with_header(row, failure.header)
+        return _failed(row, failure)
     note = f"truncated: {decoded.note}" if decoded.note else ""
     return PreparedImage(decoded.pixels, replace(_with_header(row, decoded.header), note=note))
 
@@ -123,11 +121,6 @@ def _to_size(
     if workers is not None and needs_worker(content, limits, resources.isolation):
         return workers.decode_to_size(content, input_size, limits, resources.budget)
     return decode_to_size(content, input_size, limits, resources.budget)
-
-
-def path_text(path: bytes) -> str:
-    """A path as rows carry it, whatever the locale: UTF-8, other bytes as surrogate escapes."""
-    return path.decode("utf-8", "surrogateescape")
 
 
 def _with_header(row: ScanRow, header: ImageHeader) -> ScanRow:

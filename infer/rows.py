@@ -58,6 +58,11 @@ _NEEDS_PREFIX = re.compile(rf"(\./)*{_FORMULA}")
 _HAS_PREFIX = re.compile(rf"\./(\./)*{_FORMULA}")
 
 
+def path_text(path: bytes) -> str:
+    """A path as rows carry it, whatever the locale: UTF-8, other bytes as surrogate escapes."""
+    return path.decode("utf-8", "surrogateescape")
+
+
 def escape_path(path: str) -> str:
     r"""Write a path, undecodable bytes as surrogate escapes, as one line of plain text.
 

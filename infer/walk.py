@@ -31,6 +31,7 @@ from .listing import DirEntry, leads_to_folder, listing, sorted_in_parts
 from .longpath import stat_path
 from .read import os_failure
 from .results import FileStatus
+from .rows import path_text
 from .visited import Identity, Visited, identity_of
 
 _Pattern = tuple[bool, re.Pattern[str]]
@@ -175,7 +176,7 @@ class _Walker:
     @staticmethod
     def _matches(patterns: list[_Pattern], name: bytes, relative: bytes) -> bool:
         return any(
-            pattern.match(_text(_join(relative, name) if has_slash else name))
+            pattern.match(path_text(_join(relative, name) if has_slash else name))
             for has_slash, pattern in patterns
         )
 
@@ -228,10 +229,6 @@ def _join(folder: bytes, name: bytes) -> bytes:
     return folder + b"/" + name
 
 
-def _text(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")
-
-
 def _compile(patterns: tuple[str, ...]) -> list[_Pattern]:
-    texts = [_text(os.fsencode(pattern)).rstrip("/") for pattern in patterns]
+    texts = [path_text(os.fsencode(pattern)).rstrip("/") for pattern in patterns]
     return [("/" in text, re.compile(fnmatch.translate(text))) for text in texts]

@@ -18,7 +18,8 @@ from typing import Any, BinaryIO, NoReturn
 from PIL import AvifImagePlugin, Image
 
 from .decode import DecodeError, decode_to_size
-from .errors import ImageError, one_line
+from .diagnosis import unexpected
+from .errors import ImageError
 from .limits import Limits
 from .results import FileStatus
 from .worker_messages import header_as_json, limits_from_json, packed, unpacked
@@ -76,13 +77,8 @@ def _answer(
 ) -> None:
     try:
         result = decode_to_size(data, size, limits, budget)
-    except DecodeError as error:
-        _send_error(output, error)
-    except MemoryError:
-        _send_error(output, DecodeError(FileStatus.TOO_LARGE, "not enough memory"))
     except Exception as error:  # noqa: BLE001 - whatever a decoder does, the scan gets an answer
-        reason = f"the decoder failed with {type(error).__name__}: {one_line(error)}"
-        _send_error(output, DecodeError(FileStatus.CORRUPT, reason))
+        _send_error(output, unexpected(error))
     else:
         answer = {"header": header_as_json(result.header), "note": result.note}
         _send(output, answer, result.pixels.tobytes())

@@ -6,6 +6,7 @@ Nothing that a worker sends is executed or unpickled, because a hostile file may
 import json
 import struct
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from .diagnosis import DecodeError, ImageHeader
@@ -46,13 +47,7 @@ def unpacked(read: Callable[[int], bytes], max_size: int) -> tuple[dict[str, Any
 
 def limits_as_json(limits: Limits) -> dict[str, Any]:
     """Limits as values of JSON."""
-    return {
-        "max_pixels": limits.max_pixels,
-        "max_bytes": limits.max_bytes,
-        "timeout_s": limits.timeout_s,
-        "truncated": limits.truncated.value,
-        "scaled": limits.scaled,
-    }
+    return asdict(limits)
 
 
 def limits_from_json(values: dict[str, Any]) -> Limits:

@@ -20,7 +20,7 @@ from ..errors import InputError
 from ..filelist import open_list
 from ..interrupts import Signals
 from ..progress import ScanCounts, progress_bar, summary
-from ..rows import COLUMNS, escape_path
+from ..rows import COLUMNS, escape_path, path_text
 from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .terminal import note
@@ -218,7 +218,7 @@ def _identity(
 
 def _text(argument: str) -> str:
     """An argument as rows carry paths, whatever the locale."""
-    return escape_path(os.fsencode(argument).decode("utf-8", "surrogateescape"))
+    return escape_path(path_text(os.fsencode(argument)))
 
 
 def _is_watched(output: ScanOutput) -> bool:
