@@ -75,7 +75,7 @@ class _ImageFile(Protocol):
     def decode(
         self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
     ) -> tuple[Image.Image, str]:
-        """The picture, ``RGB`` or ``RGBX`` and upright, and what was wrong with it, if anything."""
+        """The picture, ``RGB`` and upright, and what was wrong with it, if anything."""
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
@@ -91,8 +91,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     with _opened(data, limits) as file:
         image, damage = file.decode(fill_gaps=fill_gaps)
-        rgb = image if image.mode == "RGB" else image.convert("RGB")
-        return DecodedImage(rgb, file.header, damage)
+        return DecodedImage(image, file.header, damage)
 
 
 def decode_to_size(

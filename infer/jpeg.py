@@ -25,17 +25,13 @@ from .results import FileStatus
 
 _CMYK_COMPONENTS = 4
 
-_LARGE_PIXELS = 2_000_000
-"""From here on it costs more to copy three bytes a pixel into Pillow's four than to resize the
-fourth as well: ``RGBX`` and ``CMYK`` images share the decoder's memory."""
-
 
 @dataclass(frozen=True, slots=True)
 class JpegPixels:
     """A decoded JPEG.
 
     Attributes:
-        image: ``RGB``, ``RGBX`` or ``CMYK``, as stored, so not yet turned upright.
+        image: ``RGB`` or ``CMYK``, as stored, so not yet turned upright.
         damage: what was wrong with it, where it was decoded all the same; else empty.
     """
 
@@ -94,10 +90,7 @@ def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) ->
 def _pixels(
     data: bytes, structure: JpegStructure, at_least: tuple[int, int], *, strict: bool
 ) -> Image.Image:
-    if len(structure.components) == _CMYK_COMPONENTS:
-        mode = "CMYK"
-    else:
-        mode = "RGBX" if structure.width * structure.height >= _LARGE_PIXELS else "RGB"
+    mode = "CMYK" if len(structure.components) == _CMYK_COMPONENTS else "RGBX"
     try:
         pixels = simplejpeg.decode_jpeg(
             data,
@@ -111,7 +104,9 @@ def _pixels(
     if mode == "CMYK":
         # Adobe's programs store them inverted, and everybody follows.
         np.subtract(255, pixels, out=pixels)
-    return Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
+    image = Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
+    # The same memory by another name: of RGBX Pillow resizes the fourth byte, of RGB it does not.
+    return image if mode == "CMYK" else Image.fromarrow(image, "RGB", image.size)
 
 
 def _refusal(reason: str) -> ImageError:

@@ -49,7 +49,7 @@ class JpegFile:
     def decode(
         self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
     ) -> tuple[Image.Image, str]:
-        """The picture, ``RGB`` or ``RGBX`` and upright, and what was wrong with it, if anything.
+        """The picture, ``RGB`` and upright, and what was wrong with it, if anything.
 
         Args:
             at_least: height and width, upright, that scaling must keep; see ``decode_jpeg``.

@@ -80,15 +80,12 @@ def to_rgb(image: Image.Image) -> Image.Image:
 def resize(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
     """Stretch an RGB picture to ``size`` (height, width), uint8 of shape (height, width, 3).
 
-    ``RGBX``, which has a byte of padding in each pixel, gives the same.
-
     Pillow's bilinear filter with antialiasing, both sides, no crop: bit for bit what
     ``torchvision.transforms.Resize((height, width))`` gives on the same picture.
     """
     height, width = size
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
     # A copy, because an array over Pillow's own buffer is read-only.
-    return np.array(resized if resized.mode == "RGB" else resized.convert("RGB"))
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
 
 
 def _composite_on_white(image: Image.Image) -> Image.Image:

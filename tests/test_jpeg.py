@@ -71,6 +71,15 @@ class TestAgreementWithPillow:
         at_size = decode_to_size(data, (224, 224), Limits(), MemoryBudget()).pixels
         assert np.array_equal(at_size, resize(Image.fromarray(by_pillow)))
 
+    def test_holds_as_long_as_the_picture_is_kept(self):
+        """The pixels lie in the decoder's memory, which must be neither freed nor used again."""
+        sizes = [(40, 30), (2000, 1500), (41, 30), (2001, 1500)]
+        files = [encoded("JPEG", photograph().resize(size)) for size in sizes]
+        images = [decode(data).image for data in files * 3]
+        images.append(images[1].copy())
+        for image, data in zip(images, files * 3 + files[1:2], strict=True):
+            assert np.array_equal(np.asarray(image), self.by_pillow(data))
+
     def test_holds_on_the_examples(self, example):
         data = example.read_bytes()
         assert np.array_equal(np.asarray(decode(data).image), self.by_pillow(data))
