@@ -4,16 +4,14 @@ What the options mean is here, what they lead to in ``scan_run``.
 """
 
 import os
-import threading
 from dataclasses import fields
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from ..errors import ExitCode, TrustThePixelsError
 from ..interrupts import Interrupted, interruptible
 from ..rows import RowFormat
-from ..stages import THREAD_PREFIX
 from .limit_options import limit_options
 from .options import (
     allow_unverified_option,
@@ -111,7 +109,8 @@ def scan(context: click.Context, /, **values: Any) -> None:
     except Interrupted as interruption:
         if not output.quiet:
             note(f"interrupted: {report.text()}{report.advice()}")
-        _leave(context, interruption.exit_code)
+        # Threads may compute for long, and the interpreter's own end takes time as well.
+        os._exit(interruption.exit_code)
     except TrustThePixelsError:
         if not output.quiet and report.advice():
             note(f"not all files are scanned: {report.text()}{report.advice()}")
@@ -119,14 +118,6 @@ def scan(context: click.Context, /, **values: Any) -> None:
     if not output.quiet:
         note(report.text(output.out))
     context.exit(ExitCode.SOME_FILES_FAILED if report.counts.failed else ExitCode.OK)
-
-
-def _leave(context: click.Context, code: int) -> NoReturn:
-    """End an interrupted process, without waiting for a thread that still computes."""
-    if any(thread.name.startswith(THREAD_PREFIX) for thread in threading.enumerate()):
-        # The interpreter's own shutdown would pull the ground from under it.
-        os._exit(code)
-    context.exit(code)
 
 
 Choice = TypeVar("Choice", ScanInput, ScanModel, ScanOutput)

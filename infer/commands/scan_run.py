@@ -21,6 +21,7 @@ from ..filelist import open_list
 from ..interrupts import Signals
 from ..progress import ScanCounts, progress_bar, summary
 from ..rows import COLUMNS, escape_path, path_text
+from ..unhurried import waited_for
 from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .terminal import note
@@ -83,9 +84,9 @@ def scan_folders(
         rows_out = stack.enter_context(open_output(output.out, output.row_format, output.existing))
         report.output = rows_out
         stack.enter_context(signals.surfacing())
-        session, rule = _open_model(model, output)
+        session, rule = waited_for("model", lambda: _open_model(model, output))
         options = _options(source, model, session, frozenset(rows_out.identities))
-        classifier = _warmed_up(session, options.batch_size)
+        classifier = waited_for("model", lambda: _warmed_up(session, options.batch_size))
         kept = rows_out.begin(_identity(source, session, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
