@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from trustthepixels.infer.bundled import load_model
+
 from .decoders import FULL, Decoder, decoders
 from .names import CAMERA, SMALL
 from .pictures import camera_jpegs, files_of, small_jpegs
@@ -19,9 +21,10 @@ _MOST = {SMALL: 96, CAMERA: 16}
 
 def measure(settings: Settings) -> Json:
     """Files per second, and how far the pixels are from those of the full decode."""
-    found, absent = decoders()
+    size = load_model().spec.input_size
+    found, absent = decoders(size)
     sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
-    measured: Json = {"absent": absent}
+    measured: Json = {"absent": absent, "size": list(size), "sets": {}}
     for name, folder in sets.items():
         files = files_of(folder)
         chosen = files[:: max(1, len(files) // _MOST[name])]
@@ -42,7 +45,7 @@ def measure(settings: Settings) -> Json:
             )
             for which, decoder in found.items()
         }
-        measured[name] = {"files_per_s": rates, "difference": differences}
+        measured["sets"][name] = {"files_per_s": rates, "difference": differences}
     return measured
 
 

@@ -1,30 +1,38 @@
-"""Ways from a JPEG's bytes to the model's 224×224 pixels."""
+"""Ways from a JPEG's bytes to pixels at the model's size."""
 
 import io
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.decode import Limits, decode_to_size
+from trustthepixels.infer.decode import decode_to_size
+from trustthepixels.infer.limits import DecodeSize, Limits
 from trustthepixels.infer.memory import MemoryBudget
-from trustthepixels.infer.preprocess import INPUT_SIZE, PixelArray
+from trustthepixels.infer.preprocess import PixelArray
 
 Decoder = Callable[[bytes], PixelArray]
-"""Bytes to uint8 (224, 224, 3)."""
+"""Bytes to uint8 (height, width, 3)."""
+
+Size = tuple[int, int]
+"""Height and width that the model takes."""
 
 FULL, SCALED = "trustthepixels, in full", "trustthepixels, scaled"
 
-_HEIGHT, _WIDTH = INPUT_SIZE
 _MARGIN = 2
 """Scaled decoders leave at least so many times the target on both sides."""
 
 
-def decoders() -> tuple[dict[str, Decoder], list[str]]:
+def decoders(size: Size) -> tuple[dict[str, Decoder], list[str]]:
     """The decoders that can run here by name, and those that are absent."""
-    found: dict[str, Decoder] = {FULL: _ours(scaled=False), SCALED: _ours(scaled=True)}
-    found |= {"Pillow, in full": _pillow, "Pillow, draft": _pillow_draft}
+    found: dict[str, Decoder] = {
+        FULL: _ours(size, DecodeSize.FULL),
+        SCALED: _ours(size, DecodeSize.SCALED),
+        "Pillow, in full": partial(_pillow, size),
+        "Pillow, draft": partial(_pillow_draft, size),
+    }
     absent = []
     for name, make in (
         ("simplejpeg", _simplejpeg),
@@ -33,35 +41,37 @@ def decoders() -> tuple[dict[str, Decoder], list[str]]:
         ("OpenCV", _opencv),
     ):
         try:
-            found |= make()
+            found |= make(size)
         except (ImportError, OSError, RuntimeError):
             absent.append(name)
     return found, absent
 
 
-def _ours(*, scaled: bool) -> Decoder:
-    budget, limits = MemoryBudget(), Limits(scaled=scaled)
-    return lambda data: decode_to_size(data, INPUT_SIZE, limits, budget).pixels
+def _ours(size: Size, decode_size: DecodeSize) -> Decoder:
+    budget, limits = MemoryBudget(), Limits(decode_size=decode_size)
+    return lambda data: decode_to_size(data, size, limits, budget).pixels
 
 
-def _pillow(data: bytes) -> PixelArray:
-    return _resized(Image.open(io.BytesIO(data)).convert("RGB"))
+def _pillow(size: Size, data: bytes) -> PixelArray:
+    return _resized(Image.open(io.BytesIO(data)).convert("RGB"), size)
 
 
-def _pillow_draft(data: bytes) -> PixelArray:
+def _pillow_draft(size: Size, data: bytes) -> PixelArray:
     image = Image.open(io.BytesIO(data))
-    image.draft("RGB", (_MARGIN * _WIDTH, _MARGIN * _HEIGHT))
-    return _resized(image.convert("RGB"))
+    height, width = _at_least(size)
+    image.draft("RGB", (width, height))
+    return _resized(image.convert("RGB"), size)
 
 
-def _simplejpeg() -> dict[str, Decoder]:
+def _simplejpeg(size: Size) -> dict[str, Decoder]:
     import simplejpeg
 
-    at_least = {"min_height": _MARGIN * _HEIGHT, "min_width": _MARGIN * _WIDTH}
+    height, width = _at_least(size)
+    at_least = {"min_height": height, "min_width": width}
 
     def decoder(**options: Any) -> Decoder:
         return lambda data: _resized(
-            Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", **options))
+            Image.fromarray(simplejpeg.decode_jpeg(data, "RGB", **options)), size
         )
 
     return {
@@ -71,11 +81,12 @@ def _simplejpeg() -> dict[str, Decoder]:
     }
 
 
-def _turbojpeg() -> dict[str, Decoder]:
+def _turbojpeg(size: Size) -> dict[str, Decoder]:
     from turbojpeg import TJPF_RGB, TurboJPEG
 
     jpeg = TurboJPEG()
     factors = sorted((f for f in jpeg.scaling_factors if f[0] <= f[1]), key=lambda f: f[0] / f[1])
+    least_height, least_width = _at_least(size)
 
     def scaled(data: bytes) -> PixelArray:
         width, height, *_ = jpeg.decode_header(data)
@@ -83,22 +94,24 @@ def _turbojpeg() -> dict[str, Decoder]:
             (
                 (over, under)
                 for over, under in factors
-                if -(-width * over // under) >= _MARGIN * _WIDTH
-                and -(-height * over // under) >= _MARGIN * _HEIGHT
+                if -(-width * over // under) >= least_width
+                and -(-height * over // under) >= least_height
             ),
             None,
         )
         pixels = jpeg.decode(data, pixel_format=TJPF_RGB, scaling_factor=factor)
-        return _resized(Image.fromarray(pixels))
+        return _resized(Image.fromarray(pixels), size)
 
     return {"PyTurboJPEG, scaled": scaled}
 
 
-def _pyvips() -> dict[str, Decoder]:
+def _pyvips(size: Size) -> dict[str, Decoder]:
     import pyvips
 
+    height, width = size
+
     def thumbnail(data: bytes) -> PixelArray:
-        image = pyvips.Image.thumbnail_buffer(data, _WIDTH, height=_HEIGHT, size="force")
+        image = pyvips.Image.thumbnail_buffer(data, width, height=height, size="force")
         pixels: PixelArray = np.asarray(image)[:, :, :3]
         return pixels
 
@@ -106,7 +119,7 @@ def _pyvips() -> dict[str, Decoder]:
     return {"pyvips, thumbnail": thumbnail}
 
 
-def _opencv() -> dict[str, Decoder]:
+def _opencv(size: Size) -> dict[str, Decoder]:
     import cv2
 
     reduced = {
@@ -114,13 +127,14 @@ def _opencv() -> dict[str, Decoder]:
         4: cv2.IMREAD_REDUCED_COLOR_4,
         8: cv2.IMREAD_REDUCED_COLOR_8,
     }
+    least_height, least_width = _at_least(size)
 
     def scaled(data: bytes) -> PixelArray:
         width, height = Image.open(io.BytesIO(data)).size
-        room = min(width // (_MARGIN * _WIDTH), height // (_MARGIN * _HEIGHT))
+        room = min(width // least_width, height // least_height)
         flag = next((reduced[by] for by in (8, 4, 2) if by <= room), cv2.IMREAD_COLOR)
         image: Any = cv2.imdecode(np.frombuffer(data, np.uint8), flag)
-        small: Any = cv2.resize(image, (_WIDTH, _HEIGHT), interpolation=cv2.INTER_AREA)
+        small: Any = cv2.resize(image, size[::-1], interpolation=cv2.INTER_AREA)
         # OpenCV's channels are blue, green, red.
         return np.ascontiguousarray(small[:, :, ::-1])
 
@@ -128,5 +142,10 @@ def _opencv() -> dict[str, Decoder]:
     return {"OpenCV, reduced and area": scaled}
 
 
-def _resized(image: Image.Image) -> PixelArray:
-    return np.asarray(image.resize((_WIDTH, _HEIGHT), Image.Resampling.BILINEAR))
+def _at_least(size: Size) -> Size:
+    """What scaled decoders leave on both sides."""
+    return _MARGIN * size[0], _MARGIN * size[1]
+
+
+def _resized(image: Image.Image, size: Size) -> PixelArray:
+    return np.asarray(image.resize(size[::-1], Image.Resampling.BILINEAR))

@@ -4,15 +4,14 @@ The rule: on several hundred pictures of 1 to 12 megapixels, verdicts agree with
 at least 99.5 %, ``p_ai`` changes by less than 0.005 on average, and accuracy does not fall.
 """
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import Image
 
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.cpu import available_cores
@@ -21,11 +20,10 @@ from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.results import VerdictLabel
 from trustthepixels.infer.session import Session, open_session
-from trustthepixels.train.manifest import Sample, load_samples
 
 from .decoders import FULL, SCALED, decoders
+from .large_pictures import LargePicture, large_pictures
 from .models import EDGE, has_edge_model
-from .pictures import jpeg, with_grain
 from .pool import in_processes
 from .settings import Settings
 
@@ -40,124 +38,54 @@ _COMPARED = (
     "pyvips, thumbnail",
     "OpenCV, reduced and area",
 )
-_LEAST_PIXELS = 1_000_000
 _BATCH = 16
-
-
-@dataclass(frozen=True, slots=True)
-class Large:
-    """One large picture to be made, or found.
-
-    Attributes:
-        parts: pictures that it is made of: 1 enlarged, or 4 as tiles; one that is large already
-            is taken as it is.
-        size: width and height that it gets; ``None`` keeps its own.
-        is_ai: its class.
-        quality: of its JPEG.
-        grain: whether it gets a sensor's noise.
-        seed: of the noise.
-    """
-
-    parts: tuple[Path, ...]
-    size: tuple[int, int] | None
-    is_ai: bool
-    quality: int
-    grain: bool
-    seed: int
 
 
 def measure(settings: Settings) -> Json:
     """Answers of each bundled model after each decoder, beside those after a full decode."""
-    planned = [*made_pictures(settings), *found_photographs(settings.photos)]
-    names = [FULL, *(name for name in _COMPARED if name in decoders()[0])]
-    results = list(in_processes(partial(_decoded, names), planned))
-    jobs = [
-        job for job, result in zip(planned, results, strict=True) if not isinstance(result, str)
-    ]
-    decoded = [result for result in results if not isinstance(result, str)]
-    is_ai = np.array([job.is_ai for job in jobs])
-    measured: Json = {
-        "pictures": len(jobs),
-        "refused": [result for result in results if isinstance(result, str)],
-        "made": sum(job.size is not None for job in jobs),
-        "found": sum(job.size is None for job in jobs),
-        "megapixels": [round(megapixels, 2) for megapixels, _ in decoded],
-        "models": {},
-    }
-    for model in ["default", *([EDGE] if has_edge_model() else [])]:
+    planned = large_pictures(settings)
+    models = ["default", *([EDGE] if has_edge_model() else [])]
+    measured: Json = {"models": {}}
+    for model in models:
         session = open_session(load_model(model), Device(settings.device), available_cores())
+        present, _ = decoders(session.spec.input_size)
+        names = [FULL, *(name for name in _COMPARED if name in present)]
+        work = partial(_decoded, names, session.spec.input_size)
+        results = list(zip(planned, in_processes(work, planned), strict=True))
+        decoded = [(picture, got) for picture, got in results if not isinstance(got, str)]
+        pictures = [picture for picture, _ in decoded]
+        measured |= {
+            "pictures": len(pictures),
+            "refused": [got for _, got in results if isinstance(got, str)],
+            "origins": Counter(picture.origin.value for picture in pictures),
+            "megapixels": [_megapixels(picture) for picture in pictures],
+        }
         p_ai = {
             name: _answers(session, [pixels[number] for _, pixels in decoded])
             for number, name in enumerate(names)
         }
+        is_ai = np.array([picture.is_ai for picture in pictures])
         measured["models"][model] = {
             name: _compared(session, p_ai[name], p_ai[FULL], is_ai) for name in names[1:]
         }
     return measured
 
 
-def made_pictures(settings: Settings) -> list[Large]:
-    """Enlarged pictures and tiles of four, from 1 to 12 megapixels, of both classes alike."""
-    samples = load_samples(settings.data)
-    each = settings.counts.fidelity // 2
-    made = []
-    for label in ("ai", "real"):
-        of_class = [sample for sample in samples if sample.label == label]
-        made += [_planned(of_class, number, each, label == "ai") for number in range(each)]
-    return made
-
-
-def found_photographs(folders: Sequence[Path]) -> list[Large]:
-    """Photographs in folders and packages that have a megapixel."""
-    paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    found = []
-    for path in sorted(paths):
-        if path.suffix.lower() not in (".jpg", ".jpeg") or path.is_symlink():
-            continue
-        with Image.open(path) as image:
-            if image.width * image.height >= _LEAST_PIXELS:
-                found.append(Large((path,), None, is_ai=False, quality=0, grain=False, seed=0))
-    return found
-
-
-def made_jpeg(job: Large) -> bytes:
-    """The JPEG of one job."""
-    if job.size is None:
-        return job.parts[0].read_bytes()
-    across = 1 if len(job.parts) == 1 else 2
-    tile = (job.size[0] // across, job.size[1] // across)
-    picture = Image.new("RGB", (tile[0] * across, tile[1] * across))
-    for number, part in enumerate(job.parts):
-        with Image.open(part) as image:
-            enlarged = ImageOps.fit(image.convert("RGB"), tile, Image.Resampling.LANCZOS)
-        picture.paste(enlarged, (number % across * tile[0], number // across * tile[1]))
-    return jpeg(with_grain(picture, job.seed) if job.grain else picture, job.quality)
-
-
-def _planned(samples: list[Sample], number: int, count: int, is_ai: bool) -> Large:
-    parts = 4 if number % 2 else 1
-    first = number * len(samples) // count
-    chosen = tuple(samples[(first + step) % len(samples)].path for step in range(parts))
-    # Most pictures are nearer to 1 than to 12 megapixels, as in most folders.
-    pixels = 1.0e6 * 12.0 ** ((number * 7919 % count) / max(1, count - 1))
-    width, height = ((4, 3), (3, 2), (1, 1), (3, 4))[number // 2 % 4]
-    side = (pixels / (width * height)) ** 0.5
-    size = (round(width * side), round(height * side))
-    quality = (75, 85, 92, 95)[number // 8 % 4]
-    return Large(chosen, size, is_ai, quality, grain=number // 4 % 2 == 1, seed=number)
-
-
-def _decoded(names: Sequence[str], job: Large) -> tuple[float, list[PixelArray]] | str:
-    """Megapixels, and what each decoder makes of the picture; a reason where we refuse it."""
-    content = made_jpeg(job)
-    found, _ = decoders()
+def _decoded(
+    names: Sequence[str], size: tuple[int, int], picture: LargePicture
+) -> list[PixelArray] | str:
+    """What each decoder makes of the picture; a reason where we refuse it."""
+    content = picture.path.read_bytes()
+    found, _ = decoders(size)
     try:
-        pixels = [found[name](content) for name in names]
+        return [found[name](content) for name in names]
     except ImageError as error:
-        return f"{job.parts[0].name}: {error.status}: {error.reason}"
-    with Image.open(job.parts[0]) as image:
-        width, height = job.size or image.size
-    return width * height / 1e6, pixels
+        return f"{picture.path.name}: {error.status}: {error.reason}"
+
+
+def _megapixels(picture: LargePicture) -> float:
+    with Image.open(picture.path) as image:
+        return round(image.width * image.height / 1e6, 2)
 
 
 def _answers(session: Session, pixels: list[PixelArray]) -> npt.NDArray[np.float32]:

@@ -32,19 +32,19 @@ _RECIPE = 2
 def small_jpegs(settings: Settings) -> Path:
     """A folder of JPEGs of 500×375, about 75 kB each."""
     chosen = spread_samples(settings, settings.counts.small)
-    return _made(settings, "small", [partial(_small, sample.path, "JPEG") for sample in chosen])
+    return made_set(settings, "small", [partial(_small, sample.path, "JPEG") for sample in chosen])
 
 
 def small_pngs(settings: Settings) -> Path:
     """The same pictures as PNG, fewer of them."""
     chosen = spread_samples(settings, settings.counts.other)
-    return _made(settings, "png", [partial(_small, sample.path, "PNG") for sample in chosen])
+    return made_set(settings, "png", [partial(_small, sample.path, "PNG") for sample in chosen])
 
 
 def small_webps(settings: Settings) -> Path:
     """The same pictures as lossy WebP, fewer of them."""
     chosen = spread_samples(settings, settings.counts.other)
-    return _made(settings, "webp", [partial(_small, sample.path, "WEBP") for sample in chosen])
+    return made_set(settings, "webp", [partial(_small, sample.path, "WEBP") for sample in chosen])
 
 
 def camera_jpegs(settings: Settings) -> Path:
@@ -55,7 +55,7 @@ def camera_jpegs(settings: Settings) -> Path:
         partial(camera_jpeg, sample.path, size, seed)
         for seed, (sample, size) in enumerate(zip(chosen, sizes, strict=True))
     ]
-    return _made(settings, "camera", jobs)
+    return made_set(settings, "camera", jobs)
 
 
 def camera_sizes(count: int) -> list[tuple[int, int]]:
@@ -131,8 +131,8 @@ def _centre(image: Image.Image, side: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def _made(settings: Settings, name: str, jobs: Sequence[Callable[[], bytes]]) -> Path:
-    """A folder with one file for each job; made once, and whole or not at all."""
+def made_set(settings: Settings, name: str, jobs: Sequence[Callable[[], bytes]]) -> Path:
+    """A folder with one file for each job, in their order; made once, and whole or not at all."""
     folder = settings.work / f"{name}-{len(jobs)}-v{_RECIPE}"
     if folder.exists():
         return folder

@@ -80,9 +80,8 @@ def _memory(axes: list[Axes], measured: Json) -> None:
 
 
 def _decoders(axes: list[Axes], measured: Json) -> None:
-    sets = [name for name in measured if name != "absent"]
-    for panel, name in zip(axes, sets, strict=True):
-        _bars(panel, measured[name]["files_per_s"], f"files/s on one core, {name}")
+    for panel, (name, one) in zip(axes, measured["sets"].items(), strict=True):
+        _bars(panel, one["files_per_s"], f"files/s on one core, {name}")
 
 
 Draw = Callable[[list[Axes], Json], None]
