@@ -5,7 +5,7 @@ JPEGs go through ``jpeg_file``, all else through ``pillow_file``.
 """
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,11 +17,16 @@ from .diagnosis import ImageHeader as ImageHeader
 from .diagnosis import explained, typed_errors, unknown
 from .formats import registered_formats
 from .jpeg_file import open_jpeg
-from .limits import DEFAULT_LIMITS, TruncatedPolicy
+from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
 from .pillow_file import open_with_pillow, upright
 from .preprocess import PixelArray, orientation, resize
 from .results import FileStatus
+from .upright import Upright
+
+_MARGIN = 2.5
+"""How often the model's input size must fit into a scaled picture, on both sides: enough for the
+final resize to average over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,14 @@ class Budget(Protocol):
         """Hold ``size`` bytes."""
 
 
+class Unlimited:
+    """All the memory that there is, for a single picture."""
+
+    def share(self, size: int) -> AbstractContextManager[None]:
+        """Hold ``size`` bytes; never waits."""
+        return nullcontext()
+
+
 class _ImageFile(Protocol):
     """A file whose header has been read."""
 
@@ -72,10 +85,8 @@ class _ImageFile(Protocol):
     def memory(self) -> int:
         """Bytes that decoding takes at most, the file included."""
 
-    def decode(
-        self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
-    ) -> tuple[Image.Image, str]:
-        """The picture, ``RGB`` and upright, and what was wrong with it, if anything."""
+    def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
+        """The picture."""
 
 
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
@@ -83,15 +94,15 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 
     Args:
         data: the whole file.
-        limits: what is refused; ``scaled`` and ``timeout_s`` do not matter here.
+        limits: what is refused; ``decode_size`` and ``timeout_s`` do not matter here.
 
     Raises:
         DecodeError: with the status that the file's row shall carry.
     """
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     with _opened(data, limits) as file:
-        image, damage = file.decode(fill_gaps=fill_gaps)
-        return DecodedImage(image, file.header, damage)
+        decoded = file.decode(fill_gaps=fill_gaps)
+        return DecodedImage(decoded.image, file.header, decoded.damage)
 
 
 def decode_to_size(
@@ -109,11 +120,14 @@ def decode_to_size(
         DecodeError: with the status that the file's row shall carry.
         Cancelled: the run was cancelled while the file waited for memory.
     """
-    at_least = (2 * size[0], 2 * size[1]) if limits.scaled else (0, 0)
+    is_scaled = limits.decode_size is DecodeSize.SCALED
+    height, width = size
+    at_least = (round(_MARGIN * height), round(_MARGIN * width)) if is_scaled else (0, 0)
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     with _opened(data, limits) as file, budget.share(file.memory):
-        image, damage = file.decode(at_least, fill_gaps=fill_gaps)
-        return ModelInput(resize(image, size), file.header, damage)
+        decoded = file.decode(at_least, fill_gaps=fill_gaps)
+        pixels = resize(decoded.image, size, decoded.box)
+        return ModelInput(pixels, file.header, decoded.damage)
 
 
 def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:

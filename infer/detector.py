@@ -11,11 +11,11 @@ from PIL import Image
 
 from .bundled import load_model
 from .cpu import available_cores
-from .decode import DecodedImage, Limits, decode, decode_image
+from .decode import DecodedImage, Limits, Unlimited, decode, decode_image, decode_to_size
 from .devices import Device, usual_batch_size, usual_batches_in_flight
 from .errors import InputError, UsageError
 from .models import DEFAULT_MODEL
-from .preprocess import resize
+from .preprocess import PixelArray, resize
 from .read import read_file
 from .results import ScanRow, Verdict
 from .session import Session, open_session
@@ -84,8 +84,7 @@ class Detector:
             ImageError: the picture cannot be read or decoded; its ``status`` says how.
             InputError: an array of another shape or type.
         """
-        pixels = resize(self.decode(image).image, self.spec.input_size)
-        return self.rule(self.session.run(pixels[np.newaxis])[0])
+        return self.rule(self.session.run(self._pixels(image)[np.newaxis])[0])
 
     def scan(
         self,
@@ -122,7 +121,7 @@ class Detector:
         return scan_rows(roots, self.session, self.rule, options)
 
     def decode(self, image: ImageInput) -> DecodedImage:
-        """The picture as ``predict`` sees it before the resize: upright, 8-bit RGB.
+        """The picture in full: upright, 8-bit RGB.
 
         Raises:
             ImageError: it cannot be read or decoded; its ``status`` says how.
@@ -132,9 +131,19 @@ class Detector:
             return decode_image(image, self._limits)
         if isinstance(image, np.ndarray):
             return decode_image(_from_array(image), self._limits)
-        if isinstance(image, bytes):
-            return decode(image, self._limits)
-        return decode(read_file(os.fsencode(image), self._limits.max_bytes), self._limits)
+        return decode(self._content(image), self._limits)
+
+    def _pixels(self, image: ImageInput) -> PixelArray:
+        """What the model sees of a picture; of a file, the same as in a scan."""
+        size = self.spec.input_size
+        if isinstance(image, Image.Image | np.ndarray):
+            return resize(self.decode(image).image, size)
+        return decode_to_size(self._content(image), size, self._limits, Unlimited()).pixels
+
+    def _content(self, file: str | os.PathLike[str] | bytes) -> bytes:
+        if isinstance(file, bytes):
+            return file
+        return read_file(os.fsencode(file), self._limits.max_bytes)
 
 
 def _device(device: Device | str) -> Device:

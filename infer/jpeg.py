@@ -13,7 +13,7 @@ JPEG has no checksums. Damage that leaves a stream of valid codes of the right l
 by any decoder.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import simplejpeg
@@ -25,6 +25,9 @@ from .results import FileStatus
 
 _CMYK_COMPONENTS = 4
 
+_DIVISORS = (8, 4, 2)
+"""libjpeg-turbo's other scales, such as 3/8, have no vectorised code, and take longer than 1/2."""
+
 
 @dataclass(frozen=True, slots=True)
 class JpegPixels:
@@ -32,10 +35,12 @@ class JpegPixels:
 
     Attributes:
         image: ``RGB`` or ``CMYK``, as stored, so not yet turned upright.
+        filled: width and height that the picture fills of it; scaling rounds the image's size up.
         damage: what was wrong with it, where it was decoded all the same; else empty.
     """
 
     image: Image.Image
+    filled: tuple[float, float]
     damage: str = ""
 
 
@@ -51,7 +56,7 @@ def decode_jpeg(
     Args:
         data: the whole file.
         at_least: height and width, as stored, that scaling must keep. The picture is decoded at
-            the smallest of libjpeg's scales (1/8 to 8/8) that keeps both; (0, 0) decodes in full.
+            the smallest of 1/8, 1/4, 1/2 and 1 that keeps both; (0, 0) decodes in full.
         fill_gaps: decode a truncated picture too, with libjpeg's grey where nothing is known.
         structure: the file's markers, where they were read already.
 
@@ -62,17 +67,17 @@ def decode_jpeg(
     if structure.unsupported:
         raise ImageError(FileStatus.UNSUPPORTED, f"{structure.unsupported} is not supported")
     try:
-        image = _strict(data, structure, at_least)
+        pixels = _strict(data, structure, at_least)
         if not structure.has_all_coefficients:
             raise ImageError(FileStatus.TRUNCATED, "its last scans are missing")
     except ImageError as error:
         if not (fill_gaps and error.status is FileStatus.TRUNCATED):
             raise
-        return JpegPixels(_pixels(data, structure, at_least, strict=False), error.reason)
-    return JpegPixels(image)
+        return replace(_pixels(data, structure, at_least, strict=False), damage=error.reason)
+    return pixels
 
 
-def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) -> Image.Image:
+def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) -> JpegPixels:
     if structure.end is not None:
         try:
             return _pixels(data, structure, at_least, strict=True)
@@ -89,15 +94,13 @@ def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) ->
 
 def _pixels(
     data: bytes, structure: JpegStructure, at_least: tuple[int, int], *, strict: bool
-) -> Image.Image:
+) -> JpegPixels:
+    divisor = _divisor(structure, at_least)
+    height, width = (-(-side // divisor) for side in (structure.height, structure.width))
     mode = "CMYK" if len(structure.components) == _CMYK_COMPONENTS else "RGBX"
     try:
         pixels = simplejpeg.decode_jpeg(
-            data,
-            mode,
-            min_height=at_least[0] or structure.height,
-            min_width=at_least[1] or structure.width,
-            strict=strict,
+            data, mode, min_height=height, min_width=width, strict=strict
         )
     except ValueError as error:
         raise _refusal(one_line(error)) from error
@@ -105,8 +108,20 @@ def _pixels(
         # Adobe's programs store them inverted, and everybody follows.
         np.subtract(255, pixels, out=pixels)
     image = Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
-    # The same memory by another name: of RGBX Pillow resizes the fourth byte, of RGB it does not.
-    return image if mode == "CMYK" else Image.fromarrow(image, "RGB", image.size)
+    if mode != "CMYK":
+        # The same memory by another name: of RGBX Pillow resizes the fourth byte, of RGB it does
+        # not.
+        image = Image.fromarrow(image, "RGB", image.size)
+    return JpegPixels(image, (structure.width / divisor, structure.height / divisor))
+
+
+def _divisor(structure: JpegStructure, at_least: tuple[int, int]) -> int:
+    """By how much both sides can be divided so that ``at_least`` is kept."""
+    height, width = at_least
+    if at_least == (0, 0):
+        return 1
+    fitting = (by for by in _DIVISORS if structure.height >= by * height)
+    return next((by for by in fitting if structure.width >= by * width), 1)
 
 
 def _refusal(reason: str) -> ImageError:

@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from PIL import Image
-
 from .diagnosis import DecodeError, ImageHeader
 from .exif import exif_orientation, pictures_in_mpo, xmp_orientation
 from .jpeg import decode_jpeg
 from .jpeg_structure import JpegStructure, read_structure
 from .preprocess import apply_orientation
 from .results import FileStatus
+from .upright import Upright, filled_box
 
 _EXIF, _XMP, _MPO = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 _GAIN_MAP = b' hdrgm:Version="'
@@ -46,10 +45,8 @@ class JpegFile:
             each += _CONVERTED
         return self.structure.width * self.structure.height * each + 2 * len(self.data)
 
-    def decode(
-        self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
-    ) -> tuple[Image.Image, str]:
-        """The picture, ``RGB`` and upright, and what was wrong with it, if anything.
+    def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
+        """The picture.
 
         Args:
             at_least: height and width, upright, that scaling must keep; see ``decode_jpeg``.
@@ -61,7 +58,9 @@ class JpegFile:
         stored = at_least if self.orientation < 5 else at_least[::-1]
         pixels = decode_jpeg(self.data, stored, fill_gaps=fill_gaps, structure=self.structure)
         image = pixels.image.convert("RGB") if pixels.image.mode == "CMYK" else pixels.image
-        return apply_orientation(image, self.orientation), pixels.damage
+        upright = apply_orientation(image, self.orientation)
+        box = filled_box(upright.size, pixels.filled, self.orientation)
+        return Upright(upright, pixels.damage, box)
 
 
 def open_jpeg(data: bytes) -> JpegFile:

@@ -20,6 +20,16 @@ class TruncatedPolicy(StrEnum):
     SCORE = "score"
 
 
+class DecodeSize(StrEnum):
+    """How many of a large JPEG's pixels are computed."""
+
+    FULL = "full"
+    """All of them."""
+    SCALED = "scaled"
+    """A half, a quarter or an eighth on each side, where that leaves at least two and a
+    half times the model's input size on both."""
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What is refused, and what is not; all of it changes rows.
@@ -30,15 +40,14 @@ class Limits:
         timeout_s: longest time for one file in seconds. It binds where a file's header does not
             bound its cost, see ``placement``; a decoder in a thread cannot be interrupted.
         truncated: whether a truncated picture is judged by what is there of it.
-        scaled: decode a JPEG at the smallest of libjpeg's scales that leaves at least twice the
-            model's input size on both sides.
+        decode_size: how many of a large JPEG's pixels are computed.
     """
 
     max_pixels: int = MAX_PIXELS
     max_bytes: int = MAX_BYTES
     timeout_s: float = TIMEOUT_S
     truncated: TruncatedPolicy = TruncatedPolicy.REFUSE
-    scaled: bool = False
+    decode_size: DecodeSize = DecodeSize.SCALED
 
 
 DEFAULT_LIMITS = Limits()

@@ -16,6 +16,7 @@ from .gaps import refuse_uncovered, refuse_unfilled
 from .memory import pillow_memory
 from .preprocess import apply_orientation, orientation, to_rgb
 from .results import FileStatus
+from .upright import Upright
 
 _TURNED_BY_PILLOW = frozenset({"TIFF", "AVIF", "HEIF"})
 """Formats whose orientation lies in the file's own structure as well, which Pillow reads."""
@@ -35,10 +36,8 @@ class PillowFile:
         self.header = ImageHeader(*_upright_size(image), image.format or "")
         self.memory = pillow_memory(image, len(data))
 
-    def decode(
-        self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False
-    ) -> tuple[Image.Image, str]:
-        """The picture, ``RGB`` and upright, and what was wrong with it, if anything.
+    def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
+        """The picture.
 
         Args:
             at_least: without meaning here; these formats are not scaled.
@@ -55,7 +54,7 @@ class PillowFile:
         # Only now: loading turns a TIFF, and a PNG's EXIF can follow its pixels.
         image = upright(self._image, _orientation(self._image))
         self.header = ImageHeader(*image.size, self.header.format)
-        return image, damage
+        return Upright(image, damage)
 
     def _load(self) -> None:
         refuse_uncovered(self._image, self._data)

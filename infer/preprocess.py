@@ -16,6 +16,7 @@ from PIL import Image
 
 from .errors import ImageError
 from .results import FileStatus
+from .upright import Box
 
 INPUT_SIZE = (224, 224)
 """Height and width that the reference recipe feeds to its ResNet."""
@@ -77,15 +78,22 @@ def to_rgb(image: Image.Image) -> Image.Image:
     raise ImageError(FileStatus.UNSUPPORTED, f"pixel mode {image.mode} has no 8-bit RGB form")
 
 
-def resize(image: Image.Image, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
+def resize(
+    image: Image.Image, size: tuple[int, int] = INPUT_SIZE, box: Box | None = None
+) -> PixelArray:
     """Stretch an RGB picture to ``size`` (height, width), uint8 of shape (height, width, 3).
 
     Pillow's bilinear filter with antialiasing, both sides, no crop: bit for bit what
     ``torchvision.transforms.Resize((height, width))`` gives on the same picture.
+
+    Args:
+        image: the picture.
+        size: height and width of the result.
+        box: the part of the image that is the picture, where it is not all of it.
     """
     height, width = size
     # A copy, because an array over Pillow's own buffer is read-only.
-    return np.array(image.resize((width, height), Image.Resampling.BILINEAR))
+    return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box))
 
 
 def _composite_on_white(image: Image.Image) -> Image.Image:

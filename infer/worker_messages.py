@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from .diagnosis import DecodeError, ImageHeader
-from .limits import Limits, TruncatedPolicy
+from .limits import DecodeSize, Limits, TruncatedPolicy
 from .results import FileStatus
 
 _FRAME = struct.Struct(">IQ")
@@ -52,7 +52,11 @@ def limits_as_json(limits: Limits) -> dict[str, Any]:
 
 def limits_from_json(values: dict[str, Any]) -> Limits:
     """The inverse of ``limits_as_json``."""
-    return Limits(**(values | {"truncated": TruncatedPolicy(values["truncated"])}))
+    policies = {
+        "truncated": TruncatedPolicy(values["truncated"]),
+        "decode_size": DecodeSize(values["decode_size"]),
+    }
+    return Limits(**(values | policies))
 
 
 def header_as_json(header: ImageHeader | None) -> list[Any] | None:

@@ -17,6 +17,7 @@ from trustthepixels.infer.errors import (
     ProviderError,
     UsageError,
 )
+from trustthepixels.infer.limits import DecodeSize
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus, VerdictLabel
 
@@ -158,6 +159,20 @@ class TestScan:
         assert len(rows) == 18
         for row in rows:
             assert row.verdict == detector.predict(row.path)
+
+    def test_of_a_large_jpeg_predict_and_scan_see_the_same_pixels(self, tiny_model, tmp_path):
+        path = tmp_path / "large.jpg"
+        # White points on black: a full decode clips what a scaled one has averaged before.
+        points = np.random.default_rng(3).random((1000, 1200)) < 0.1
+        Image.fromarray(points.astype(np.uint8) * 255).save(path)
+        verdicts = []
+        for decode_size in DecodeSize:
+            detector = Detector(tiny_model, limits=Limits(decode_size=decode_size))
+            (row,) = detector.scan(path)
+            assert row.verdict == detector.predict(path) == detector.predict(path.read_bytes())
+            assert (row.width, row.height) == (1200, 1000)
+            verdicts.append(row.verdict)
+        assert verdicts[0] != verdicts[1]
 
     def test_takes_one_path_several_or_an_iterator(self, detector, examples):
         one = list(detector.scan(str(examples)))

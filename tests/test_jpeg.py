@@ -11,7 +11,7 @@ from trustthepixels.infer.decode import DecodedImage, decode, decode_to_size
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.jpeg import decode_jpeg
 from trustthepixels.infer.jpeg_structure import read_structure
-from trustthepixels.infer.limits import Limits, TruncatedPolicy
+from trustthepixels.infer.limits import DecodeSize, Limits, TruncatedPolicy
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus
@@ -30,12 +30,26 @@ KINDS = {
 }
 END = b"\xff\xd9"
 SCORE = Limits(truncated=TruncatedPolicy.SCORE)
+SMALL = (9, 12)
+"""An input size, height and width, for which the pictures here are decoded at a quarter."""
 
 
 def edited(data: bytes, marker: bytes, offset: int, value: bytes) -> bytes:
     """The same file with bytes replaced, counted from the first ``marker``."""
     start = data.index(marker) + offset
     return data[:start] + value + data[start + len(value) :]
+
+
+def prepared(data: bytes, size: tuple[int, int], decode_size: DecodeSize) -> np.ndarray:
+    return decode_to_size(data, size, Limits(decode_size=decode_size), MemoryBudget()).pixels
+
+
+def status_at(size: tuple[int, int], data: bytes, decode_size: DecodeSize) -> FileStatus:
+    try:
+        prepared(data, size, decode_size)
+    except ImageError as error:
+        return error.status
+    return FileStatus.OK
 
 
 def pixels(data: bytes) -> bytes:
@@ -68,7 +82,7 @@ class TestAgreementWithPillow:
         data = encoded("JPEG", photograph().resize(size))
         by_pillow = self.by_pillow(data)
         assert np.array_equal(np.asarray(decode(data).image), by_pillow)
-        at_size = decode_to_size(data, (224, 224), Limits(), MemoryBudget()).pixels
+        at_size = prepared(data, (224, 224), DecodeSize.FULL)
         assert np.array_equal(at_size, resize(Image.fromarray(by_pillow)))
 
     def test_holds_as_long_as_the_picture_is_kept(self):
@@ -210,6 +224,10 @@ class TestScaling:
             ((800, 600), (60, 80), (100, 75)),
             ((800, 600), (75, 100), (100, 75)),
             ((800, 600), (76, 100), (200, 150)),
+            # Not at 3/8.
+            ((800, 600), (151, 200), (400, 300)),
+            ((801, 602), (150, 200), (201, 151)),
+            ((8, 3000), (300, 1), (1, 375)),
             ((800, 600), (300, 400), (400, 300)),
             ((800, 600), (599, 1), (800, 600)),
             ((800, 600), (9000, 9000), (800, 600)),
@@ -220,10 +238,37 @@ class TestScaling:
         data = encoded("JPEG", photograph().resize(size))
         assert decode_jpeg(data, at_least).image.size == expected
 
-    def test_is_as_strict_as_a_full_decode(self):
-        large = encoded("JPEG", photograph().resize((800, 600)))
-        with pytest.raises(ImageError, match="truncated"):
-            decode_jpeg(large[: len(large) // 2] + END, (60, 80))
+    @pytest.mark.parametrize("kind", KINDS)
+    def test_refuses_what_a_full_decode_refuses(self, kind):
+        """The files of ``TestMissingPixels`` and ``TestDamage``: cut anywhere and closed again."""
+        data = KINDS[kind]
+        first_scan = data.index(b"\xff\xda") + 14
+        damaged = [data[:kept] + END for kept in range(first_scan, len(data) - 2, 7)]
+        damaged += [data[:-2] + b"\x12\x34" * 20 + END, edited(data, b"\xff\xc4", 5, b"\xff" * 16)]
+        assert [status_at(SMALL, case, DecodeSize.SCALED) for case in damaged] == [
+            status_at(SMALL, case, DecodeSize.FULL) for case in damaged
+        ]
+
+    def test_of_a_cut_file_is_filled_on_request(self):
+        cut = BASELINE[: len(BASELINE) * 3 // 4]
+        limits = Limits(truncated=TruncatedPolicy.SCORE, decode_size=DecodeSize.SCALED)
+        assert decode_to_size(cut, SMALL, limits, MemoryBudget()).note
+
+    @pytest.mark.parametrize(("side", "is_scaled"), [(499, False), (500, True)])
+    def test_leaves_pictures_below_five_times_the_size_as_they_are(self, side, is_scaled):
+        data = encoded("JPEG", photograph().resize((side, side)))
+        scaled, full = (prepared(data, (100, 100), size) for size in DecodeSize)
+        assert np.array_equal(scaled, full) != is_scaled
+
+    @pytest.mark.parametrize("orientation", range(1, 9))
+    def test_changes_a_smooth_picture_hardly_whatever_its_orientation(self, orientation):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        # One pixel more than eighths: all but a trace of the last column and row is padding.
+        large = photograph().resize((961, 545), Image.Resampling.BICUBIC)
+        data = encoded("JPEG", large, quality=95, exif=exif)
+        scaled, full = (prepared(data, (20, 20), size).astype(int) for size in DecodeSize)
+        assert 0 < np.abs(scaled - full).max() <= 2
 
 
 class TestStructure:

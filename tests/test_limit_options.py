@@ -3,11 +3,17 @@
 import csv
 import io
 
+import numpy as np
 import pytest
 from click import BadParameter
+from PIL import Image
 from test_decode import FILES, encoded, photograph
+from tiny_model import expected_p_ai
 
 from trustthepixels.infer.commands.limit_options import size
+from trustthepixels.infer.decode import decode_to_size
+from trustthepixels.infer.limits import DecodeSize, Limits
+from trustthepixels.infer.memory import MemoryBudget
 
 
 @pytest.fixture
@@ -114,3 +120,19 @@ def test_a_limit_that_is_none_is_one_line_and_exit_code_2(scan, options):
     assert process.returncode == 2
     assert "Traceback" not in process.stderr
     assert options[0] in process.stderr
+
+
+def test_large_jpegs_are_scaled_unless_they_shall_be_decoded_in_full(scan):
+    # White points on black: a full decode clips what a scaled one has averaged before.
+    points = np.random.default_rng(5).random((1000, 1000)) < 0.1
+    data = encoded("JPEG", Image.fromarray(points.astype(np.uint8) * 255))
+    expected = {
+        size.value: expected_p_ai(
+            decode_to_size(data, (224, 224), Limits(decode_size=size), MemoryBudget()).pixels[None]
+        )[0]
+        for size in DecodeSize
+    }
+    assert abs(expected["full"] - expected["scaled"]) > 1e-5
+    for options, size in (((), "scaled"), (("--decode", "full"), "full")):
+        rows, _ = scan({"large.jpg": data}, *options)
+        assert float(rows["large.jpg"]["p_ai"]) == pytest.approx(expected[size], abs=2e-6)

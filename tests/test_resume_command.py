@@ -131,6 +131,7 @@ CHANGED = (
     (["--fpr", "0.05"], "thresholds: "),
     (["--no-unsure"], "thresholds: "),
     (["--max-pixels", "1000"], "limits: max_pixels was 178956970 and is 1000"),
+    (["--decode", "full"], 'limits: decode_size was "scaled" and is "full"'),
     (["--include", "*.jpg"], "--include was"),
     (["--exclude", "x"], "--exclude was"),
     (["--follow-links"], "--follow-links was"),

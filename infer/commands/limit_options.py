@@ -25,8 +25,8 @@ def size(text: str) -> int:
 
 
 def limit_options(command: Command) -> Command:
-    """Add ``--max-pixels``, ``--max-bytes``, ``--timeout``, ``--memory``, ``--truncated`` and
-    ``--isolate``.
+    """Add ``--max-pixels``, ``--max-bytes``, ``--timeout``, ``--memory``, ``--truncated``,
+    ``--decode`` and ``--isolate``.
     """
     for option in reversed(_OPTIONS):
         command = option(command)
@@ -65,6 +65,14 @@ _OPTIONS = (
         default="refuse",
         show_default=True,
         help="Refuse images whose end is missing, or judge what is there of them, with a note.",
+    ),
+    click.option(
+        "--decode",
+        type=click.Choice(["scaled", "full"]),
+        default="scaled",
+        show_default=True,
+        help="Decode JPEGs of several megapixels at a half, a quarter or an eighth of their size, "
+        "where that is still two and a half times what the model sees; or in full.",
     ),
     click.option(
         "--isolate",

@@ -143,11 +143,11 @@ def _chosen(
 
 def _judge(detector: "Detector", path: Path, true_label: str, *, keeps_picture: bool) -> _Judged:
     try:
-        decoded = detector.decode(path)
+        verdict = detector.predict(path)
+        picture = detector.decode(path).image if keeps_picture else None
     except ImageError as error:
         return _Judged(path, true_label, None, failure=str(error))
-    verdict = detector.predict(decoded.image)
-    return _Judged(path, true_label, verdict, picture=decoded.image if keeps_picture else None)
+    return _Judged(path, true_label, verdict, picture=picture)
 
 
 def _line(judged: _Judged) -> str:

@@ -23,6 +23,7 @@ class ScanInput:
     timeout: float | None
     memory: int | None
     truncated: str
+    decode: str
     isolate: str
 
 

@@ -181,13 +181,14 @@ def _options(
 
 
 def _limits(source: ScanInput) -> "Limits":
-    from ..limits import MAX_BYTES, MAX_PIXELS, TIMEOUT_S, Limits, TruncatedPolicy
+    from ..limits import MAX_BYTES, MAX_PIXELS, TIMEOUT_S, DecodeSize, Limits, TruncatedPolicy
 
     return Limits(
         max_pixels=source.max_pixels or MAX_PIXELS,
         max_bytes=source.max_bytes or MAX_BYTES,
         timeout_s=source.timeout or TIMEOUT_S,
         truncated=TruncatedPolicy(source.truncated),
+        decode_size=DecodeSize(source.decode),
     )
 
 

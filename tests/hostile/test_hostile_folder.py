@@ -121,6 +121,14 @@ def test_the_rows_are_the_same_with_every_file_in_a_process_of_its_own(
         assert {**isolated[name], "error": ""} == {**row, "error": ""}, name
 
 
+def test_a_full_decode_finds_no_other_damage(finished, hostile, model, tmp_path_factory):
+    out = tmp_path_factory.mktemp("full") / "rows.csv"
+    assert scan(hostile, model, out, "--decode", "full").returncode == 1
+    _, found = finished
+    in_full = {name: (row["status"], row["error"]) for name, row in rows(out).items()}
+    assert in_full == {name: (row["status"], row["error"]) for name, row in found.items()}
+
+
 def test_the_rows_are_the_same_through_python(finished, hostile, model, monkeypatch):
     monkeypatch.chdir(hostile)
     detector = Detector(model, "cpu")
