@@ -8,11 +8,9 @@ GPU graphs depend on it; slots without a picture are computed and ignored.
 
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-
-import numpy as np
 
 from .channel import Cancelled
 from .preprocess import PixelArray
@@ -42,15 +40,13 @@ class BatchAssembler(Generic[Ticket]):
     """Where decode threads put pictures and inference threads take batches.
 
     Args:
-        batch_size: slots of one batch.
-        input_size: height and width of every picture.
-        buffers: how many batches exist; with none free, ``add`` waits.
+        buffers: memory of all batches, each uint8 (batch_size, height, width, 3); with none free,
+            ``add`` waits.
     """
 
-    def __init__(self, batch_size: int, input_size: tuple[int, int], buffers: int) -> None:
-        shape = (batch_size, *input_size, 3)
-        self._batch_size = batch_size
-        self._free: list[Batch[Ticket]] = [Batch(np.zeros(shape, np.uint8)) for _ in range(buffers)]
+    def __init__(self, buffers: Sequence[PixelArray]) -> None:
+        self._batch_size = len(buffers[0])
+        self._free: list[Batch[Ticket]] = [Batch(buffer) for buffer in buffers]
         self._filling: Batch[Ticket] | None = None
         self._full: deque[Batch[Ticket]] = deque()
         self._expected = 0

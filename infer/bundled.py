@@ -1,5 +1,6 @@
 """The models that are installed with the package, found by name."""
 
+from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
@@ -9,15 +10,18 @@ from .models import DEFAULT_MODEL
 
 _PACKAGE = "trustthepixels.infer.models"
 _SUFFIX = ".onnx"
+_HALF_SUFFIX = ".half.onnx"
+"""Of a file with the same model in half precision, which GPUs take."""
 
 
 def bundled_models() -> tuple[str, ...]:
     """The names of the bundled models, sorted."""
+    names = [entry.name for entry in resources.files(_PACKAGE).iterdir()]
     return tuple(
         sorted(
-            entry.name.removesuffix(_SUFFIX)
-            for entry in resources.files(_PACKAGE).iterdir()
-            if entry.name.endswith(_SUFFIX)
+            name.removesuffix(_SUFFIX)
+            for name in names
+            if name.endswith(_SUFFIX) and not name.endswith(_HALF_SUFFIX)
         )
     )
 
@@ -36,7 +40,8 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
         return read_model_file(Path(model), trust)
     if model in bundled_models():
         with resources.as_file(resources.files(_PACKAGE) / f"{model}{_SUFFIX}") as path:
-            return read_model_file(path, trust)
+            half = path.with_name(f"{model}{_HALF_SUFFIX}")
+            return replace(read_model_file(path, trust), half=half if half.is_file() else None)
     if Path(model).exists():
         return read_model_file(Path(model), trust)
     known = ", ".join(bundled_models()) or "none in this installation"

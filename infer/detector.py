@@ -61,11 +61,10 @@ class Detector:
     ) -> None:
         if threads is not None and threads < 1:
             raise UsageError(f"{threads} threads; there must be at least 1")
-        file = load_model(model)
-        self.rule = file.spec.rule(false_positive_rate=false_positive_rate, threshold=threshold)
         self._threads = available_cores() if threads is None else threads
         # All of them for one operator, because a single picture shall be quick too.
-        self.session: Session = open_session(file, _device(device), self._threads)
+        self.session: Session = open_session(load_model(model), _device(device), self._threads)
+        self.rule = self.spec.rule(false_positive_rate=false_positive_rate, threshold=threshold)
         self._limits = limits or Limits()
 
     @property
@@ -104,6 +103,7 @@ class Detector:
             ModelError: the model gave something that is no probability.
             ProviderError: the device failed.
         """
+        from .pinned import batch_memory
         from .pipeline import ScanOptions, scan_rows
 
         if isinstance(paths, str | os.PathLike):
@@ -118,7 +118,8 @@ class Detector:
                 batch_size=usual_batch_size(device),
                 batches_in_flight=usual_batches_in_flight(device, self._threads),
             )
-        return scan_rows(roots, self.session, self.rule, options)
+        allocate = batch_memory(self.session.device)
+        return scan_rows(roots, self.session, self.rule, options, allocate)
 
     def decode(self, image: ImageInput) -> DecodedImage:
         """The picture in full: upright, 8-bit RGB.

@@ -36,7 +36,9 @@ PROVIDERS = {
 LOG_FATAL = 4
 """ONNX Runtime's quietest level: failures arrive as exceptions too, and its log repeats them."""
 
-_NVIDIA = frozenset({Device.CUDA, Device.TENSORRT})
+NVIDIA = frozenset({Device.CUDA, Device.TENSORRT})
+"""Devices that compute fastest in half precision, replay graphs and copy from pinned memory."""
+
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
 
@@ -115,7 +117,7 @@ def require_provider(onnxruntime: ModuleType, device: Device) -> None:
             f"this ONNX Runtime has no {wanted} for the device '{device}' "
             f"(it has {', '.join(offered)}); {_HOW_TO_GET.get(device, 'install another one')}"
         )
-    if device in _NVIDIA and hasattr(onnxruntime, "preload_dlls"):
+    if device in NVIDIA and hasattr(onnxruntime, "preload_dlls"):
         # CUDA that came as wheels is found only so; what fails here fails again, typed, later.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()

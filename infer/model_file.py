@@ -43,6 +43,7 @@ class ModelFile:
         fingerprint: name and digest of specification and content; equal for equal models alone.
         doubt: one line that says why the content may not be what the specification is about;
             empty for a verified model.
+        half: the file of the same model in half precision, for GPUs; ``None`` where there is none.
     """
 
     path: Path
@@ -50,6 +51,7 @@ class ModelFile:
     spec: ModelSpec
     fingerprint: str = ""
     doubt: str = ""
+    half: Path | None = None
 
 
 def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:

@@ -23,6 +23,7 @@ from .channel import Channel, Window
 from .cpu import available_cores
 from .decode import Limits
 from .memory import MemoryBudget, default_memory
+from .pinned import Allocate, plain_memory
 from .placement import Isolation
 from .prepare import Resources, prepare
 from .preprocess import PixelArray
@@ -84,6 +85,7 @@ def scan_rows(
     classifier: Classifier,
     rule: VerdictRule,
     options: ScanOptions | None = None,
+    allocate: Allocate = plain_memory,
 ) -> Generator[ScanRow]:
     """Scan folders and files, one row for each image file, in the order of the walk.
 
@@ -92,17 +94,22 @@ def scan_rows(
         classifier: an open ``Session``.
         rule: from probabilities to verdicts.
         options: how to scan.
+        allocate: makes the batches' buffers.
 
     Raises:
         ModelError: the model gave something that is no probability.
         ProviderError: the device failed.
     """
     options = options or ScanOptions()
-    return scan_found(walk(roots, options.walk), classifier, rule, options)
+    return scan_found(walk(roots, options.walk), classifier, rule, options, allocate)
 
 
 def scan_found(
-    files: Iterable[Found], classifier: Classifier, rule: VerdictRule, options: ScanOptions
+    files: Iterable[Found],
+    classifier: Classifier,
+    rule: VerdictRule,
+    options: ScanOptions,
+    allocate: Allocate = plain_memory,
 ) -> Generator[ScanRow]:
     """Like ``scan_rows``, for files that are found already; ``options.walk`` is not looked at.
 
@@ -111,13 +118,14 @@ def scan_found(
         classifier: an open ``Session``.
         rule: from probabilities to verdicts.
         options: how to scan.
+        allocate: makes the batches' buffers.
     """
     spec = classifier.spec
     window = Window(options.window)
     found = Channel[tuple[int, Found]](options.queue_size)
-    batches = BatchAssembler[NumberedRow](
-        options.batch_size, spec.input_size, options.batches_in_flight + options.batch_buffers
-    )
+    shape = (options.batch_size, *spec.input_size, 3)
+    buffers = [allocate(shape) for _ in range(options.batches_in_flight + options.batch_buffers)]
+    batches = BatchAssembler[NumberedRow](buffers)
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool() if WorkerPool.is_available else None
     resources = Resources(MemoryBudget(options.memory), workers, options.isolation)

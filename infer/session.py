@@ -3,9 +3,9 @@
 The rest of the package never touches ONNX Runtime; it enters here and is imported on first use.
 """
 
-import contextlib
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from types import ModuleType
 from typing import Any
@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .devices import LOG_FATAL, PROVIDERS, Device, load_onnxruntime, require_provider
-from .errors import ModelError, OutOfMemoryError, ProviderError, SignatureError, one_line
+from .acceleration import PLAIN, Acceleration, provider_options
+from .devices import LOG_FATAL, NVIDIA, PROVIDERS, Device, load_onnxruntime, require_provider
+from .errors import ModelError, OutOfMemoryError, ProviderError, one_line
 from .known_answer import known_answer_tolerance, known_picture
-from .model_file import ModelFile
+from .model_file import ModelFile, read_model_file
 from .preprocess import PixelArray
+from .signature import INPUT_NAME as INPUT_NAME
+from .signature import LOGITS_NAME as LOGITS_NAME
+from .signature import P_AI_NAME as P_AI_NAME
+from .signature import check_signature
 from .spec import LABELS, ModelSpec
-
-INPUT_NAME = "images"
-LOGITS_NAME = "logits"
-P_AI_NAME = "p_ai"
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -64,8 +65,16 @@ class Session:
             ProviderError: the device failed, for example for lack of memory.
         """
         (p_ai,) = self._outputs([P_AI_NAME], images)
+        return self.checked(p_ai, len(images))
+
+    def checked(self, p_ai: FloatArray, count: int) -> FloatArray:
+        """Answers of the model as they are.
+
+        Raises:
+            ModelError: there are not ``count`` of them, or one is no probability.
+        """
         # Written so that NaN fails it too.
-        if p_ai.shape != images.shape[:1] or not np.all((p_ai >= 0.0) & (p_ai <= 1.0)):
+        if p_ai.shape != (count,) or not np.all((p_ai >= 0.0) & (p_ai <= 1.0)):
             raise ModelError(f"{self.model.path} gave a value that is no probability")
         return p_ai
 
@@ -84,15 +93,26 @@ class Session:
             raise ModelError(f"{self.model.path} gave a logit that is not finite")
         return logits
 
-    def _outputs(self, names: list[str], images: PixelArray) -> list[FloatArray]:
+    @contextmanager
+    def typed_errors(self, batch_size: int) -> Iterator[None]:
+        """Turn what ``inference`` raises with a batch of this size into our errors.
+
+        Raises:
+            OutOfMemoryError: the device has no room for it.
+            ProviderError: the device failed otherwise.
+        """
         try:
-            outputs: list[FloatArray] = self.inference.run(names, {INPUT_NAME: images})
+            yield
         except self.errors as error:
             reason = one_line(error)
             kind = OutOfMemoryError if _is_out_of_memory(error) else ProviderError
             raise kind(
-                f"the model failed on {self.provider} with a batch of {len(images)}: {reason}"
+                f"the model failed on {self.provider} with a batch of {batch_size}: {reason}"
             ) from error
+
+    def _outputs(self, names: list[str], images: PixelArray) -> list[FloatArray]:
+        with self.typed_errors(len(images)):
+            outputs: list[FloatArray] = self.inference.run(names, {INPUT_NAME: images})
         return outputs
 
 
@@ -111,7 +131,9 @@ _OUT_OF_MEMORY = (
 """What ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++ say; none has a code of its own."""
 
 
-def open_session(model: ModelFile, device: Device, threads: int) -> Session:
+def open_session(
+    model: ModelFile, device: Device, threads: int, acceleration: Acceleration = PLAIN
+) -> Session:
     """Load a model on a device and check that both are what was asked for.
 
     The model judges the built-in picture once, so that a provider which computes nonsense is found
@@ -121,6 +143,7 @@ def open_session(model: ModelFile, device: Device, threads: int) -> Session:
         model: a verified file.
         device: ``auto`` takes CUDA where it works, else the CPU; any other is taken or refused.
         threads: threads of one operator on the CPU, at least 1.
+        acceleration: what a GPU is asked for.
 
     Raises:
         ProviderError: ONNX Runtime is absent or broken, the device cannot be had, or computes
@@ -129,21 +152,29 @@ def open_session(model: ModelFile, device: Device, threads: int) -> Session:
         SignatureError: its inputs or outputs are not the contract's.
     """
     onnxruntime = load_onnxruntime()
+
+    def checked_on(device: Device) -> Session:
+        file = _for_device(model, device)
+        session = _open_on(onnxruntime, file, device, threads, acceleration)
+        if not acceleration.graphs:
+            check_known_answer(session, batch_size=1)
+        return session
+
     if device is not Device.AUTO:
-        return _checked_on(onnxruntime, model, device, threads)
+        return checked_on(device)
     if PROVIDERS[Device.CUDA][0] not in onnxruntime.get_available_providers():
-        return _checked_on(onnxruntime, model, Device.CPU, threads)
+        return checked_on(Device.CPU)
     try:
-        return _checked_on(onnxruntime, model, Device.CUDA, threads)
+        return checked_on(Device.CUDA)
     except ProviderError as error:
-        on_cpu = _checked_on(onnxruntime, model, Device.CPU, threads)
-        return replace(on_cpu, fallback_reason=str(error))
+        return replace(checked_on(Device.CPU), fallback_reason=str(error))
 
 
-def _checked_on(onnxruntime: ModuleType, model: ModelFile, device: Device, threads: int) -> Session:
-    session = _open_on(onnxruntime, model, device, threads)
-    check_known_answer(session, batch_size=1)
-    return session
+def _for_device(model: ModelFile, device: Device) -> ModelFile:
+    """The model in the precision in which the device is fast."""
+    if device not in NVIDIA or model.half is None:
+        return model
+    return read_model_file(model.half)
 
 
 def check_known_answer(
@@ -178,17 +209,24 @@ def check_known_answer(
         )
 
 
-def _open_on(onnxruntime: ModuleType, model: ModelFile, device: Device, threads: int) -> Session:
+def _open_on(
+    onnxruntime: ModuleType,
+    model: ModelFile,
+    device: Device,
+    threads: int,
+    acceleration: Acceleration,
+) -> Session:
     require_provider(onnxruntime, device)
     errors = _errors_of(onnxruntime)
     try:
         # Without ONNX Runtime's own fallback, which would go on with the CPU. Versions that do not
         # know the argument announce the fallback on standard output, where only data belongs.
-        with contextlib.redirect_stdout(io.StringIO()):
+        with redirect_stdout(io.StringIO()):
             inference = onnxruntime.InferenceSession(
                 model.content,
                 _options(onnxruntime, threads),
                 providers=list(PROVIDERS[device]),
+                provider_options=provider_options(device, model.spec.input_size, acceleration),
                 enable_fallback=0,
             )
         inference.disable_fallback()
@@ -202,7 +240,7 @@ def _open_on(onnxruntime: ModuleType, model: ModelFile, device: Device, threads:
             f"the device '{device}' cannot be used: {provider} did not start "
             f"(are its driver and libraries installed?)"
         )
-    _check_signature(inference, model)
+    check_signature(inference, model)
     return Session(model, device, provider, inference, errors)
 
 
@@ -228,37 +266,3 @@ def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
         ValueError,
         MemoryError,
     )
-
-
-def _check_signature(inference: Any, model: ModelFile) -> None:
-    """Names, types, dynamic batch axis and shapes, in this order.
-
-    Raises:
-        SignatureError: naming the first difference.
-    """
-    height, width = model.spec.input_size
-    inputs = {node.name: node for node in inference.get_inputs()}
-    outputs = {node.name: node for node in inference.get_outputs()}
-    expected = {
-        INPUT_NAME: (inputs, "tensor(uint8)", [height, width, 3]),
-        LOGITS_NAME: (outputs, "tensor(float)", [len(LABELS)]),
-        P_AI_NAME: (outputs, "tensor(float)", []),
-    }
-    if set(inputs) != {INPUT_NAME}:
-        raise SignatureError(f"{model.path} has the inputs {sorted(inputs)}, not '{INPUT_NAME}'")
-    if not {LOGITS_NAME, P_AI_NAME} <= set(outputs):
-        raise SignatureError(
-            f"{model.path} has the outputs {sorted(outputs)}, not '{LOGITS_NAME}' and '{P_AI_NAME}'"
-        )
-    for name, (nodes, dtype, shape) in expected.items():
-        node = nodes[name]
-        if node.type != dtype:
-            raise SignatureError(f"{model.path}: '{name}' is {node.type}, not {dtype}")
-        if node.shape and isinstance(node.shape[0], int):
-            raise SignatureError(
-                f"{model.path}: '{name}' has its batch axis frozen at {node.shape[0]}"
-            )
-        if node.shape[1:] != shape or not node.shape:
-            raise SignatureError(
-                f"{model.path}: '{name}' has the shape {node.shape}, not {['batch', *shape]}"
-            )

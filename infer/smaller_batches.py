@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from .errors import OutOfMemoryError
+from .pipeline import Classifier
 from .preprocess import PixelArray
-from .session import FloatArray, Session
+from .session import FloatArray
 from .spec import ModelSpec
 
 
@@ -17,11 +18,11 @@ class SmallerBatches:
     float.
 
     Args:
-        session: of the model.
+        session: of the model, or lanes of it.
         on_smaller: is told the new size and the device's words, each time.
     """
 
-    def __init__(self, session: Session, on_smaller: Callable[[int, str], None]) -> None:
+    def __init__(self, session: Classifier, on_smaller: Callable[[int, str], None]) -> None:
         self._session = session
         self._on_smaller = on_smaller
         self._largest: int | None = None

@@ -20,6 +20,7 @@ class PlayedSession:
             raise RuntimeError({words!r})
         if "CUDAExecutionProvider" in providers and {starts!r} == "falls back":
             self.providers = ["CPUExecutionProvider"]
+        settings.pop("provider_options", None)
         self.real = real_session(model, options, providers=["CPUExecutionProvider"], **settings)
 
     def __getattr__(self, name):

@@ -1,6 +1,7 @@
 """What the options of a scan say, in three parts: what is scanned, what judges, what is written."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from ..destination import Existing
 from ..devices import Device
@@ -40,6 +41,7 @@ class ScanModel:
     batch_size: int | None
     decode_threads: int | None
     trust: Trust
+    engine_cache: Path | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..devices import Device, threads_per_batch, usual_batch_size, usual_batches_in_flight
+from ..devices import usual_batch_size, usual_batches_in_flight
 from ..distributions import installed_version
 from ..errors import InputError
 from ..filelist import open_list
@@ -24,7 +24,7 @@ from ..rows import COLUMNS, escape_path, path_text
 from ..unhurried import waited_for
 from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
-from .terminal import note
+from .scan_model import open_model, warmed_up
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from ..pipeline import ScanOptions
     from ..resume import RunIdentity
     from ..session import Session
-    from ..smaller_batches import SmallerBatches
     from ..spec import VerdictRule
 
 
@@ -84,20 +83,22 @@ def scan_folders(
         rows_out = stack.enter_context(open_output(output.out, output.row_format, output.existing))
         report.output = rows_out
         stack.enter_context(signals.surfacing())
-        session, rule = waited_for("model", lambda: _open_model(model, output))
+        session, rule = waited_for("model", lambda: open_model(model, quiet=output.quiet))
         options = _options(source, model, session, frozenset(rows_out.identities))
-        classifier = waited_for("model", lambda: _warmed_up(session, options.batch_size))
+        classifier = waited_for("model", lambda: warmed_up(session, options))
         kept = rows_out.begin(_identity(source, session, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
         from ..kept_rows import not_kept
+        from ..pinned import batch_memory
         from ..pipeline import scan_found
         from ..walk import walk
 
         files = walk(roots, options.walk)
         if report.counts.kept:
             files = not_kept(files, rows_out.kept_paths())
-        rows = stack.enter_context(closing(scan_found(files, classifier, rule, options)))
+        allocate = batch_memory(session.device)
+        rows = stack.enter_context(closing(scan_found(files, classifier, rule, options, allocate)))
         show = stack.enter_context(progress_bar(report.counts, visible=_is_watched(output)))
         for row in rows:
             rows_out.write(row)
@@ -117,40 +118,6 @@ def _roots(source: ScanInput) -> Iterator[Iterable[bytes]]:
     else:
         with open_list(source.files_from) as listed:
             yield chain(named, listed)
-
-
-def _open_model(choice: ScanModel, output: ScanOutput) -> "tuple[Session, VerdictRule]":
-    from ..bundled import load_model
-    from ..cpu import available_cores
-    from ..session import open_session
-
-    file = load_model(choice.model, choice.trust)
-    if file.doubt:
-        note(f"warning: {file.doubt}; going on because of --allow-unverified")
-    rule = file.spec.rule(
-        false_positive_rate=choice.false_positive_rate,
-        threshold=choice.threshold,
-        unsure=choice.unsure,
-    )
-    threads = threads_per_batch(choice.threads or available_cores())
-    session = open_session(file, choice.device, threads)
-    if session.fallback_reason:
-        note(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
-    elif choice.device is Device.AUTO and not output.quiet:
-        note(f"scanning on the device '{session.device}' ({session.provider})")
-    return session, rule
-
-
-def _warmed_up(session: "Session", batch_size: int) -> "SmallerBatches":
-    """The session at the size of the scan's batches, or at a smaller one that it has memory for."""
-    from ..session import check_known_answer
-    from ..smaller_batches import SmallerBatches
-
-    classifier = SmallerBatches(
-        session, lambda size, reason: note(f"going on with batches of {size}, because {reason}")
-    )
-    check_known_answer(session, batch_size, classifier.run)
-    return classifier
 
 
 def _options(

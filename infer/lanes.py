@@ -1,0 +1,112 @@
+"""Full batches on a GPU: memory that stays where it is, CUDA graphs, several batches in flight.
+
+A captured CUDA graph reads and writes the addresses, and belongs to the thread, with which it was
+captured. So each batch in flight gets a lane: a session, memory for one batch, and a thread.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import Any
+
+import numpy as np
+
+from .devices import NVIDIA, load_onnxruntime
+from .preprocess import PixelArray
+from .session import INPUT_NAME, P_AI_NAME, FloatArray, Session, check_known_answer
+from .spec import ModelSpec
+
+
+class Lane:
+    """One session that takes batches of one size, in memory of the device, in a thread of its own.
+
+    Args:
+        open_one: opens the session.
+        batch_size: pictures in each batch.
+
+    Raises:
+        ProviderError: the session cannot be opened, or the device failed or has no room.
+    """
+
+    def __init__(self, open_one: Callable[[], Session], batch_size: int) -> None:
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="device")
+        self.session: Session = self._thread.submit(open_one).result()
+        with self.session.typed_errors(batch_size):
+            self._thread.submit(self._bind, batch_size).result()
+
+    def run(self, images: PixelArray) -> FloatArray:
+        """Like ``Session.run``, for a batch of the lane's size.
+
+        Raises:
+            ModelError: the model gave something that is no probability.
+            ProviderError: the device failed.
+        """
+        with self.session.typed_errors(len(images)):
+            p_ai = self._thread.submit(self._run, images).result()
+        return self.session.checked(p_ai, len(images))
+
+    def _bind(self, batch_size: int) -> None:
+        values = load_onnxruntime().OrtValue
+        height, width = self.session.spec.input_size
+        where = "cuda" if self.session.device in NVIDIA else "cpu"
+        allocate = values.ortvalue_from_shape_and_type
+        self._images: Any = allocate([batch_size, height, width, 3], np.uint8, where, 0)
+        self._p_ai: Any = allocate([batch_size], np.float32, where, 0)
+        self._binding: Any = self.session.inference.io_binding()
+        self._binding.bind_ortvalue_input(INPUT_NAME, self._images)
+        self._binding.bind_ortvalue_output(P_AI_NAME, self._p_ai)
+
+    def _run(self, images: PixelArray) -> FloatArray:
+        self._images.update_inplace(images)
+        self.session.inference.run_with_iobinding(self._binding)
+        # Of memory of the CPU, ``numpy`` gives no copy.
+        p_ai: FloatArray = np.array(self._p_ai.numpy())
+        return p_ai
+
+
+class Lanes:
+    """A model that works on several batches at once, each in a lane; threads may share it.
+
+    Each lane judges the built-in picture first, which also captures its graph.
+
+    Args:
+        session: open on the same device, for batches of other sizes.
+        open_one: opens the session of a lane.
+        batch_size: pictures in a full batch.
+        count: lanes, as many as batches are in flight.
+
+    Raises:
+        ProviderError: a lane cannot be opened, or computes wrong answers.
+        ModelError: a lane gives an answer that is no probability.
+    """
+
+    def __init__(
+        self, session: Session, open_one: Callable[[], Session], batch_size: int, count: int
+    ) -> None:
+        self._session = session
+        self._batch_size = batch_size
+        self._free: SimpleQueue[Lane] = SimpleQueue()
+        for _ in range(count):
+            lane = Lane(open_one, batch_size)
+            check_known_answer(lane.session, batch_size, lane.run)
+            self._free.put(lane)
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+        return self._session.spec
+
+    def run(self, images: PixelArray) -> FloatArray:
+        """Like ``Session.run``; waits for a lane where all are busy.
+
+        Raises:
+            ModelError: the model gave something that is no probability.
+            ProviderError: the device failed.
+        """
+        if len(images) != self._batch_size:
+            return self._session.run(images)
+        lane = self._free.get()
+        try:
+            return lane.run(images)
+        finally:
+            self._free.put(lane)

@@ -1,0 +1,49 @@
+"""Names, types and shapes of a model file's inputs and outputs: our side of the contract."""
+
+from typing import Any
+
+from .errors import SignatureError
+from .model_file import ModelFile
+from .spec import LABELS
+
+INPUT_NAME = "images"
+LOGITS_NAME = "logits"
+P_AI_NAME = "p_ai"
+
+
+def check_signature(inference: Any, model: ModelFile) -> None:
+    """Names, types, dynamic batch axis and shapes, in this order.
+
+    Args:
+        inference: the ``onnxruntime.InferenceSession``.
+        model: what it was made from.
+
+    Raises:
+        SignatureError: naming the first difference.
+    """
+    height, width = model.spec.input_size
+    inputs = {node.name: node for node in inference.get_inputs()}
+    outputs = {node.name: node for node in inference.get_outputs()}
+    expected = {
+        INPUT_NAME: (inputs, "tensor(uint8)", [height, width, 3]),
+        LOGITS_NAME: (outputs, "tensor(float)", [len(LABELS)]),
+        P_AI_NAME: (outputs, "tensor(float)", []),
+    }
+    if set(inputs) != {INPUT_NAME}:
+        raise SignatureError(f"{model.path} has the inputs {sorted(inputs)}, not '{INPUT_NAME}'")
+    if not {LOGITS_NAME, P_AI_NAME} <= set(outputs):
+        raise SignatureError(
+            f"{model.path} has the outputs {sorted(outputs)}, not '{LOGITS_NAME}' and '{P_AI_NAME}'"
+        )
+    for name, (nodes, dtype, shape) in expected.items():
+        node = nodes[name]
+        if node.type != dtype:
+            raise SignatureError(f"{model.path}: '{name}' is {node.type}, not {dtype}")
+        if node.shape and isinstance(node.shape[0], int):
+            raise SignatureError(
+                f"{model.path}: '{name}' has its batch axis frozen at {node.shape[0]}"
+            )
+        if node.shape[1:] != shape or not node.shape:
+            raise SignatureError(
+                f"{model.path}: '{name}' has the shape {node.shape}, not {['batch', *shape]}"
+            )

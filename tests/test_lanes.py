@@ -1,0 +1,224 @@
+"""What runs on a GPU alone, as far as a CPU can play it: lanes, their memory, its options."""
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_model import Graph, write_tiny_model
+
+from trustthepixels.infer.acceleration import PLAIN, Acceleration, provider_options
+from trustthepixels.infer.bundled import bundled_models, load_model
+from trustthepixels.infer.devices import PROVIDERS, Device
+from trustthepixels.infer.errors import ModelError, OutOfMemoryError, ProviderError
+from trustthepixels.infer.lanes import Lane, Lanes
+from trustthepixels.infer.model_file import read_model_file
+from trustthepixels.infer.pinned import batch_memory, pinned_memory
+from trustthepixels.infer.pipeline import ScanOptions, scan_rows
+from trustthepixels.infer.session import Session, open_session
+
+
+@pytest.fixture
+def open_one(tiny_model):
+    return partial(open_session, read_model_file(tiny_model), Device.CPU, 1)
+
+
+def noise(batch: int, seed: int = 0) -> np.ndarray:
+    generator = np.random.default_rng(seed)
+    bright = generator.uniform(0.2, 1.0, (batch, 1, 1, 1))
+    return (generator.integers(0, 256, (batch, 224, 224, 3)) * bright).astype(np.uint8)
+
+
+class TestLane:
+    def test_gives_what_its_session_gives_batch_after_batch(self, open_one):
+        lane, session = Lane(open_one, 3), open_one()
+        batches = [noise(3, seed) for seed in range(4)]
+        answers = [lane.run(images) for images in batches]
+        # Compared only now: an answer must not lie in memory that the next one overwrites.
+        for images, answer in zip(batches, answers, strict=True):
+            assert np.array_equal(answer, session.run(images))
+
+    def test_a_failure_of_the_device_is_typed(self, open_one):
+        lane = Lane(open_one, 2)
+        lane.session = replace(lane.session, inference=Failing("CUDA failure 2: out of memory"))
+        with pytest.raises(OutOfMemoryError, match=r"with a batch of 2: .*out of memory"):
+            lane.run(noise(2))
+        lane.session = replace(lane.session, inference=Failing("CUDA failure 700"))
+        with pytest.raises(ProviderError, match="CUDA failure 700"):
+            lane.run(noise(2))
+
+    def test_what_is_no_probability_is_refused(self, open_one):
+        lane = Lane(open_one, 2)
+        lane.session = replace(lane.session, inference=Failing(""))
+        lane._p_ai.update_inplace(np.array([0.5, np.nan], np.float32))
+        with pytest.raises(ModelError, match="no probability"):
+            lane.run(noise(2))
+
+    def test_memory_that_cannot_be_had_is_an_error_of_the_device(self, open_one):
+        # This ONNX Runtime has no memory of CUDA's.
+        with pytest.raises(ProviderError, match="the model failed on"):
+            Lane(lambda: replace(open_one(), device=Device.CUDA), 2)
+
+    def test_a_session_that_cannot_be_opened_is_its_error(self, tiny_model):
+        with pytest.raises(ProviderError, match="CoreML"):
+            Lane(partial(open_session, read_model_file(tiny_model), Device.COREML, 1), 2)
+
+
+class Failing:
+    """A device that fails, or, without words, computes nothing."""
+
+    def __init__(self, words: str) -> None:
+        self.words = words
+
+    def run_with_iobinding(self, binding: object) -> None:
+        if self.words:
+            raise RuntimeError(self.words)
+
+
+class TestLanes:
+    def test_a_scan_through_lanes_gives_the_rows_of_one_without(self, open_one, examples):
+        session = open_one()
+        options = ScanOptions(batch_size=4, batches_in_flight=2)
+        rule = session.spec.rule()
+        lanes = Lanes(session, open_one, 4, 2)
+        memory = batch_memory(Device.CUDA)
+        rows = list(scan_rows([bytes(examples)], lanes, rule, options, memory))
+        assert rows == list(scan_rows([bytes(examples)], session, rule, options))
+
+    def test_a_batch_of_another_size_goes_past_them(self, open_one):
+        session = open_one()
+        lanes = Lanes(session, open_one, 4, 1)
+        for size in (1, 3, 4, 5):
+            assert np.array_equal(lanes.run(noise(size)), session.run(noise(size)))
+
+    def test_each_lane_must_know_the_answer(self, open_one, tmp_path):
+        opened: list[Session] = []
+
+        def one_wrong() -> Session:
+            gain = 5.0 if opened else 6.0
+            path = write_tiny_model(tmp_path / f"{len(opened)}.onnx", Graph(gain=gain))
+            session = open_session(read_model_file(path), Device.CPU, 1)
+            known = replace(session.spec, known_answer=known_answer)
+            opened.append(session)
+            return replace(session, model=replace(session.model, spec=known))
+
+        from trustthepixels.infer.known_answer import known_picture
+
+        known_answer = float(open_one().run(known_picture((224, 224))[np.newaxis])[0])
+        with pytest.raises(ProviderError, match="computes wrong answers"):
+            Lanes(open_one(), one_wrong, 2, 2)
+        assert len(opened) == 2
+
+
+class TestOptions:
+    def test_the_cpu_has_none(self):
+        assert provider_options(Device.CPU, (224, 224), Acceleration(graphs=True)) == [{}]
+
+    def test_there_is_one_for_each_provider(self):
+        for device, providers in PROVIDERS.items():
+            assert len(provider_options(device, (224, 224), PLAIN)) == len(providers)
+
+    def test_graphs_are_captured_where_they_are_asked_for(self):
+        for graphs, value in ((True, "1"), (False, "0")):
+            cuda, cpu = provider_options(Device.CUDA, (224, 224), Acceleration(graphs=graphs))
+            assert (cuda["enable_cuda_graph"], cpu) == (value, {})
+
+    def test_one_engine_serves_every_size_of_batch_and_can_be_kept(self):
+        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), Acceleration(32))
+        assert tensorrt["trt_profile_min_shapes"] == "images:1x160x192x3"
+        assert tensorrt["trt_profile_max_shapes"] == "images:32x160x192x3"
+        assert "trt_engine_cache_path" not in tensorrt
+        kept = Acceleration(32, engine_cache=Path("/engines"))
+        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), kept)
+        assert tensorrt["trt_engine_cache_enable"] == "1"
+        assert tensorrt["trt_engine_cache_path"] == "/engines"
+
+
+class TestPinnedMemory:
+    def test_is_plain_memory_where_there_is_no_cuda(self):
+        buffer = pinned_memory((2, 5, 7, 3))
+        assert (buffer.shape, buffer.dtype, buffer.any()) == ((2, 5, 7, 3), np.uint8, False)
+        assert buffer.flags.writeable and buffer.flags.c_contiguous
+
+    def test_is_registered_once_and_given_back(self, monkeypatch):
+        from trustthepixels.infer import pinned
+
+        runtime = PlayedRuntime(status=0)
+        monkeypatch.setattr(pinned, "_cuda_runtime", lambda: runtime)
+        buffer = batch_memory(Device.CUDA)((4, 8, 8, 3))
+        address = buffer.ctypes.data
+        assert (runtime.registered, runtime.given_back) == ([(address, 768)], [])
+        part = buffer[1:]
+        del buffer
+        assert runtime.given_back == []
+        del part
+        assert runtime.given_back == [address]
+
+    def test_that_the_driver_refuses_is_used_as_it_is(self, monkeypatch):
+        from trustthepixels.infer import pinned
+
+        runtime = PlayedRuntime(status=2)
+        monkeypatch.setattr(pinned, "_cuda_runtime", lambda: runtime)
+        buffer = pinned_memory((1, 8, 8, 3))
+        del buffer
+        assert runtime.given_back == []
+
+
+class PlayedRuntime:
+    """CUDA's runtime, as far as it pins memory."""
+
+    def __init__(self, status: int) -> None:
+        self.status = status
+        self.registered: list[tuple[int, int]] = []
+        self.given_back: list[int] = []
+
+    def cudaHostRegister(self, address, size, flags):  # noqa: N802 - CUDA's name
+        self.registered.append((address.value, size.value))
+        return self.status
+
+    def cudaHostUnregister(self, address):  # noqa: N802
+        self.given_back.append(address.value)
+
+
+class TestHalfPrecision:
+    @pytest.fixture
+    def both(self, tmp_path):
+        file = read_model_file(write_tiny_model(tmp_path / "full.onnx"))
+        return replace(file, half=write_tiny_model(tmp_path / "half.onnx", precision="fp16"))
+
+    def test_a_gpu_takes_the_file_that_is_made_for_it(self, both, monkeypatch):
+        session = played_cuda(both, monkeypatch)
+        assert session.model.path.name == "half.onnx"
+        assert session.spec.precision == "fp16"
+
+    def test_the_cpu_does_not(self, both):
+        assert open_session(both, Device.CPU, 1).model == both
+
+    def test_a_model_without_one_runs_as_it_is(self, both, monkeypatch):
+        assert played_cuda(replace(both, half=None), monkeypatch).model.path.name == "full.onnx"
+
+    def test_it_is_no_model_of_its_own_name(self):
+        assert not [name for name in bundled_models() if name.endswith("half")]
+        assert load_model().path.name == "default.onnx"
+
+
+def played_cuda(model, monkeypatch) -> Session:
+    """A session on a CUDA that is played by the CPU."""
+    import onnxruntime
+
+    real = onnxruntime.InferenceSession
+
+    class Played:
+        def __init__(self, content, options, providers, provider_options, **settings):
+            self.real, self.providers = real(content, options), providers
+
+        def __getattr__(self, name):
+            return getattr(self.real, name)
+
+        def get_providers(self):
+            return self.providers
+
+    monkeypatch.setattr(onnxruntime, "InferenceSession", Played)
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: PROVIDERS[Device.CUDA])
+    return open_session(model, Device.CUDA, 1)
