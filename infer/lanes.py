@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from .devices import NVIDIA, load_onnxruntime
+from .known_answer import check_known_answer
 from .preprocess import PixelArray
-from .session import INPUT_NAME, P_AI_NAME, FloatArray, Session, check_known_answer
+from .session import INPUT_NAME, P_AI_NAME, FloatArray, Session
 from .spec import ModelSpec
 
 

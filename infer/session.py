@@ -4,7 +4,7 @@ The rest of the package never touches ONNX Runtime; it enters here and is import
 """
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -16,7 +16,7 @@ import numpy.typing as npt
 from .acceleration import PLAIN, Acceleration, provider_options
 from .devices import LOG_FATAL, NVIDIA, PROVIDERS, Device, load_onnxruntime, require_provider
 from .errors import ModelError, OutOfMemoryError, ProviderError, one_line
-from .known_answer import known_answer_tolerance, known_picture
+from .known_answer import check_known_answer
 from .model_file import ModelFile, read_model_file
 from .preprocess import PixelArray
 from .signature import INPUT_NAME as INPUT_NAME
@@ -175,38 +175,6 @@ def _for_device(model: ModelFile, device: Device) -> ModelFile:
     if device not in NVIDIA or model.half is None:
         return model
     return read_model_file(model.half)
-
-
-def check_known_answer(
-    session: Session, batch_size: int, run: Callable[[PixelArray], FloatArray] | None = None
-) -> None:
-    """Have the model judge the built-in picture in each slot of a batch.
-
-    Besides, it is the first run at that size: what a device needs for it is allocated here.
-
-    Args:
-        session: of the model.
-        batch_size: as the pictures will come, at least 1.
-        run: what the pictures will go through, by default ``session.run``.
-
-    Raises:
-        ProviderError: an answer differs from the specification's by more than the tolerance, or
-            the device failed.
-        ModelError: an answer is no probability.
-    """
-    picture = known_picture(session.spec.input_size)
-    p_ai = (run or session.run)(np.repeat(picture[np.newaxis], batch_size, axis=0))
-    expected = session.spec.known_answer
-    if expected is None:
-        return
-    tolerance = known_answer_tolerance(session.spec.precision)
-    furthest = float(p_ai[np.abs(p_ai - expected).argmax()])
-    if not abs(furthest - expected) <= tolerance:
-        raise ProviderError(
-            f"{session.provider} computes wrong answers with {session.model.path}: p_ai of the "
-            f"built-in picture is {furthest:.6f}, not {expected:.6f} (tolerance {tolerance:g}); "
-            "update its driver and ONNX Runtime, or use another device"
-        )
 
 
 def _open_on(

@@ -28,9 +28,9 @@ from trustthepixels.infer import devices
 from trustthepixels.infer.cpu import available_cores, cgroup_quota
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
-from trustthepixels.infer.known_answer import known_picture
+from trustthepixels.infer.known_answer import check_known_answer, known_picture
 from trustthepixels.infer.model_file import metadata_and_digest, read_model_file
-from trustthepixels.infer.session import Session, check_known_answer, open_session
+from trustthepixels.infer.session import Session, open_session
 
 
 def noise(batch: int, size: tuple[int, int] = (224, 224)) -> np.ndarray:

@@ -65,7 +65,7 @@ def warmed_up(session: "Session", options: "ScanOptions") -> "SmallerBatches":
         ProviderError: the device failed, or computes wrong answers.
         ModelError: an answer is no probability.
     """
-    from ..session import check_known_answer
+    from ..known_answer import check_known_answer
     from ..smaller_batches import SmallerBatches
 
     classifier = SmallerBatches(
