@@ -11,11 +11,20 @@ from PIL import Image
 
 from .bundled import load_model
 from .cpu import available_cores
-from .decode import DecodedImage, Limits, Unlimited, decode, decode_image, decode_to_size
+from .decode import (
+    DecodedImage,
+    Limits,
+    ModelInput,
+    Unlimited,
+    decode,
+    decode_image,
+    decode_to_size,
+)
 from .devices import Device, usual_batch_size, usual_batches_in_flight
+from .doubts import doubt_of
 from .errors import InputError, UsageError
 from .models import DEFAULT_MODEL
-from .preprocess import PixelArray, resize
+from .preprocess import resize
 from .read import read_file
 from .results import ScanRow, Verdict
 from .session import Session, open_session
@@ -83,7 +92,9 @@ class Detector:
             ImageError: the picture cannot be read or decoded; its ``status`` says how.
             InputError: an array of another shape or type.
         """
-        return self.rule(self.session.run(self._pixels(image)[np.newaxis])[0])
+        seen = self._model_input(image)
+        doubt = doubt_of(seen.header.width, seen.header.height, seen.pixels)
+        return self.rule(self.session.run(seen.pixels[np.newaxis])[0], doubt)
 
     def scan(
         self,
@@ -134,12 +145,13 @@ class Detector:
             return decode_image(_from_array(image), self._limits)
         return decode(self._content(image), self._limits)
 
-    def _pixels(self, image: ImageInput) -> PixelArray:
+    def _model_input(self, image: ImageInput) -> ModelInput:
         """What the model sees of a picture; of a file, the same as in a scan."""
         size = self.spec.input_size
         if isinstance(image, Image.Image | np.ndarray):
-            return resize(self.decode(image).image, size)
-        return decode_to_size(self._content(image), size, self._limits, Unlimited()).pixels
+            decoded = self.decode(image)
+            return ModelInput(resize(decoded.image, size), decoded.header)
+        return decode_to_size(self._content(image), size, self._limits, Unlimited())
 
     def _content(self, file: str | os.PathLike[str] | bytes) -> bytes:
         if isinstance(file, bytes):

@@ -25,7 +25,7 @@ from .decode import Limits
 from .memory import MemoryBudget, default_memory
 from .pinned import Allocate, plain_memory
 from .placement import Isolation
-from .prepare import Resources, prepare
+from .prepare import PreparedImage, Resources, prepare
 from .preprocess import PixelArray
 from .results import ScanRow
 from .spec import ModelSpec, VerdictRule
@@ -125,7 +125,7 @@ def scan_found(
     found = Channel[tuple[int, Found]](options.queue_size)
     shape = (options.batch_size, *spec.input_size, 3)
     buffers = [allocate(shape) for _ in range(options.batches_in_flight + options.batch_buffers)]
-    batches = BatchAssembler[NumberedRow](buffers)
+    batches = BatchAssembler[tuple[int, PreparedImage]](buffers)
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool() if WorkerPool.is_available else None
     resources = Resources(MemoryBudget(options.memory), workers, options.isolation)
@@ -143,15 +143,15 @@ def scan_found(
                 rows.put([(number, prepared)])
                 batches.skip()
             else:
-                batches.add(prepared.pixels, (number, prepared.row))
+                batches.add(prepared.pixels, (number, prepared))
 
     def classify() -> None:
         for batch in batches:
             p_ai = classifier.run(batch.images)
             rows.put(
                 [
-                    (number, replace(row, verdict=rule(p)))
-                    for (number, row), p in zip(batch.tickets, p_ai, strict=False)
+                    (number, replace(prepared.row, verdict=rule(p, prepared.doubt)))
+                    for (number, prepared), p in zip(batch.tickets, p_ai, strict=False)
                 ]
             )
 

@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 from .channel import Cancelled
 from .decode import ImageHeader, Limits, ModelInput, decode_to_size
 from .diagnosis import unexpected
+from .doubts import doubt_of
 from .errors import ImageError
 from .memory import MemoryBudget
 from .placement import Isolation, needs_worker
 from .preprocess import PixelArray
 from .read import ReadError, read_file
-from .results import FileStatus, ScanRow
+from .results import Doubt, FileStatus, ScanRow
 from .rows import path_text
 from .walk import Found
 from .worker_pool import WorkerPool
@@ -27,10 +28,12 @@ class PreparedImage:
     Attributes:
         pixels: uint8 RGB (height, width, 3).
         row: its row, complete but for the verdict.
+        doubt: why the picture itself allows no verdict, if so; the row's note says it too.
     """
 
     pixels: PixelArray
     row: ScanRow
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +113,11 @@ def _decoded(
         if failure.header is not None:
             row = _with_header(row, failure.header)
         return _failed(row, failure)
-    note = f"truncated: {decoded.note}" if decoded.note else ""
-    return PreparedImage(decoded.pixels, replace(_with_header(row, decoded.header), note=note))
+    doubt = doubt_of(decoded.header.width, decoded.header.height, decoded.pixels)
+    damage = f"truncated: {decoded.note}" if decoded.note else ""
+    note = "; ".join(text for text in (damage, doubt) if text)
+    row = replace(_with_header(row, decoded.header), note=note)
+    return PreparedImage(decoded.pixels, row, doubt)
 
 
 def _to_size(

@@ -26,6 +26,18 @@ class VerdictLabel(StrEnum):
     REAL = "real"
 
 
+MIN_SIDE = 64
+"""Pixels of the shorter side; below it a picture is too small for a verdict."""
+
+
+class Doubt(StrEnum):
+    """Why a picture is ``unsure`` whatever the model says; ``str`` is what its note says."""
+
+    TINY = f"doubt: a side of fewer than {MIN_SIDE} pixels"
+    UNIFORM = "doubt: almost uniform"
+    TEXT = "doubt: looks like text or a line drawing"
+
+
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer for one picture.
@@ -33,10 +45,12 @@ class Verdict:
     Attributes:
         label: ``ai``, ``unsure`` or ``real``, from ``p_ai`` and the thresholds in force.
         p_ai: calibrated probability that the picture is AI-generated, 0 to 1.
+        doubt: why the picture itself allows no verdict; mostly ``None``.
     """
 
     label: VerdictLabel
     p_ai: float
+    doubt: Doubt | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +66,7 @@ class ScanRow:
         format: what the content is (``JPEG``, ``PNG``, …), whatever the name says; may be empty.
         bytes: size of the file, ``None`` where it could not be told.
         error: one line of reason where ``status`` is not ``ok``, else empty.
-        note: one line that qualifies a verdict, such as why it is ``unsure``; mostly empty.
+        note: one line that qualifies a verdict, such as a ``Doubt``; mostly empty.
     """
 
     path: str

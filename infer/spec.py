@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Self
 
 from .errors import SpecError, UsageError
-from .results import Verdict, VerdictLabel
+from .results import Doubt, Verdict, VerdictLabel
 
 SCHEMA_VERSION = 2
 """Version 2 added ``known_answer``, which a specification of version 1 does not have."""
@@ -76,14 +76,20 @@ class VerdictRule:
     ai: float
     real: float
 
-    def __call__(self, p_ai: float) -> Verdict:
-        """Turn a calibrated probability into a verdict, rounded to ``P_AI_DECIMALS``."""
+    def __call__(self, p_ai: float, doubt: Doubt | None = None) -> Verdict:
+        """Turn a calibrated probability into a verdict, rounded to ``P_AI_DECIMALS``.
+
+        A doubt makes it ``unsure``, unless the rule has two verdicts only.
+        """
         p_ai = round(float(p_ai), P_AI_DECIMALS)
+        return Verdict(self._label(p_ai, doubt), p_ai, doubt)
+
+    def _label(self, p_ai: float, doubt: Doubt | None) -> VerdictLabel:
+        if doubt is not None and self.real < self.ai:
+            return VerdictLabel.UNSURE
         if p_ai >= self.ai:
-            return Verdict(VerdictLabel.AI, p_ai)
-        if p_ai < self.real:
-            return Verdict(VerdictLabel.REAL, p_ai)
-        return Verdict(VerdictLabel.UNSURE, p_ai)
+            return VerdictLabel.AI
+        return VerdictLabel.REAL if p_ai < self.real else VerdictLabel.UNSURE
 
 
 @dataclass(frozen=True, slots=True)

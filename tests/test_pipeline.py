@@ -37,8 +37,14 @@ class Brightness:
         return (images.mean(axis=(1, 2, 3)) / 255).astype(np.float32)
 
 
-def picture(path: Path, grey: int = 128, size: tuple[int, int] = (20, 10)) -> Path:
-    Image.new("RGB", size, (grey,) * 3).save(path)
+def picture(path: Path, grey: int = 128, size: tuple[int, int] = (80, 70)) -> Path:
+    """One grey with a lighter and a darker half, so that a verdict on it is not doubted."""
+    image = Image.new("RGB", size, (grey,) * 3)
+    height = size[1]
+    contrast = min(grey, 255 - grey, 20)
+    image.paste((grey + contrast,) * 3, (0, 0, size[0], height // 2))
+    image.paste((grey - contrast,) * 3, (0, height - height // 2, size[0], height))
+    image.save(path)
     return path
 
 
@@ -73,28 +79,29 @@ class TestRows:
         assert [row.status for row in rows] == [FileStatus.OK] * 30
 
     def test_a_row_tells_what_the_file_is_and_how_it_is_judged(self, folder):
-        picture(folder / "x.jpg", grey=255, size=(30, 20))
+        picture(folder / "x.jpg", grey=235, size=(90, 70))
         row = scan("x.jpg")[0]
+        assert row.verdict.p_ai == pytest.approx(235 / 255, abs=0.01)
         assert row == ScanRow(
             path="x.jpg",
             status=FileStatus.OK,
-            verdict=Verdict(VerdictLabel.AI, 1.0),
-            width=30,
-            height=20,
+            verdict=Verdict(VerdictLabel.AI, row.verdict.p_ai),
+            width=90,
+            height=70,
             format="JPEG",
             bytes=(folder / "x.jpg").stat().st_size,
         )
 
     def test_verdicts_follow_the_rule(self, folder):
         for row in scan("."):
-            assert row.verdict == RULE(row.verdict.p_ai)
+            assert row.verdict == RULE(row.verdict.p_ai, row.verdict.doubt)
 
     def test_a_verdict_can_be_checked_with_the_digits_that_the_row_shows(self, folder):
         class JustBelow(Brightness):
             def run(self, images):
                 return np.full(len(images), 0.79999998, np.float32)
 
-        verdict = scan("00.png", classifier=JustBelow())[0].verdict
+        verdict = scan("15.png", classifier=JustBelow())[0].verdict
         assert verdict == Verdict(VerdictLabel.AI, 0.8)
 
     def test_width_and_height_are_those_of_the_upright_picture(self, folder):
@@ -204,9 +211,9 @@ class TestBadFiles:
         ]
 
     def test_a_file_over_a_limit_is_a_row_with_what_the_header_says(self, folder):
-        options = replace(SMALL, limits=replace(SMALL.limits, max_pixels=199))
+        options = replace(SMALL, limits=replace(SMALL.limits, max_pixels=5599))
         row = scan("00.png", options=options)[0]
-        assert (row.status, row.width, row.height) == (FileStatus.TOO_LARGE, 20, 10)
+        assert (row.status, row.width, row.height) == (FileStatus.TOO_LARGE, 80, 70)
         options = replace(SMALL, limits=replace(SMALL.limits, max_bytes=10))
         row = scan("00.png", options=options)[0]
         assert (row.status, row.bytes) == (FileStatus.TOO_LARGE, Path("00.png").stat().st_size)

@@ -12,10 +12,11 @@ import numpy as np
 from PIL import Image
 
 from trustthepixels.infer.decode import Limits, decode
+from trustthepixels.infer.doubts import doubt_of
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.preprocess import PixelArray, resize
 from trustthepixels.infer.read import read_file
-from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
+from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 from trustthepixels.infer.spec import VerdictRule
 
 from .bootstrap import BoolArray, FloatArray
@@ -136,24 +137,24 @@ def predict(
         decode_threads: threads that read, decode and preprocess.
         progress: called with the number of pictures just finished.
     """
-    pixels_of = partial(_load_pixels, load=load, size=scorer.spec.input_size)
+    see = partial(_see, load=load, size=scorer.spec.input_size)
     predictions: dict[int, Prediction] = {}
-    waiting: list[tuple[int, PixelArray]] = []
+    waiting: list[tuple[int, _Seen]] = []
 
     def score_waiting() -> None:
-        p_ai = scorer.score(np.stack([pixels for _, pixels in waiting]))
-        for (index, _), probability in zip(waiting, p_ai.tolist(), strict=True):
-            predictions[index] = Prediction(samples[index], FileStatus.OK, rule(probability))
+        p_ai = scorer.score(np.stack([seen.pixels for _, seen in waiting]))
+        for (index, seen), probability in zip(waiting, p_ai.tolist(), strict=True):
+            verdict = rule(probability, seen.doubt)
+            predictions[index] = Prediction(samples[index], FileStatus.OK, verdict)
         progress(len(waiting))
         waiting.clear()
 
-    for index, pixels in enumerate(_in_threads(pixels_of, samples, decode_threads, 2 * batch_size)):
-        if isinstance(pixels, ImageError):
-            sample = samples[index]
-            predictions[index] = Prediction(sample, pixels.status, error=pixels.reason)
+    for index, seen in enumerate(_in_threads(see, samples, decode_threads, 2 * batch_size)):
+        if isinstance(seen, ImageError):
+            predictions[index] = Prediction(samples[index], seen.status, error=seen.reason)
             progress(1)
         else:
-            waiting.append((index, pixels))
+            waiting.append((index, seen))
         if len(waiting) == batch_size:
             score_waiting()
     if waiting:
@@ -161,13 +162,21 @@ def predict(
     return [predictions[index] for index in range(len(samples))]
 
 
-def _load_pixels(
-    sample: Sample, load: LoadPicture, size: tuple[int, int]
-) -> PixelArray | ImageError:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What the model sees of a picture, uint8 (height, width, 3), and whether it may judge."""
+
+    pixels: PixelArray
+    doubt: Doubt | None
+
+
+def _see(sample: Sample, load: LoadPicture, size: tuple[int, int]) -> _Seen | ImageError:
     try:
-        return resize(load(sample), size)
+        image = load(sample)
     except ImageError as error:
         return error
+    pixels = resize(image, size)
+    return _Seen(pixels, doubt_of(image.width, image.height, pixels))
 
 
 def _in_threads(

@@ -158,7 +158,8 @@ def _line(judged: _Judged) -> str:
         return f"{name}: no verdict ({printable(judged.failure)})"
     likely = f"{percent(judged.verdict.p_ai)} likely AI-generated"
     truth = f"; labelled {judged.true_label}" if judged.true_label else ""
-    return f"{name}: {judged.verdict.label} ({likely}{truth})"
+    doubt = f"; {judged.verdict.doubt}" if judged.verdict.doubt else ""
+    return f"{name}: {judged.verdict.label} ({likely}{doubt}{truth})"
 
 
 def _check_figure(figure: Path, count: int) -> None:

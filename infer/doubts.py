@@ -1,0 +1,69 @@
+"""Pictures that no verdict can be given on, whatever the model says: too little is to be seen.
+
+The model was trained on photographs and on what generators make of them. A thumbnail, an almost
+uniform picture and a page of text hold no trace of either, and its answer to them is arbitrary.
+The bounds were set on its training pictures: what they find there are line drawings and text, and
+hardly any photograph.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from .preprocess import PixelArray
+from .results import MIN_SIDE, Doubt
+
+_MIN_DEVIATION = 4.0
+"""Standard deviation of a channel (0 to 255); noise of a dark frame stays below it."""
+
+_PAPER_RANGE = 6
+"""Levels on both sides of the commonest one that still are the page: what JPEG makes of white."""
+
+_MIN_PAPER = 0.3
+_INK_CONTRAST = 40
+_CELLS = 14
+_MIN_WRITTEN_CELLS = 0.4
+_MIN_PAPER_IN_CELL = 0.2
+_COLOUR_CONTRAST = 40
+_MAX_COLOURED = 0.05
+
+
+def doubt_of(width: int, height: int, pixels: PixelArray) -> Doubt | None:
+    """What makes a picture unfit for a verdict, if anything.
+
+    Args:
+        width: of the picture itself, in pixels.
+        height: likewise.
+        pixels: the same at the model's size, uint8 RGB of shape (height, width, 3).
+    """
+    if min(width, height) < MIN_SIDE:
+        return Doubt.TINY
+    green = pixels[..., 1]
+    counts = np.bincount(green.ravel(), minlength=256)
+    commonest = int(counts.argmax())
+    paper = counts[max(0, commonest - _PAPER_RANGE) : commonest + _PAPER_RANGE + 1].sum()
+    # Few pictures have so much of one grey, so all the rest is rarely computed.
+    if paper < _MIN_PAPER * green.size:
+        return None
+    if float(pixels.std(axis=(0, 1), dtype=np.float32).max()) < _MIN_DEVIATION:
+        return Doubt.UNIFORM
+    return Doubt.TEXT if _is_text(pixels, commonest) else None
+
+
+def _is_text(pixels: PixelArray, page: int) -> bool:
+    """Whether there are colourless marks all over a page of the given green value."""
+    distance = np.abs(pixels[..., 1].astype(np.int16) - page)
+    coloured = np.ptp(pixels, axis=2) > _COLOUR_CONTRAST
+    if coloured.mean() > _MAX_COLOURED:
+        return False
+    marked = _by_cell(distance > _INK_CONTRAST) > 0.0
+    on_paper = _by_cell(distance <= _PAPER_RANGE) >= _MIN_PAPER_IN_CELL
+    return bool((marked & on_paper).mean() >= _MIN_WRITTEN_CELLS)
+
+
+def _by_cell(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
+    """Share of a mask in each cell of a coarse grid, shape (``_CELLS``, ``_CELLS``) at most."""
+    rows, columns = (min(_CELLS, side) for side in mask.shape)
+    down, across = mask.shape[0] // rows, mask.shape[1] // columns
+    cells = mask[: rows * down, : columns * across].reshape(rows, down, columns, across)
+    shares: npt.NDArray[np.float64] = cells.mean(axis=(1, 3))
+    return shares
