@@ -124,7 +124,7 @@ def test_with_two_verdicts_there_is_no_third():
 class TestThroughTheCommands:
     @pytest.fixture
     def folder(self, tmp_path):
-        folder = tmp_path / "doubtful"
+        folder = tmp_path / "pictures"
         folder.mkdir()
         (folder / "article.jpg").write_bytes(as_jpeg(PAGES["article"]))
         Image.new("RGB", (300, 200), (12, 80, 40)).save(folder / "blank.png")
