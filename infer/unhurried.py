@@ -13,7 +13,13 @@ from .stages import THREAD_PREFIX
 Result = TypeVar("Result")
 
 
-def waited_for(name: str, work: Callable[[], Result]) -> Result:
+def _nothing() -> None:
+    """Do nothing."""
+
+
+def waited_for(
+    name: str, work: Callable[[], Result], meanwhile: Callable[[], None] = _nothing
+) -> Result:
     """What ``work`` returns or raises.
 
     Whoever is interrupted while it waits must end the process without waiting for the thread.
@@ -21,6 +27,7 @@ def waited_for(name: str, work: Callable[[], Result]) -> Result:
     Args:
         name: of the thread, after ``THREAD_PREFIX``.
         work: what to do.
+        meanwhile: what this thread does before it waits.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -33,6 +40,7 @@ def waited_for(name: str, work: Callable[[], Result]) -> Result:
 
     thread = threading.Thread(target=run, name=THREAD_PREFIX + name, daemon=True)
     thread.start()
+    meanwhile()
     thread.join()
     if errors:
         raise errors[0]

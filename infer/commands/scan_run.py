@@ -83,7 +83,9 @@ def scan_folders(
         rows_out = stack.enter_context(open_output(output.out, output.row_format, output.existing))
         report.output = rows_out
         stack.enter_context(signals.surfacing())
-        session, rule = waited_for("model", lambda: open_model(model, quiet=output.quiet))
+        session, rule = waited_for(
+            "model", lambda: open_model(model, quiet=output.quiet), _import_the_rest
+        )
         options = _options(source, model, session, frozenset(rows_out.identities))
         classifier = waited_for("model", lambda: warmed_up(session, options))
         kept = rows_out.begin(_identity(source, session, rule, options))
@@ -104,6 +106,11 @@ def scan_folders(
             rows_out.write(row)
             show(row)
             signals.check()
+
+
+def _import_the_rest() -> None:
+    """What the scan needs later, while ONNX Runtime loads the model on another core."""
+    from .. import kept_rows, pinned, pipeline  # noqa: F401
 
 
 @contextmanager
