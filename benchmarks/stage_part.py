@@ -4,13 +4,17 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from trustthepixels.infer.bench import BenchReport
 from trustthepixels.infer.bench import measure as measure_scan
-from trustthepixels.infer.decode import Limits, decode
+from trustthepixels.infer.bundled import load_model
+from trustthepixels.infer.decode import decode, decode_to_size
 from trustthepixels.infer.devices import Device
+from trustthepixels.infer.limits import DecodeSize, Limits
+from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
@@ -45,10 +49,9 @@ def measure(settings: Settings) -> Json:
     }
     pairs = [(name, "default") for name in sets]
     pairs += [(SMALL, model) for model in _models() if model != "default"]
-    alone = interleaved(
-        settings.counts.repeats,
-        {name: lambda folder=folder: _stages(folder) for name, folder in sets.items()},  # type: ignore[misc]
-    )
+    size = load_model().spec.input_size
+    takes = {name: partial(_stages, folder, size) for name, folder in sets.items()}
+    alone = interleaved(settings.counts.repeats, takes)
     together = {
         f"{name}, {model}": asdict(_scan(settings, sets[name], model)) for name, model in pairs
     }
@@ -67,8 +70,8 @@ def _scan(settings: Settings, folder: Path, model: str) -> BenchReport:
     return measure_scan(folder, session, options, settings.counts.repeats, count, passes=passes)
 
 
-def _stages(folder: Path) -> dict[str, float]:
-    """Files per second of each stage in one thread."""
+def _stages(folder: Path, size: tuple[int, int]) -> dict[str, float]:
+    """Files per second of each stage in one thread, for a model of this input size."""
     paths = [os.fsencode(path) for path in files_of(folder)]
     count = len(paths)
     rates = {}
@@ -78,16 +81,21 @@ def _stages(folder: Path) -> dict[str, float]:
     rates["read"] = count / _seconds(
         lambda: contents.extend(read_file(path, Limits().max_bytes) for path in paths)
     )
-    decoded, resized = 0.0, 0.0
+    decoded, resized, together = 0.0, 0.0, 0.0
+    budget, limits = MemoryBudget(), Limits(decode_size=DecodeSize.SCALED)
     for content in contents:
         begin = time.perf_counter()
         image = decode(content).image
         middle = time.perf_counter()
-        resize(image)
+        resize(image, size)
+        end = time.perf_counter()
+        decode_to_size(content, size, limits, budget)
         decoded += middle - begin
-        resized += time.perf_counter() - middle
+        resized += end - middle
+        together += time.perf_counter() - end
     rates["decode in full"] = count / decoded
     rates["resize in full"] = count / resized
+    rates["decode scaled and resize"] = count / together
     return rates
 
 
