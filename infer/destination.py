@@ -115,26 +115,28 @@ def opened(target: Target, destination: str) -> Iterator[int]:
     with ExitStack() as stack:
         if target.replaces is not None:
             stack.enter_context(_locked_old(target.replaces))
-        descriptor = _open(target, destination)
+        descriptor = _open(target)
         stack.callback(_close, descriptor, target.path)
         os.set_blocking(descriptor, True)
         if not target.is_stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OutputError(f"cannot write to {target.path}: it is not a regular file")
             lock(descriptor, target.path)
-            if not _is_still_there(target.path, descriptor):
+            if not is_still_there(target.path, descriptor):
                 raise OutputError(f"another scan has just written {destination}; look at it first")
             if not target.resumes:
                 os.ftruncate(descriptor, 0)
         yield descriptor
 
 
-def _open(target: Target, destination: str) -> int:
+def _open(target: Target) -> int:
     try:
         return os.open(target.path, target.flags, 0o666)
     except FileNotFoundError as error:
-        raise OutputError(f"cannot write to {destination}: its folder does not exist") from error
+        raise OutputError(f"cannot write to {target.path}: its folder does not exist") from error
     except OSError as error:
         reason = "nobody reads it" if error.errno == errno.ENXIO else error.strerror
-        raise OutputError(f"cannot write to {destination}: {reason}") from error
+        raise OutputError(f"cannot write to {target.path}: {reason}") from error
 
 
 @contextmanager
@@ -153,8 +155,8 @@ def _locked_old(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _is_still_there(path: str, descriptor: int) -> bool:
-    """Whether the file that was opened is the one of that name, once it is locked."""
+def is_still_there(path: str, descriptor: int) -> bool:
+    """Whether the file that was opened is still the one of that name."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except OSError:

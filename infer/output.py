@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .destination import Existing, Target, find_target, opened
+from .destination import Existing, Target, find_target, is_still_there, opened
 from .errors import OutputError
 from .kept_rows import KeptRows, kept_paths, kept_rows
 from .results import ScanRow
@@ -113,12 +113,18 @@ class Output:
         """The last row was written: have it on the disk, and the file in its place.
 
         Raises:
-            OutputError: the disk failed; what is there can be resumed.
+            OutputError: the disk failed, and what is there can be resumed; or somebody took the
+                file away.
         """
         assert self._writer is not None
         if self._target.is_stream:
             return
         self._writer.sync()
+        if not is_still_there(self.path, self._descriptor):
+            raise OutputError(
+                f"{self.path} was removed, moved or replaced while it was written; "
+                "what lies there now is not from this scan"
+            )
         if self._target.replaces is not None:
             _replace(self._target.replaces, self.path, self._descriptor)
             remove_identity(str(self._target.replaces))

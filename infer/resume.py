@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,9 +87,12 @@ def write_identity(rows: str, identity: RunIdentity) -> None:
         OutputError: it cannot be written.
     """
     path = state_path(rows)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    # Without O_NONBLOCK, opening a pipe that somebody laid there would wait for ever.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
         with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
+            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                raise OutputError(f"cannot write to {path}: it is not a regular file")
             file.write(identity.to_json().encode())
             file.flush()
             sync_file(file.fileno())

@@ -227,6 +227,30 @@ class TestUnusable:
         with pytest.raises(OutputError, match=reason):
             write(destination, GOOD, existing=Existing.REPLACE)
 
+    @pytest.mark.parametrize("suffix", [".resume", ".partial"])
+    @pytest.mark.parametrize("kind", ["pipe", "pipe-with-a-reader", "link", "folder"])
+    def test_so_is_what_somebody_laid_in_the_way(self, out, suffix, kind):
+        """Nothing waits for ever, and no link leads to a file that is none of ours."""
+        beside, victim = Path(f"{out}{suffix}"), out.with_name("victim")
+        existing = Existing.REFUSE
+        if suffix == ".partial":
+            out.write_text("old")
+            existing = Existing.REPLACE
+        victim.write_text("precious")
+        with ExitStack() as stack:
+            if kind == "link":
+                beside.symlink_to(victim)
+            elif kind == "folder":
+                beside.mkdir()
+            else:
+                os.mkfifo(beside)
+            if kind == "pipe-with-a-reader":
+                stack.callback(os.close, os.open(beside, os.O_RDONLY | os.O_NONBLOCK))
+            with pytest.raises(OutputError, match=f"cannot write to {beside}: "):
+                write(out, GOOD, existing=existing)
+        assert victim.read_text() == "precious"
+        assert out.read_text() == "old" if suffix == ".partial" else not out.exists()
+
     def test_a_closed_standard_output_is_refused(self, monkeypatch):
         monkeypatch.setattr("sys.stdout", None)
         with pytest.raises(OutputError, match="it is closed"):
@@ -313,6 +337,30 @@ class TestFaults:
             writer.write(GOOD)
             monkeypatch.setattr(os, "close", fail)
         assert out.read_bytes() == HEADER + GOOD_LINE
+
+    @pytest.mark.parametrize("existing", [Existing.REFUSE, Existing.REPLACE])
+    @pytest.mark.parametrize("kind", ["removed", "moved", "replaced"])
+    def test_a_file_that_somebody_took_away_is_an_error(self, out, tmp_path, existing, kind):
+        """Else rows would be said to lie where they do not."""
+        if existing is Existing.REPLACE:
+            out.write_text("old")
+        with (
+            pytest.raises(OutputError, match="was removed, moved or replaced"),
+            begun(out, existing) as writer,
+        ):
+            writer.write(GOOD)
+            if kind == "moved":
+                Path(writer.path).rename(tmp_path / "elsewhere")
+            else:
+                Path(writer.path).unlink()
+            if kind == "replaced":
+                Path(writer.path).write_text("another's")
+        if existing is Existing.REPLACE:
+            assert out.read_text() == "old"
+        if kind == "replaced":
+            assert Path(writer.path).read_text() == "another's"
+        if kind == "moved":
+            assert (tmp_path / "elsewhere").read_bytes() == HEADER + GOOD_LINE
 
     def test_a_disk_that_fails_at_the_replacement_leaves_both_files(self, out, monkeypatch):
         out.write_text("old")
