@@ -30,6 +30,9 @@ _BLOCK = 1 << 20
 _LONGEST_FIELD = 1 << 24
 """Characters; Python's own limit of 131,072 is too short for the deepest trees."""
 
+_LONGEST_LINE = 1 << 24
+"""Bytes; a longer one is no row, torn or not."""
+
 _STATUSES = frozenset(status.value for status in FileStatus)
 _VERDICTS = frozenset(["", *(label.value for label in VerdictLabel)])
 _PATH, _STATUS, _VERDICT = (COLUMNS.index(name) for name in ("path", "status", "verdict"))
@@ -175,6 +178,8 @@ def _whole_lines(descriptor: int, start: int, end: int) -> Iterator[bytes]:
             lines = lines[: next((i for i, line in enumerate(lines) if b"\0" in line), len(lines))]
             start = end
         yield from (line + b"\n" for line in lines)
+        if len(rest) > _LONGEST_LINE:
+            raise _NotOursError("a line has no end")
 
 
 def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:

@@ -253,6 +253,14 @@ class TestRefusal:
         out.write_bytes(foreign)
         self.refused(out, "holds something else than rows")
 
+    @BOTH_FORMATS
+    def test_of_a_file_that_goes_on_without_the_end_of_a_line(self, out, row_format):
+        """No torn row is so long, and looking for its end would fill the memory."""
+        interrupted_run(out, ROWS[0], row_format=row_format)
+        with out.open("ab") as file:
+            file.write(b"x" * (18 << 20))
+        self.refused(out, "holds something else than rows", row_format)
+
     @pytest.mark.parametrize(
         "foreign",
         [b"1\n", b"{}\n", b"precious\n", b"[[[[\n", content(ROWS[0]), b"[" * 100_000 + b"\n"],
