@@ -244,7 +244,8 @@ class _Worker:
         ready = select.poll()
         ready.register(descriptor, event)
         left = self._deadline - time.monotonic()
-        if left <= 0 or not ready.poll(1000 * left):
+        # Also when time is up: Ctrl-Z stops the scan and not the worker, which may have answered.
+        if not ready.poll(1000 * max(0.0, left)):
             raise _TooSlow
 
 

@@ -1,6 +1,7 @@
 """Decoding in processes that can be killed: the same pixels, and an answer whatever happens."""
 
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -125,6 +127,31 @@ class TestEnds:
         error = outcome(pool, SLOW_TIFF, Limits(timeout_s=0.05))
         assert error.status is FileStatus.TOO_SLOW
         assert error.reason == "not decoded within 0.05 s"
+        assert outcome(pool, FILES["gif"]).header.format == "GIF"
+
+    def test_a_scan_that_is_stopped_for_long_takes_the_answer_that_came_meanwhile(
+        self, pool, monkeypatch
+    ):
+        """Ctrl-Z stops the scan and not its workers, which have a session of their own."""
+        clock = SimpleNamespace(stopped_s=0.0)
+        clock.monotonic = lambda: time.monotonic() + clock.stopped_s
+        real_poll = select.poll
+
+        class StoppedUntilReady:
+            def __init__(self):
+                self._poll = real_poll()
+                self.poll = self._poll.poll
+
+            def register(self, descriptor, event):
+                self._poll.register(descriptor, event)
+                self.poll()
+                clock.stopped_s += 1000
+
+        monkeypatch.setattr(worker_pool, "time", clock)
+        stopped = SimpleNamespace(
+            poll=StoppedUntilReady, POLLIN=select.POLLIN, POLLOUT=select.POLLOUT
+        )
+        monkeypatch.setattr(worker_pool, "select", stopped)
         assert outcome(pool, FILES["gif"]).header.format == "GIF"
 
     def test_a_decoder_that_crashes_is_a_reason_for_one_file(self, pool):
