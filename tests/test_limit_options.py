@@ -49,6 +49,13 @@ def test_anything_else_is_no_size(text):
         size(text)
 
 
+@pytest.mark.parametrize("option", ["--timeout", "--threshold", "--fpr"])
+def test_what_is_no_number_is_wrong_usage(scan, option):
+    rows, process = scan({"a.jpg": FILES["jpeg"]}, option, "nan")
+    assert (process.returncode, rows) == (2, {})
+    assert process.stderr.count("\n") == 1
+
+
 def test_files_beyond_a_limit_are_rows(scan):
     files = {"a.jpg": FILES["jpeg"], "b.png": FILES["png"]}
     limit = len(FILES["jpeg"])

@@ -1,5 +1,6 @@
 """Options that say what one file may cost, for commands that read many."""
 
+import math
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -22,6 +23,17 @@ def size(text: str) -> int:
     if count < 1:
         raise click.BadParameter(f"{text!r} is no size; write it like 1000000, 512M or 2G")
     return count
+
+
+def a_number(value: float) -> float:
+    """The same value; NaN is in no range, which a comparison does not notice.
+
+    Raises:
+        click.BadParameter: it is no number.
+    """
+    if math.isnan(value):
+        raise click.BadParameter("nan is no number")
+    return value
 
 
 def limit_options(command: Command) -> Command:
@@ -49,6 +61,7 @@ _OPTIONS = (
     click.option(
         "--timeout",
         type=click.FloatRange(min=0, min_open=True, max=86_400),
+        callback=lambda _context, _parameter, value: None if value is None else a_number(value),
         metavar="SECONDS",
         help="Give a file up after so long.  [default: 60]",
     ),

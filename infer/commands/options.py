@@ -40,7 +40,8 @@ device_option: Decorator = click.option(
 
 threads_option: Decorator = click.option(
     "--threads",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, 1024),
+    metavar="N",
     help="Threads of the model on the CPU.  [default: the cores that this process may use]",
 )
 
