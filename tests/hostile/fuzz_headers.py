@@ -1,16 +1,20 @@
-"""The parsers that see a file first, under a coverage-guided fuzzer.
+"""The parsers that see a file first, or the rows of an earlier run, under a guided fuzzer.
 
 ``python fuzz_headers.py TARGET [libFuzzer options] [folder of seeds]``; needs ``atheris``.
 """
 
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import atheris
 
 with atheris.instrument_imports(include=["trustthepixels.infer"]):
-    from trustthepixels.infer import container, exif, jpeg_structure, placement
+    from trustthepixels.infer import container, exif, jpeg_structure, kept_rows, placement, resume
+    from trustthepixels.infer.errors import OutputError
     from trustthepixels.infer.limits import Limits
+    from trustthepixels.infer.rows import RowFormat, header
 
 STARTS = (
     b"\xff\xd8\xff",
@@ -57,11 +61,45 @@ def check_placement(data: bytes) -> None:
         assert placement.needs_worker(start + data, Limits()) in (True, False)
 
 
+def check_rows(data: bytes) -> None:
+    for row_format in RowFormat:
+        for content in (data, header(row_format) + data, header(row_format) + ROW + data):
+            descriptor = os.memfd_create("rows")
+            try:
+                os.write(descriptor, content)
+                kept = kept_rows.kept_rows(descriptor, "rows", row_format)
+                paths = list(kept_rows.kept_paths(descriptor, kept, row_format))
+                assert kept.size <= len(content)
+                assert len(paths) == kept.verdicts.total()
+            except OutputError as error:
+                assert "\n" not in str(error)
+            finally:
+                os.close(descriptor)
+
+
+ROW = b"a.jpg,ok,ai,0.9,1,1,JPEG,1,,\r\n"
+
+
+def check_resume(data: bytes) -> None:
+    rows = Path(FOLDER.name, "rows")
+    for content in (data, b'{"model": ' + data + b"}"):
+        Path(resume.state_path(str(rows))).write_bytes(content)
+        identity = resume.read_identity(str(rows))
+        if identity is not None:
+            assert identity.difference(identity) == ""
+            assert resume.RunIdentity({}).difference(identity).count("\n") == 0
+
+
+FOLDER = tempfile.TemporaryDirectory()
+
+
 TARGETS = {
     "container": check_container,
     "jpeg_structure": check_jpeg_structure,
     "exif": check_exif,
     "placement": check_placement,
+    "rows": check_rows,
+    "resume": check_resume,
 }
 
 

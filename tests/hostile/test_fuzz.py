@@ -47,8 +47,10 @@ def test_fifty_thousand_mutants(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.skipif(importlib.util.find_spec("atheris") is None, reason="atheris is not installed")
-@pytest.mark.parametrize("target", ["container", "jpeg_structure", "exif", "placement"])
-def test_parsers_of_headers_survive_a_coverage_guided_fuzzer(target, tmp_path):
+@pytest.mark.parametrize(
+    "target", ["container", "jpeg_structure", "exif", "placement", "rows", "resume"]
+)
+def test_parsers_survive_a_coverage_guided_fuzzer(target, tmp_path):
     runs = os.environ.get("ATHERIS_RUNS", "200000")
     command = [sys.executable, str(HERE / "fuzz_headers.py"), target, f"-runs={runs}"]
     command += ["-max_len=4096", "-timeout=10", "-rss_limit_mb=2048", "-seed=1"]
