@@ -12,30 +12,12 @@ import resource
 import statistics
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
 
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.placement import Isolation
-from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
+from trustthepixels.infer.results import FileStatus
 
-
-@dataclass(frozen=True)
-class _Spec:
-    input_size: tuple[int, int] = (224, 224)
-
-
-class _NoModel:
-    spec = _Spec()
-
-    def run(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        return np.full(len(images), 0.5, np.float32)
-
-
-def _no_verdict(p_ai: float) -> Verdict:
-    return Verdict(VerdictLabel.UNSURE, float(p_ai))
+from .no_model import NoModel, no_verdict
 
 
 def _processor_seconds() -> float:
@@ -47,7 +29,7 @@ def _processor_seconds() -> float:
 def _run(folder: str, isolation: Isolation, threads: int) -> tuple[float, float, int, int]:
     options = ScanOptions(isolation=isolation, decode_threads=threads)
     started, processor = time.perf_counter(), _processor_seconds()
-    rows = list(scan_rows([os.fsencode(folder)], _NoModel(), _no_verdict, options))
+    rows = list(scan_rows([os.fsencode(folder)], NoModel(), no_verdict, options))
     wall = time.perf_counter() - started
     good = sum(row.status is FileStatus.OK for row in rows)
     return wall, _processor_seconds() - processor, len(rows), good

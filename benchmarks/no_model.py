@@ -1,0 +1,24 @@
+"""A model that costs nothing, for measuring what stands before it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from trustthepixels.infer.results import Verdict, VerdictLabel
+
+
+@dataclass(frozen=True)
+class _Spec:
+    input_size: tuple[int, int] = (224, 224)
+
+
+class NoModel:
+    spec = _Spec()
+
+    def run(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        return np.full(len(images), 0.5, np.float32)
+
+
+def no_verdict(p_ai: float) -> Verdict:
+    return Verdict(VerdictLabel.UNSURE, float(p_ai))
