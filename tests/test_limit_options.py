@@ -140,6 +140,6 @@ def test_large_jpegs_are_scaled_unless_they_shall_be_decoded_in_full(scan):
         for size in DecodeSize
     }
     assert abs(expected["full"] - expected["scaled"]) > 1e-5
-    for options, size in (((), "scaled"), (("--decode", "full"), "full")):
+    for options, decode in (((), "scaled"), (("--decode", "full"), "full")):
         rows, _ = scan({"large.jpg": data}, *options)
-        assert float(rows["large.jpg"]["p_ai"]) == pytest.approx(expected[size], abs=2e-6)
+        assert float(rows["large.jpg"]["p_ai"]) == pytest.approx(expected[decode], abs=2e-6)
