@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from in_process import trustthepixels
 
 from trustthepixels.train.commands.evaluate import evaluate
 from trustthepixels.train.splits import Split
@@ -48,17 +49,20 @@ def test_report_on_the_terminal_and_in_files(run_command, tiny_model, examples, 
 
 
 def test_all_pictures_fine_is_exit_code_0_and_no_files_without_out(
-    run_command, tiny_model, examples, tmp_path
+    tiny_model, examples, tmp_path, monkeypatch
 ):
-    done = run_command("trustthepixels", "evaluate", tiny_model, examples, "--device", "cpu")
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    done = trustthepixels("evaluate", tiny_model, examples, "--device", "cpu")
     assert (done.returncode, done.stderr) == (0, "")
-    assert not any((tmp_path / "cwd").iterdir())
+    assert not any(empty.iterdir())
 
 
-def test_an_output_that_cannot_be_written_is_one_line(run_command, tiny_model, examples, tmp_path):
+def test_an_output_that_cannot_be_written_is_one_line(tiny_model, examples, tmp_path):
     taken = tmp_path / "taken"
     taken.write_text("keep me")
-    done = run_command("trustthepixels", "evaluate", tiny_model, examples, "--out", taken)
+    done = trustthepixels("evaluate", tiny_model, examples, "--out", taken)
     assert done.returncode == 2
     assert done.stderr.startswith("error: cannot write to")
     assert done.stderr.count("\n") == 1

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import click
 import pytest
+from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 from tiny_model import GAIN, SPEC, Graph, write_tiny_model
 
@@ -109,20 +110,17 @@ def test_external_pictures_are_never_gathered(models, crops, examples, tmp_path)
     assert not outside & {digest(s.path) for s in load_samples(folder)}
 
 
-def test_an_open_mistake_is_no_failure_and_a_fixed_one_must_stay_fixed(
-    run_command, models, gathered
-):
+def test_an_open_mistake_is_no_failure_and_a_fixed_one_must_stay_fixed(models, gathered):
     plain, opposite = models
     count = len(read_regressions(gathered / "regressions.csv"))
     assert outcomes(plain, gathered) == {Outcome.STILL_WRONG: count}
     assert outcomes(opposite, gathered) == {Outcome.NOW_RIGHT: count}
     assert outcomes(plain, gathered) == {Outcome.STILL_WRONG: count}
 
-    command = ("trustthepixels", "evaluate")
-    marked = run_command(*command, opposite, gathered, "--regressions", "--mark-fixed")
+    marked = trustthepixels("evaluate", opposite, gathered, "--regressions", "--mark-fixed")
     assert (marked.returncode, marked.stderr) == (0, "")
     assert outcomes(opposite, gathered) == {Outcome.STILL_RIGHT: count}
-    lost = run_command(*command, plain, gathered, "--regressions")
+    lost = trustthepixels("evaluate", plain, gathered, "--regressions")
     assert lost.returncode == 4
     assert f"wrong again  {count:>6}" in lost.stdout
     for row in read_regressions(gathered / "regressions.csv"):
@@ -130,19 +128,19 @@ def test_an_open_mistake_is_no_failure_and_a_fixed_one_must_stay_fixed(
         assert row.fixed.startswith("tiny ")
 
 
-def test_a_listed_picture_that_is_gone_is_said(run_command, models, gathered):
+def test_a_listed_picture_that_is_gone_is_said(models, gathered):
     gone = sorted(gathered.glob("*/*"))[0]
     missing = digest(gone)
     gone.unlink()
-    done = run_command("trustthepixels", "evaluate", models[0], gathered, "--regressions")
+    done = trustthepixels("evaluate", models[0], gathered, "--regressions")
     assert done.returncode == 1
     assert "not checked       1" in done.stdout
     assert missing[:16] in done.stdout
 
 
-def test_the_command_gathers_and_says_how_many(run_command, models, crops, tmp_path):
+def test_the_command_gathers_and_says_how_many(models, crops, tmp_path):
     folder = tmp_path / "deep" / "mistakes"
-    done = run_command("trustthepixels", "evaluate", models[0], crops, "--mistakes", folder)
+    done = trustthepixels("evaluate", models[0], crops, "--mistakes", folder)
     assert done.returncode == 0, done.stderr
     assert f"{folder}: {len(load_samples(folder))} new mistakes, 0 known ones" in done.stdout
 

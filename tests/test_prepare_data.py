@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from conftest import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import trustthepixels
 from picture_sets import PER_CLASS, crops, manifest_rows, tree, write_folders, write_parquet
 from PIL import Image
 
@@ -88,11 +89,9 @@ def test_the_command_draws_both_classes_from_parquet_files(
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (48, 40))
 
 
-def test_the_command_takes_an_image_folder_and_all_of_its_pictures(
-    run_command: RunCommand, tmp_path: Path
-) -> None:
+def test_the_command_takes_an_image_folder_and_all_of_its_pictures(tmp_path: Path) -> None:
     folder, out = write_folders(tmp_path / "pictures"), tmp_path / "out"
-    done = run_command("trustthepixels", "prepare-data", folder, "--out", out, "--per-class", "all")
+    done = trustthepixels("prepare-data", folder, "--out", out, "--per-class", "all")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert Counter(row["class"] for row in manifest_rows(out)) == {
@@ -188,10 +187,10 @@ def test_pictures_that_cannot_be_decoded_are_listed_and_replaced(
 
 
 def test_too_few_pictures_are_an_error_with_the_counts_and_nothing_is_written(
-    run_command: RunCommand, parquet: Path, tmp_path: Path
+    parquet: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = run_command("trustthepixels", "prepare-data", parquet, "--out", out)
+    done = trustthepixels("prepare-data", parquet, "--out", out)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
@@ -291,12 +290,10 @@ def test_too_few_groups_leave_the_splits_empty_and_say_so(parquet: Path, tmp_pat
     assert {row["split"] for row in manifest_rows(out)} == {""}
 
 
-def test_another_folders_content_is_never_touched(
-    run_command: RunCommand, parquet: Path, tmp_path: Path
-) -> None:
+def test_another_folders_content_is_never_touched(parquet: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("keep")
-    done = run_command("trustthepixels", "prepare-data", parquet, "--out", tmp_path / "mine")
+    done = trustthepixels("prepare-data", parquet, "--out", tmp_path / "mine")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "is not empty" in done.stderr

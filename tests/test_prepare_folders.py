@@ -5,9 +5,9 @@ from collections import defaultdict
 from pathlib import Path, PurePosixPath
 
 import pytest
-from conftest import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
+from in_process import trustthepixels
 from picture_sets import PER_CLASS, crops, manifest_rows, write_folders
 
 from trustthepixels.infer.errors import InputError, UsageError
@@ -36,11 +36,11 @@ def parts_of_groups(out: Path) -> dict[str, set[str]]:
 
 
 def test_the_command_takes_plain_folders_and_groups_their_pictures(
-    run_command: RunCommand, folders: Path, tmp_path: Path
+    folders: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    done = run_command(
-        "trustthepixels", "prepare-data", "--ai", folders / "AI", "--real", folders / "Real",
+    done = trustthepixels(
+        "prepare-data", "--ai", folders / "AI", "--real", folders / "Real",
         "--out", out, "--per-class", "all", "--group-by", "prefix:_",
     )  # fmt: skip
 

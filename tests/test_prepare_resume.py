@@ -10,6 +10,7 @@ from pathlib import Path
 
 import datasets
 import pytest
+from in_process import trustthepixels
 from picture_sets import PER_CLASS, tree, write_parquet
 
 from trustthepixels.infer.errors import OutputError
@@ -149,7 +150,10 @@ def test_other_settings_or_data_do_not_mix_with_what_is_there(
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
 @pytest.mark.parametrize("signal_", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
-def test_a_stopped_command_goes_on_and_ends_the_same(tmp_path: Path, signal_: int) -> None:
+def test_a_stopped_command_goes_on_and_ends_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signal_: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
     for folder in ("AI", "Real"):
         (tmp_path / "in" / folder).mkdir(parents=True)
         for example in (EXAMPLES / folder).iterdir():
@@ -157,13 +161,9 @@ def test_a_stopped_command_goes_on_and_ends_the_same(tmp_path: Path, signal_: in
                 target = tmp_path / "in" / folder / f"{copy}{example.name}"
                 target.write_bytes(example.read_bytes())
 
-    def start(out: Path) -> "subprocess.Popen[str]":
-        arguments = ["prepare-data", "--ai", "in/AI", "--real", "in/Real", "--per-class", "36"]
-        return subprocess.Popen(
-            [COMMAND, *arguments, "--out", out], cwd=tmp_path, stderr=subprocess.PIPE, text=True
-        )
-
-    stopped = start(tmp_path / "out")
+    arguments = ("prepare-data", "--ai", "in/AI", "--real", "in/Real", "--per-class", "36", "--out")
+    command = [COMMAND, *arguments, tmp_path / "out"]
+    stopped = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while len(list((tmp_path / "out").glob("AI/*.jpg"))) < 3 and stopped.poll() is None:
         time.sleep(0.005)
     stopped.send_signal(signal_)
@@ -173,9 +173,7 @@ def test_a_stopped_command_goes_on_and_ends_the_same(tmp_path: Path, signal_: in
         assert stopped.returncode == 130
         assert "the same command goes on from here" in complaint
     for out in (tmp_path / "out", tmp_path / "whole"):
-        finished = start(out)
-        finished.communicate(timeout=120)
-        assert finished.returncode == 0
+        assert trustthepixels(*arguments, out).returncode == 0
 
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
     assert len(list((tmp_path / "out").glob("*/*.jpg"))) == 72

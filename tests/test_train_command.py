@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.train.weights import load_checkpoint
@@ -29,9 +30,13 @@ def finished_run(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
     return folder
 
 
+def _arguments(pictures: Path, folder: Path, *options: str) -> list[str]:
+    return ["train", str(pictures), "--out", str(folder), *SMALL, *options]
+
+
 def _command(pictures: Path, folder: Path, *options: str) -> list[str]:
     program = str(Path(sysconfig.get_path("scripts")) / "trustthepixels")
-    return [sys.executable, program, "train", str(pictures), "--out", str(folder), *SMALL, *options]
+    return [sys.executable, program, *_arguments(pictures, folder, *options)]
 
 
 def test_a_run_leaves_config_splits_metrics_curves_and_weights(finished_run):
@@ -70,7 +75,7 @@ def test_a_split_without_one_class_is_refused_before_training(pictures, tmp_path
         f"{file},{parts[label][i % len(parts[label])]}" for i, (file, label) in enumerate(rows)
     ]
     splits.write_text("\n".join(["file,split", *lines]))
-    outcome = _run(_command(pictures, tmp_path / "run", "--splits", str(splits)))
+    outcome = _train(pictures, tmp_path / "run", "--splits", str(splits))
     assert outcome.returncode == 2
     assert "the train split has no pictures of class 'real'" in outcome.stderr
     assert not (tmp_path / "run").exists()
@@ -78,14 +83,14 @@ def test_a_split_without_one_class_is_refused_before_training(pictures, tmp_path
 
 def test_an_existing_run_is_not_overwritten(finished_run, pictures):
     before = (finished_run / "weights.safetensors").read_bytes()
-    again = _run(_command(pictures, finished_run, "--epochs", "2"))
+    again = _train(pictures, finished_run, "--epochs", "2")
     assert again.returncode == 2
     assert "holds a run already" in again.stderr
     assert (finished_run / "weights.safetensors").read_bytes() == before
 
 
 def test_resuming_with_other_settings_is_refused(finished_run, pictures):
-    again = _run(_command(pictures, finished_run, "--epochs", "3", "--resume"))
+    again = _train(pictures, finished_run, "--epochs", "3", "--resume")
     assert again.returncode == 2
     assert "other settings: epochs" in again.stderr
 
@@ -93,8 +98,10 @@ def test_resuming_with_other_settings_is_refused(finished_run, pictures):
 def test_a_killed_run_goes_on_where_it_stopped(pictures, tmp_path):
     folder = tmp_path / "run"
     # A learning rate that ruins the network, so that no later epoch is a new best.
-    command = _command(pictures, folder, "--epochs", "5", "--learning-rate", "1.0")
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    options = ("--epochs", "5", "--learning-rate", "1.0")
+    process = subprocess.Popen(
+        _command(pictures, folder, *options), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+    )
     give_up = time.monotonic() + 200
     while _epochs(folder, 0) < 3 and process.poll() is None and time.monotonic() < give_up:
         time.sleep(0.05)
@@ -102,7 +109,7 @@ def test_a_killed_run_goes_on_where_it_stopped(pictures, tmp_path):
     process.wait()
     done = _epochs(folder, 0)
     assert 3 <= done < 5
-    resumed = _run([*command, "--resume"])
+    resumed = _train(pictures, folder, *options, "--resume")
     assert resumed.returncode == 0, resumed.stderr
     assert [epoch for (epoch,) in _columns(folder / "metrics.csv", "epoch")] == list("01234")
     # At most the epoch whose checkpoint was being written is repeated.
@@ -118,7 +125,7 @@ def _epochs(folder: Path, version: int) -> int:
 
 
 def test_nothing_to_resume_is_said_in_one_line(pictures, tmp_path):
-    outcome = _run(_command(pictures, tmp_path / "nothing", "--resume"))
+    outcome = _train(pictures, tmp_path / "nothing", "--resume")
     assert outcome.returncode == 2
     assert "no run to resume" in outcome.stderr
     assert "Traceback" not in outcome.stderr
@@ -139,7 +146,7 @@ def test_a_wrong_request_is_one_line(pictures, tmp_path, options, code, message)
         torch = pytest.importorskip("torch")
         if torch.cuda.is_available():
             pytest.skip("this machine has CUDA")
-    outcome = _run(_command(pictures, tmp_path / "run", *options))
+    outcome = _train(pictures, tmp_path / "run", *options)
     assert outcome.returncode == code
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr
@@ -157,5 +164,5 @@ def _columns(path: Path, *names: str) -> list[tuple[str, ...]]:
         return [tuple(row[name] for name in names) for row in csv.DictReader(stream)]
 
 
-def _run(command: list[str]) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, check=False)
+def _train(pictures: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    return trustthepixels(*_arguments(pictures, folder, *options))
