@@ -85,7 +85,6 @@ def run_command(tmp_path: Path) -> RunCommand:
             env={**os.environ, "PATH": search, **environment},
             capture_output=True,
             text=True,
-            timeout=120,
             check=False,
         )
 
