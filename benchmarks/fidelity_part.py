@@ -34,6 +34,7 @@ LEAST_AGREEMENT, LARGEST_MEAN_CHANGE = 0.995, 0.005
 _COMPARED = (
     SCALED,
     "Pillow, draft",
+    "simplejpeg, scaled",
     "simplejpeg, scaled and fast",
     "pyvips, thumbnail",
     "OpenCV, reduced and area",
