@@ -216,9 +216,9 @@ def test_everything_is_in_the_json_with_its_split(written):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("name", "figure"), [("AI", "recall_ai"), ("Real", "recall_real")])
-def test_one_class_alone_has_its_own_figures(tiny_model, examples, tmp_path, name, figure):
+def test_one_class_alone_has_its_own_figures(tiny_model, foreign, tmp_path, name, figure):
     folder = tmp_path / "one"
-    shutil.copytree(examples / name, folder / name)
+    shutil.copytree(foreign / name, folder / name)
     out = tmp_path / "out"
     out.mkdir()
     tiers = (Tier.CLEAN, Tier.UPSCALE)
