@@ -5,6 +5,7 @@ import json
 import shutil
 
 import pytest
+from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.infer.errors import UsageError
@@ -58,15 +59,14 @@ def test_a_fold_and_hard_pictures(run_command, pictures, tmp_path):
     assert (config["fold"], config["hard"]) == (1, [str(hard)])
 
 
-def test_hard_pictures_that_are_all_measured_on_stop_the_run(run_command, pictures, tmp_path):
+def test_hard_pictures_that_are_all_measured_on_stop_the_run(pictures, tmp_path):
     _, held_out = leave_sources_out(load_samples(pictures), 0)
     hard = tmp_path / "hard"
     (hard / "AI").mkdir(parents=True)
     shutil.copy(held_out[0].path, hard / "AI" / "x.jpg")
-    done = run_command(
-        "trustthepixels", "train", pictures, "--out", tmp_path / "run", "--fold", "0",
-        "--hard", hard, *SMALL,
-    )  # fmt: skip
+    done = trustthepixels(
+        "train", pictures, "--out", tmp_path / "run", "--fold", "0", "--hard", hard, *SMALL
+    )
     assert done.returncode == 2
     assert "none of the 1 pictures" in done.stderr
     assert not (tmp_path / "run").exists()
