@@ -18,8 +18,8 @@ from trustthepixels.infer.known_answer import known_picture
 from trustthepixels.infer.model_file import ModelFile, read_model_file
 from trustthepixels.infer.session import Session, open_session
 from trustthepixels.infer.spec import P_AI_DECIMALS, ModelSpec
+from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.held_out import read_calibration
 from trustthepixels.train.manifest import Sample, fingerprint
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.weights import load_checkpoint

@@ -11,8 +11,9 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.folds import leave_sources_out
-from trustthepixels.train.held_out import held_out_answers, read_calibration
+from trustthepixels.train.held_out import held_out_answers
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.weights import load_checkpoint, save_weights
 

@@ -81,3 +81,14 @@ def test_every_folder_with_code_is_a_package_of_the_distribution(layer):
 def module_name(path: Path) -> str:
     parts = path.relative_to(ROOT).with_suffix("").parts
     return ".".join(["trustthepixels", *(part for part in parts if part != "__init__")])
+
+
+def test_the_exporter_needs_no_more_than_its_extra():
+    blocked = ["lightning", "torchmetrics", "datasets", "matplotlib", "jinja2", "tensorboard"]
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked}))\n"
+        "import trustthepixels.export.run\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -150,6 +150,8 @@ def test_a_wrong_request_is_one_line(pictures, tmp_path, options, code, message)
     assert outcome.returncode == code
     assert message in outcome.stderr
     assert "Traceback" not in outcome.stderr
+    # The folder is still free for the request put right.
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_config_says_how_it_was_trained(finished_run):

@@ -50,7 +50,7 @@ def probability(logits: FloatArray, calibration: Calibration) -> npt.NDArray[np.
         logits: shape (n, 2), in the order of ``LABELS``.
         calibration: temperature and bias.
     """
-    scores = _margin(logits) / calibration.temperature + calibration.bias
+    scores = margin_of(logits) / calibration.temperature + calibration.bias
     # tanh neither overflows nor warns, whatever the score.
     return (0.5 * (1.0 + np.tanh(0.5 * scores))).astype(np.float32)
 
@@ -64,7 +64,7 @@ def fit_platt(logits: FloatArray, targets: IntArray) -> Calibration:
 
     Source: Platt 1999, "Probabilistic outputs for support vector machines".
     """
-    margin = _margin(logits).reshape(-1, 1)
+    margin = margin_of(logits).reshape(-1, 1)
     is_ai = targets == LABELS.index("ai")
     counts = np.where(is_ai, is_ai.sum(), (~is_ai).sum()).astype(np.float64)
     belief = np.where(is_ai, counts + 1.0, 1.0) / (counts + 2.0)
@@ -122,6 +122,7 @@ def _upper_threshold(scores: npt.NDArray[np.float64], rate: float) -> float:
     return threshold
 
 
-def _margin(logits: FloatArray) -> npt.NDArray[np.float64]:
+def margin_of(logits: FloatArray) -> npt.NDArray[np.float64]:
+    """Logit of ``ai`` less logit of ``real``, shape (n,), for logits of shape (n, 2)."""
     ai, real = LABELS.index("ai"), LABELS.index("real")
     return logits[:, ai].astype(np.float64) - logits[:, real].astype(np.float64)

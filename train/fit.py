@@ -3,8 +3,8 @@
 import logging
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import lightning.pytorch as pl
 import torch
@@ -14,14 +14,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader
 
 from trustthepixels.infer.cpu import available_cores
-from trustthepixels.infer.errors import ProviderError
 
 from .dataset import PictureDataset
+from .hardware import Accelerator, PrecisionName, choose_accelerator, choose_precision
 from .initialise import initialise
 from .manifest import Sample
 from .module import ClassifierModule
 from .network import Classifier
-from .recipes import recipe_by_name
+from .recipes import Recipe, recipe_by_name
 from .settings import Device, Precision, TrainSettings
 from .teacher import Teacher, view_size
 
@@ -29,17 +29,54 @@ LAST_CHECKPOINT = "last.ckpt"
 LOGS_NAME = "logs"
 """Folder with one ``version_N/metrics.csv`` for the start and each resumption of a run."""
 
-_PrecisionName = Literal["32-true", "bf16-mixed"]
 _log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Start:
+    """What a training starts with.
+
+    Attributes:
+        recipe: how to train.
+        network: with its starting weights, unless there is a checkpoint to go on from.
+        teacher: whose answers are learned, if any.
+        accelerator: where.
+        precision: in which arithmetic.
+    """
+
+    recipe: Recipe
+    network: Classifier
+    teacher: Teacher | None
+    accelerator: Accelerator
+    precision: PrecisionName
+
+
+def prepare_fit(
+    settings: TrainSettings, folder: Path, device: Device, precision: Precision
+) -> Start:
+    """Find, or fail to find, all that a training needs; writes nothing.
+
+    Raises:
+        ProviderError: CUDA was asked for and is not there.
+        UsageError: there is no such recipe.
+        InputError: there is no such architecture, or weights cannot be used.
+    """
+    accelerator = choose_accelerator(device)
+    recipe = recipe_by_name(settings.recipe)
+    pl.seed_everything(settings.seed, workers=True, verbose=False)
+    network = Classifier(settings.architecture)
+    if not _last_checkpoint(folder).exists():
+        _log.info("starting from %s", initialise(network, settings.init))
+    teacher = Teacher(Path(settings.teacher)) if settings.teacher else None
+    return Start(recipe, network, teacher, accelerator, choose_precision(precision, accelerator))
 
 
 def fit(
     settings: TrainSettings,
+    start: Start,
     train: Sequence[Sample],
     validation: Sequence[Sample],
     folder: Path,
-    device: Device,
-    precision: Precision,
 ) -> Path:
     """Train, or go on from the last checkpoint in the run folder.
 
@@ -49,15 +86,12 @@ def fit(
         The checkpoint with the lowest validation loss; its weights are the moving average.
 
     Raises:
-        ProviderError: CUDA was asked for and is not there.
-        InputError: the starting weights or a picture cannot be used.
+        InputError: a picture cannot be used.
     """
     # Tips and device reports would only hide the progress bar; warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
-    accelerator = choose_accelerator(device)
-    recipe = recipe_by_name(settings.recipe)
-    teacher = Teacher(Path(settings.teacher)) if settings.teacher else None
+    recipe, teacher = start.recipe, start.teacher
     side = settings.train_size
     if teacher is not None:
         side = view_size(teacher.input_size, settings.image_size, settings.train_size)
@@ -66,10 +100,7 @@ def fit(
         _loader(PictureDataset(train, (side, side), recipe.augmentation), settings, shuffle=True),
         _loader(PictureDataset(validation, size), settings, shuffle=False),
     )
-    network = Classifier(settings.architecture)
-    last = folder / "checkpoints" / LAST_CHECKPOINT
-    if not last.exists():
-        _log.info("starting from %s", initialise(network, settings.init))
+    last = _last_checkpoint(folder)
     # Lightning's save_last writes only together with a new best, so a resumption would lose epochs.
     newest = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
     best = ModelCheckpoint(
@@ -79,9 +110,9 @@ def fit(
         enable_version_counter=False,
     )
     trainer = pl.Trainer(
-        accelerator=accelerator,
-        devices="auto" if accelerator == "cuda" else 1,
-        precision=choose_precision(precision, accelerator),
+        accelerator=start.accelerator,
+        devices="auto" if start.accelerator == "cuda" else 1,
+        precision=start.precision,
         max_epochs=settings.epochs,
         callbacks=[best, newest, EMAWeightAveraging(decay=recipe.ema_decay), TQDMProgressBar(10)],
         logger=[
@@ -94,37 +125,14 @@ def fit(
     )
     steps = math.ceil(len(loaders[0]) / trainer.world_size) * settings.epochs
     module = ClassifierModule(
-        network, recipe, settings.learning_rate, steps, teacher, settings.train_size
+        start.network, recipe, settings.learning_rate, steps, teacher, settings.train_size
     )
     trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None)
     return Path(best.best_model_path)
 
 
-def choose_accelerator(device: Device) -> Literal["cuda", "cpu"]:
-    """Lightning's name for the device.
-
-    Raises:
-        ProviderError: CUDA was asked for and is not there.
-    """
-    if torch.cuda.is_available() and device is not Device.CPU:
-        return "cuda"
-    if device is Device.CUDA:
-        raise ProviderError(
-            "no CUDA device is usable by PyTorch; use --device cpu to train on the CPU"
-        )
-    return "cpu"
-
-
-def choose_precision(precision: Precision, accelerator: str) -> _PrecisionName:
-    """Lightning's name for the arithmetic; ``auto`` is bf16 where the hardware has it."""
-    if precision is Precision.AUTO:
-        native = (
-            torch.cuda.is_bf16_supported()
-            if accelerator == "cuda"
-            else torch.cpu._is_avx512_bf16_supported()
-        )
-        precision = Precision.BF16 if native else Precision.FP32
-    return "bf16-mixed" if precision is Precision.BF16 else "32-true"
+def _last_checkpoint(folder: Path) -> Path:
+    return folder / "checkpoints" / LAST_CHECKPOINT
 
 
 def _loader(

@@ -9,21 +9,23 @@ pictures.
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.spec import LABELS, Calibration, OperatingPoint, Thresholds
 
-from .calibrate import calibrate
+from .calibrate import calibrate, margin_of
+from .calibration_file import write_calibration
+from .hardware import choose_accelerator
+from .logits import score
 from .manifest import Sample, load_samples, without_sources
 from .network import Classifier
-from .run import SPLITS_NAME, WEIGHTS_NAME, score
-from .settings import CONFIG_NAME
+from .settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME, Device
 from .splits import Split, read_splits, select
 from .weights import load_checkpoint
 
@@ -58,18 +60,23 @@ def calibrate_on_held_out(
         weights: of the full model.
         data: what it was trained on.
         splits: its ``file,split``; only the validation pictures are read.
-        runs: finished training runs with ``--fold`` and the same architecture.
+        runs: finished training runs with ``--fold``, each another, of the same recipe.
         out: takes ``calibration``, ``thresholds`` and ``evidence``.
 
     Raises:
-        InputError: a run left no sources out, or something cannot be read.
+        InputError: a run left no sources out, or those of another run; a network answers the same
+            to everything; or something cannot be read.
+        OutputError: the file cannot be written.
     """
+    folds = [_fold(run) for run in runs]
+    if len(set(folds)) < len(folds):
+        raise InputError(f"two runs left the same sources out: folds {', '.join(map(str, folds))}")
     network, spec = load_checkpoint(weights)
     samples = load_samples(data)
     parts = read_splits(splits)
     # A run may have left sources out altogether.
     own = select([sample for sample in samples if sample.file in parts], parts, Split.VALIDATION)
-    spread = float(_margin(network, own, spec.input_size)[0].std())
+    spread = _spread(weights, _margin(network, own, spec.input_size)[0])
     answers = [held_out_answers(run, samples) for run in runs]
     margin = spread * np.concatenate([answer.margin for answer in answers])
     targets = np.concatenate([answer.targets for answer in answers])
@@ -84,58 +91,51 @@ def calibrate_on_held_out(
         }
         for answer in answers
     ]
-    content = {
-        "calibration": asdict(calibration),
-        "thresholds": asdict(thresholds),
-        "evidence": evidence,
-    }
-    out.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    write_calibration(out, calibration, thresholds, evidence)
 
 
 def held_out_answers(run: Path, samples: Sequence[Sample]) -> HeldOutAnswers:
     """Let a run judge the sources that it left out.
 
     Raises:
-        InputError: it left none out, or its files cannot be read.
+        InputError: it left none out, its network answers the same to everything, or its files
+            cannot be read.
     """
-    try:
-        config = json.loads((run / CONFIG_NAME).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{run} is no finished training run ({error})") from error
-    fold = config.get("fold")
-    if fold is None:
-        raise InputError(f"{run} left no sources out; train with --fold")
-    samples = without_sources(samples, tuple(config["exclude_sources"]))
+    fold = _fold(run)
+    samples = without_sources(samples, tuple(_config(run)["exclude_sources"]))
     splits = read_splits(run / SPLITS_NAME)
     network, spec = load_checkpoint(run / WEIGHTS_NAME)
     own, _ = _margin(network, select(samples, splits, Split.VALIDATION), spec.input_size)
     held_out = select(samples, splits, Split.TEST)
     margin, targets = _margin(network, held_out, spec.input_size)
     sources = tuple(sorted({sample.source for sample in held_out}))
-    return HeldOutAnswers(fold, sources, margin / own.std(), targets)
+    return HeldOutAnswers(fold, sources, margin / _spread(run, own), targets)
 
 
-def read_calibration(path: Path) -> tuple[Calibration, Thresholds]:
-    """Read what ``calibrate_on_held_out`` wrote.
-
-    Raises:
-        InputError: the file cannot be read as that.
-    """
+def _config(run: Path) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        thresholds = content["thresholds"]
-        return Calibration(**content["calibration"]), Thresholds(
-            ai=tuple(OperatingPoint(**point) for point in thresholds["ai"]),
-            default_false_positive_rate=thresholds["default_false_positive_rate"],
-            real=thresholds["real"],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"cannot read the calibration {path}: {error}") from error
+        config: dict[str, Any] = json.loads((run / CONFIG_NAME).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{run} is no finished training run ({error})") from error
+    return config
+
+
+def _fold(run: Path) -> int:
+    fold = _config(run).get("fold")
+    if fold is None:
+        raise InputError(f"{run} left no sources out; train with --fold")
+    return int(fold)
+
+
+def _spread(origin: Path, margin: FloatArray) -> float:
+    spread = float(margin.std())
+    if not spread > 0.0:
+        raise InputError(f"{origin}: the network answers the same to every picture")
+    return spread
 
 
 def _margin(
     network: Classifier, samples: Sequence[Sample], size: tuple[int, int]
 ) -> tuple[FloatArray, IntArray]:
-    logits, targets = score(network, samples, size)
-    difference = logits[:, LABELS.index("ai")] - logits[:, LABELS.index("real")]
-    return difference.double().numpy(), targets.numpy()
+    logits, targets = score(network, samples, size, choose_accelerator(Device.AUTO))
+    return margin_of(logits.numpy()), targets.numpy()

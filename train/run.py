@@ -4,30 +4,25 @@ import importlib.metadata
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import ModelSpec
 
 from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics
-from .dataset import PictureDataset
-from .fit import LOGS_NAME, fit
+from .fit import LOGS_NAME, fit, prepare_fit
 from .folds import split_by_fold
 from .hard_examples import hard_examples
+from .hardware import Accelerator
+from .logits import score
 from .manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from .network import Classifier
-from .settings import Device, Precision, TrainSettings, open_run
+from .settings import SPLITS_NAME, WEIGHTS_NAME, Device, Precision, TrainSettings, open_run
 from .splits import Split, read_splits, select, split_by_group, write_splits
 from .weights import load_backbone, read_state, save_weights
 
-SPLITS_NAME = "splits.csv"
-WEIGHTS_NAME = "weights.safetensors"
 _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
-_EVALUATION_BATCH = 64
 
 
 def train_run(
@@ -48,13 +43,15 @@ def train_run(
     for split, part in parts.items():
         require_both_classes(part, f"the {split.value} split")
     parts[Split.TRAIN] += _hard_examples(settings, parts)
+    # Whatever of the request cannot be done is found before the folder is taken.
+    start = prepare_fit(settings, folder, device, precision)
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
-    best = fit(settings, parts[Split.TRAIN], parts[Split.VALIDATION], folder, device, precision)
+    best = fit(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION], folder)
     merge_metrics(folder / LOGS_NAME, folder / "metrics.csv")
     draw_curves(folder / "metrics.csv", folder / "curves.png")
     weights = folder / WEIGHTS_NAME
-    finish(settings, best, parts, weights)
+    finish(settings, best, parts, weights, start.accelerator)
     return weights
 
 
@@ -85,6 +82,7 @@ def finish(
     checkpoint: Path,
     parts: dict[Split, list[Sample]],
     weights: Path,
+    accelerator: Accelerator,
 ) -> ModelSpec:
     """Turn the best checkpoint into calibrated half-precision weights with their spec."""
     network = Classifier(settings.architecture)
@@ -95,11 +93,11 @@ def finish(
     }
     load_backbone(network, state, checkpoint)
     size = (settings.image_size, settings.image_size)
-    logits, targets = score(network, parts[Split.VALIDATION], size)
+    logits, targets = score(network, parts[Split.VALIDATION], size, accelerator)
     calibration, thresholds = calibrate(logits.numpy(), targets.numpy())
     figures = {}
     for split in (Split.VALIDATION, Split.TEST):
-        logits, targets = score(network, parts[split], size)
+        logits, targets = score(network, parts[split], size, accelerator)
         p_ai = probability(logits.numpy(), calibration)
         figures[f"{split}_balanced_accuracy"] = float(
             balanced_accuracy_score(targets.numpy(), p_ai >= 0.5)
@@ -119,18 +117,3 @@ def finish(
     )
     save_weights(weights, network, spec)
     return spec
-
-
-@torch.inference_mode()
-def score(
-    network: Classifier, samples: Sequence[Sample], size: tuple[int, int]
-) -> tuple[Tensor, Tensor]:
-    """Logits, float32 of shape (n, 2), and class indices, int64 of shape (n,), in float32 math."""
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    network = network.eval().to(device).to(memory_format=torch.channels_last)
-    loader = DataLoader(PictureDataset(samples, size), _EVALUATION_BATCH, num_workers=1)
-    logits, targets = [], []
-    for images, labels in loader:
-        logits.append(network(images.to(device)).cpu())
-        targets.append(labels)
-    return torch.cat(logits), torch.cat(targets)

@@ -8,6 +8,9 @@ from pathlib import Path
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
 
 CONFIG_NAME = "config.json"
+SPLITS_NAME = "splits.csv"
+WEIGHTS_NAME = "weights.safetensors"
+"""What a run folder holds, beside logs and checkpoints."""
 
 
 class Device(StrEnum):

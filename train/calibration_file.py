@@ -1,0 +1,58 @@
+"""A calibration as JSON: what ``calibrate`` writes and ``export --calibration`` takes."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from trustthepixels.infer.errors import InputError, OutputError
+from trustthepixels.infer.spec import Calibration, OperatingPoint, Thresholds
+
+
+def write_calibration(
+    path: Path,
+    calibration: Calibration,
+    thresholds: Thresholds,
+    evidence: Sequence[Mapping[str, Any]],
+) -> None:
+    """Write it with what it rests on.
+
+    Args:
+        path: a new file, or one to replace.
+        calibration: from logits to ``p_ai``.
+        thresholds: from ``p_ai`` to verdicts.
+        evidence: values of JSON, one mapping for each run.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    content = {
+        "calibration": asdict(calibration),
+        "thresholds": asdict(thresholds),
+        "evidence": list(evidence),
+    }
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def read_calibration(path: Path) -> tuple[Calibration, Thresholds]:
+    """Read what ``write_calibration`` wrote.
+
+    Raises:
+        InputError: the file cannot be read as that.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        thresholds = content["thresholds"]
+        return Calibration(**content["calibration"]), Thresholds(
+            ai=tuple(OperatingPoint(**point) for point in thresholds["ai"]),
+            default_false_positive_rate=thresholds["default_false_positive_rate"],
+            real=thresholds["real"],
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"cannot read the calibration {path}: {error}") from error

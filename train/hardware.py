@@ -1,0 +1,39 @@
+"""Which device and which arithmetic a training uses."""
+
+from typing import Literal
+
+import torch
+
+from trustthepixels.infer.errors import ProviderError
+
+from .settings import Device, Precision
+
+Accelerator = Literal["cuda", "cpu"]
+PrecisionName = Literal["32-true", "bf16-mixed"]
+
+
+def choose_accelerator(device: Device) -> Accelerator:
+    """Lightning's and PyTorch's name for the device.
+
+    Raises:
+        ProviderError: CUDA was asked for and is not there.
+    """
+    if torch.cuda.is_available() and device is not Device.CPU:
+        return "cuda"
+    if device is Device.CUDA:
+        raise ProviderError(
+            "no CUDA device is usable by PyTorch; use --device cpu to train on the CPU"
+        )
+    return "cpu"
+
+
+def choose_precision(precision: Precision, accelerator: Accelerator) -> PrecisionName:
+    """Lightning's name for the arithmetic; ``auto`` is bf16 where the hardware has it."""
+    if precision is Precision.AUTO:
+        native = (
+            torch.cuda.is_bf16_supported()
+            if accelerator == "cuda"
+            else torch.cpu._is_avx512_bf16_supported()
+        )
+        precision = Precision.BF16 if native else Precision.FP32
+    return "bf16-mixed" if precision is Precision.BF16 else "32-true"
