@@ -141,13 +141,22 @@ def test_names_that_are_not_utf8_come_through_as_escapes(folders: Path, tmp_path
 
 
 @pytest.mark.skipif(os.name != "posix", reason="links need no rights there")
+def test_what_is_no_regular_file_is_rejected_and_never_waited_for(
+    folders: Path, tmp_path: Path
+) -> None:
+    os.mkfifo(folders / "AI" / "pipe.jpg")
+    summary = prepare(source_of(folders), tmp_path / "out", ALL)
+    assert summary.rejected == 1
+    assert "ai/0/pipe.jpg" in (tmp_path / "out" / "rejected.csv").read_text()
+
+
 def test_a_file_that_cannot_be_read_is_listed(folders: Path, tmp_path: Path) -> None:
     (folders / "Real" / "broken.jpg").symlink_to(tmp_path / "nowhere.jpg")
     summary = prepare(source_of(folders), tmp_path / "out", ALL)
 
     assert summary.rejected == 1
     assert (tmp_path / "out" / "rejected.csv").read_text().splitlines()[1] == (
-        "real/0/broken.jpg,real,unreadable,No such file or directory"
+        "real/0/broken.jpg,real,unreadable,a link to nothing (ENOENT: No such file or directory)"
     )
 
 

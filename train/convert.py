@@ -46,6 +46,8 @@ def convert(candidate: Candidate, quality: int) -> ConvertedPicture | ImageError
         data = candidate.read()
     except OSError as error:
         return ImageError(FileStatus.UNREADABLE, error.strerror or one_line(error))
+    except ImageError as error:
+        return error
     try:
         decoded = decode(data)
     except ImageError as error:

@@ -11,7 +11,7 @@ from trustthepixels.infer.errors import InputError, UsageError
 
 from .grouping import GroupKind, GroupRule
 from .manifest import IMAGE_SUFFIXES, MANIFEST_NAME, Sample, read_manifest
-from .picture_source import Candidate
+from .picture_source import Candidate, reader_of
 
 SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif"}
 """Files that are taken for pictures, in either case of letters."""
@@ -68,9 +68,8 @@ class FolderSource:
         """The pictures of these keys, in the order of their names."""
         for key in sorted(keys):
             file = self._files[key]
-            yield Candidate(
-                key, file.label, _stem(file), file.source, file.group, file.path.read_bytes
-            )
+            read = reader_of(file.path)
+            yield Candidate(key, file.label, _stem(file), file.source, file.group, read)
 
 
 @dataclass(frozen=True, slots=True)

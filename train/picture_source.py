@@ -1,8 +1,14 @@
 """What data preparation asks of a source of labelled pictures."""
 
+import os
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Protocol, runtime_checkable
+
+from trustthepixels.infer.limits import DEFAULT_LIMITS
+from trustthepixels.infer.read import read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,8 +21,8 @@ class Candidate:
         stem: name of the prepared file without folder and suffix; ASCII, unique within the class.
         source: the data set, folder or generator that it comes from.
         group: what it shares with pictures of the same origin; empty if nothing is known.
-        read: gives the bytes of the original file. An ``OSError`` means that this one cannot be
-            read; a lost connection is an ``InputError``.
+        read: gives the bytes of the original file. An ``OSError`` or ``ImageError`` means that this
+            one cannot be read; a lost connection is an ``InputError``.
     """
 
     key: str
@@ -55,3 +61,8 @@ class BlockSource(PictureSource, Protocol):
     def read_block(self, block: int) -> Iterator[Candidate]:
         """All pictures of either class in one block, in their order."""
         ...
+
+
+def reader_of(path: Path) -> Callable[[], bytes]:
+    """Reads a file as a scan does: regular files up to the usual size, so that nothing hangs."""
+    return partial(read_file, os.fsencode(path), DEFAULT_LIMITS.max_bytes)

@@ -14,7 +14,7 @@ from trustthepixels.infer.errors import InputError
 
 from .hub_source import DatasetRequest, OpenedDataset, reading
 from .label_names import match_labels
-from .picture_source import Candidate
+from .picture_source import Candidate, reader_of
 
 _MOST_BLOCKS = 4096
 """Blocks beyond this many are read together, because ``datasets`` lists all of them for each."""
@@ -114,7 +114,7 @@ class RowSource:
             return bytes
         if "://" in path:
             return lambda: self._download(path)
-        return Path(path).read_bytes
+        return reader_of(Path(path))
 
     def _download(self, url: str) -> bytes:
         with reading(self._opened.name), fsspec.open(url, "rb") as stream:
