@@ -9,6 +9,7 @@ import torch
 from trustthepixels.infer import Detector
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.train.calibrate import probability
+from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.splits import Split, read_splits
 from trustthepixels.train.weights import load_checkpoint
@@ -22,21 +23,31 @@ def weights():
     return load_checkpoint(BUNDLED / "weights.safetensors")
 
 
-def test_its_spec_is_the_weights_spec(weights):
-    _, spec = weights
-    exported = load_model("default").spec
+@pytest.mark.parametrize(
+    ("model", "weights_name", "calibration_name"),
+    [
+        ("default", "weights.safetensors", "calibration.json"),
+        ("edge", "edge.safetensors", "edge-calibration.json"),
+    ],
+)
+def test_its_spec_is_that_of_weights_and_calibration(model, weights_name, calibration_name):
+    _, spec = load_checkpoint(BUNDLED / weights_name)
+    exported = load_model(model).spec
     assert exported.precision == "int8"
     assert exported.known_answer is not None
-    for name in ("architecture", "calibration", "thresholds", "data_fingerprint", "input_size"):
+    for name in ("architecture", "data_fingerprint", "input_size"):
         assert getattr(exported, name) == getattr(spec, name)
+    known = read_calibration(BUNDLED / calibration_name)
+    assert (exported.calibration, exported.thresholds) == known
 
 
 def test_its_answers_are_the_networks(weights, examples):
     network, spec = weights
+    calibration, _ = read_calibration(BUNDLED / "calibration.json")
     pictures = sorted(path for path in examples.glob("*/*") if path.is_file())
     pixels = np.stack([load_pixels(path, spec.input_size) for path in pictures])
     with torch.inference_mode():
-        expected = probability(network(torch.from_numpy(pixels)).numpy(), spec.calibration)
+        expected = probability(network(torch.from_numpy(pixels)).numpy(), calibration)
     detector = Detector()
     answers = np.array([detector.predict(path).p_ai for path in pictures])
     # int8 rounds; what it may change is bounded by the export's checks on 817 pictures.
