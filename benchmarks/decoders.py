@@ -21,7 +21,7 @@ Size = tuple[int, int]
 
 FULL, SCALED = "trustthepixels, in full", "trustthepixels, scaled"
 
-_MARGIN = 2.5
+_MARGIN = 4
 """Scaled decoders leave at least so many times the target on both sides."""
 
 
@@ -144,7 +144,7 @@ def _opencv(size: Size) -> dict[str, Decoder]:
 
 def _at_least(size: Size) -> Size:
     """What scaled decoders leave on both sides."""
-    return round(_MARGIN * size[0]), round(_MARGIN * size[1])
+    return _MARGIN * size[0], _MARGIN * size[1]
 
 
 def _resized(image: Image.Image, size: Size) -> PixelArray:

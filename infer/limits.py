@@ -26,8 +26,8 @@ class DecodeSize(StrEnum):
     FULL = "full"
     """All of them."""
     SCALED = "scaled"
-    """A half, a quarter or an eighth on each side, where that leaves at least two and a
-    half times the model's input size on both."""
+    """A half, a quarter or an eighth on each side, where that leaves at least four times
+    the model's input size on both."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,14 +163,14 @@ class TestScan:
     def test_of_a_large_jpeg_predict_and_scan_see_the_same_pixels(self, tiny_model, tmp_path):
         path = tmp_path / "large.jpg"
         # White points on black: a full decode clips what a scaled one has averaged before.
-        points = np.random.default_rng(3).random((1200, 1300)) < 0.1
+        points = np.random.default_rng(3).random((1800, 1900)) < 0.1
         Image.fromarray(points.astype(np.uint8) * 255).save(path)
         verdicts = []
         for decode_size in DecodeSize:
             detector = Detector(tiny_model, limits=Limits(decode_size=decode_size))
             (row,) = detector.scan(path)
             assert row.verdict == detector.predict(path) == detector.predict(path.read_bytes())
-            assert (row.width, row.height) == (1300, 1200)
+            assert (row.width, row.height) == (1900, 1800)
             verdicts.append(row.verdict)
         assert verdicts[0] != verdicts[1]
 

@@ -31,7 +31,7 @@ KINDS = {
 END = b"\xff\xd9"
 SCORE = Limits(truncated=TruncatedPolicy.SCORE)
 SMALL = (9, 12)
-"""An input size, height and width, for which the pictures here are decoded at a quarter."""
+"""An input size, height and width, for which the pictures here are decoded at a half."""
 
 
 def edited(data: bytes, marker: bytes, offset: int, value: bytes) -> bytes:
@@ -254,8 +254,8 @@ class TestScaling:
         limits = Limits(truncated=TruncatedPolicy.SCORE, decode_size=DecodeSize.SCALED)
         assert decode_to_size(cut, SMALL, limits, MemoryBudget()).note
 
-    @pytest.mark.parametrize(("side", "is_scaled"), [(499, False), (500, True)])
-    def test_leaves_pictures_below_five_times_the_size_as_they_are(self, side, is_scaled):
+    @pytest.mark.parametrize(("side", "is_scaled"), [(799, False), (800, True)])
+    def test_leaves_pictures_below_eight_times_the_size_as_they_are(self, side, is_scaled):
         data = encoded("JPEG", photograph().resize((side, side)))
         scaled, full = (prepared(data, (100, 100), size) for size in DecodeSize)
         assert np.array_equal(scaled, full) != is_scaled
@@ -264,7 +264,7 @@ class TestScaling:
     def test_changes_a_smooth_picture_hardly_whatever_its_orientation(self, orientation):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        # One pixel more than eighths: all but a trace of the last column and row is padding.
+        # One pixel more than quarters: all but a trace of the last column and row is padding.
         large = photograph().resize((961, 545), Image.Resampling.BICUBIC)
         data = encoded("JPEG", large, quality=95, exif=exif)
         scaled, full = (prepared(data, (20, 20), size).astype(int) for size in DecodeSize)
