@@ -162,8 +162,8 @@ def test_a_normalisation_other_than_the_specs_is_refused(request_fp32, monkeypat
     assert_fails(request_fp32, r"normalised pixels: .* is 0.4\d+, must be ≤ 1e-05")
 
 
-def nearest(image: Image.Image, size: tuple[int, int] = (224, 224)) -> np.ndarray:
-    return np.array(image.resize(size[::-1], Image.Resampling.NEAREST).convert("RGB"))
+def nearest(image, size, box=None):
+    return np.array(image.resize(size[::-1], Image.Resampling.NEAREST, box).convert("RGB"))
 
 
 def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
