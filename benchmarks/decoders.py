@@ -112,7 +112,8 @@ def _pyvips(size: Size) -> dict[str, Decoder]:
 
     def thumbnail(data: bytes) -> PixelArray:
         image = pyvips.Image.thumbnail_buffer(data, width, height=height, size="force")
-        pixels: PixelArray = np.asarray(image)[:, :, :3]
+        # Grey pictures stay grey in libvips.
+        pixels: PixelArray = np.asarray(image.colourspace("srgb"))[:, :, :3]
         return pixels
 
     pyvips.cache_set_max(0)
