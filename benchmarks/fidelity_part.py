@@ -18,7 +18,6 @@ from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.preprocess import PixelArray
-from trustthepixels.infer.results import VerdictLabel
 from trustthepixels.infer.session import Session, open_session
 
 from .decoders import FULL, SCALED, decoders
@@ -105,7 +104,7 @@ def _compared(
     labels_full = np.array([rule(value).label for value in full])
     change = np.abs(p_ai - full)
     agreement, mean_change = float((labels == labels_full).mean()), float(change.mean())
-    accuracy, accuracy_full = _accuracy(labels, is_ai), _accuracy(labels_full, is_ai)
+    accuracy, accuracy_full = _accuracy(p_ai, is_ai), _accuracy(full, is_ai)
     return {
         "agreement": agreement,
         "mean_change": mean_change,
@@ -118,8 +117,8 @@ def _compared(
     }
 
 
-def _accuracy(labels: npt.NDArray[np.str_], is_ai: npt.NDArray[np.bool_]) -> float:
-    """Balanced accuracy of ``ai`` against the rest, at the default operating point."""
-    called = labels == VerdictLabel.AI
+def _accuracy(p_ai: npt.NDArray[np.float32], is_ai: npt.NDArray[np.bool_]) -> float:
+    """Balanced accuracy at ``p_ai`` of 0.5, where every picture counts."""
+    called = p_ai >= 0.5
     rates = [(called == is_ai)[is_ai == kind].mean() for kind in (True, False) if kind in is_ai]
     return float(np.mean(rates))
