@@ -40,8 +40,8 @@ def doubt_of(width: int, height: int, pixels: PixelArray) -> Doubt | None:
     """
     if min(width, height) < MIN_SIDE:
         return Doubt.TINY
-    # A quarter of the pixels tells of nearly all pictures that they are none of these.
-    sampled = pixels[::2, ::2]
+    # One pixel of sixteen tells of nearly all pictures that they are none of these.
+    sampled = pixels[::4, ::4]
     counts = np.bincount(sampled[..., 1].ravel(), minlength=256)
     page = int(counts.argmax())
     paper = counts[max(0, page - _PAPER_RANGE) : page + _PAPER_RANGE + 1].sum() / counts.sum()
