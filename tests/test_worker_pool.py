@@ -43,10 +43,20 @@ def outcome(pool: WorkerPool, data: bytes, limits: Limits = LIMITS, memory: int 
         return error
 
 
+EARLIER: set[int] = set()
+"""Processes that other tests left, such as the resource tracker of ``multiprocessing``."""
+
+
+@pytest.fixture(autouse=True)
+def only_what_the_test_starts_counts() -> None:
+    EARLIER.clear()
+    EARLIER.update(children())
+
+
 def children() -> set[int]:
-    """Processes that this one has started and that have not ended."""
+    """Processes that this test has started and that have not ended."""
     found = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text().split()
-    return {int(number) for number in found}
+    return {int(number) for number in found} - EARLIER
 
 
 class TestAnswers:
