@@ -20,5 +20,5 @@ class NoModel:
         return np.full(len(images), 0.5, np.float32)
 
 
-def no_verdict(p_ai: float) -> Verdict:
+def no_verdict(p_ai: float, _doubt: object = None) -> Verdict:
     return Verdict(VerdictLabel.UNSURE, float(p_ai))
