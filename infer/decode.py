@@ -14,9 +14,10 @@ from PIL import Image
 from .container import sniff
 from .diagnosis import DecodeError as DecodeError
 from .diagnosis import ImageHeader as ImageHeader
-from .diagnosis import explained, typed_errors, unknown
+from .diagnosis import TypedErrors, explained, unknown
 from .formats import registered_formats
 from .jpeg_file import open_jpeg
+from .jpeg_structure import JpegStructure
 from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
 from .pillow_file import open_with_pillow, upright
@@ -106,7 +107,11 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 
 
 def decode_to_size(
-    data: bytes, size: tuple[int, int], limits: Limits, budget: Budget
+    data: bytes,
+    size: tuple[int, int],
+    limits: Limits,
+    budget: Budget,
+    structure: JpegStructure | None = None,
 ) -> ModelInput:
     """Decode one file's bytes to a picture at the model's size.
 
@@ -115,6 +120,7 @@ def decode_to_size(
         size: height and width that the model takes.
         limits: what is refused.
         budget: where the memory is taken from, for as long as the full picture exists.
+        structure: of a JPEG, its markers, where they were read already.
 
     Raises:
         DecodeError: with the status that the file's row shall carry.
@@ -124,7 +130,7 @@ def decode_to_size(
     height, width = size
     at_least = (_MARGIN * height, _MARGIN * width) if is_scaled else (0, 0)
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
-    with _opened(data, limits) as file, budget.share(file.memory):
+    with _opened(data, limits, structure) as file, budget.share(file.memory):
         decoded = file.decode(at_least, fill_gaps=fill_gaps)
         pixels = resize(decoded.image, size, decoded.box)
         return ModelInput(pixels, file.header, decoded.damage)
@@ -144,14 +150,16 @@ def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> Decoded
         width, height = height, width
     header = ImageHeader(width, height, image.format or "")
     _refuse_many_pixels(header, limits)
-    with typed_errors(header):
+    with TypedErrors(header):
         image.load()
         turned = upright(image, orientation(image))
         return DecodedImage(turned, ImageHeader(*turned.size, header.format))
 
 
 @contextmanager
-def _opened(data: bytes, limits: Limits) -> Iterator[_ImageFile]:
+def _opened(
+    data: bytes, limits: Limits, structure: JpegStructure | None = None
+) -> Iterator[_ImageFile]:
     """A file's header; what goes wrong meanwhile is explained by the file's structure."""
     if len(data) > limits.max_bytes:
         raise DecodeError(FileStatus.TOO_LARGE, f"{len(data)} bytes, limit {limits.max_bytes}")
@@ -161,14 +169,14 @@ def _opened(data: bytes, limits: Limits) -> Iterator[_ImageFile]:
     if announced not in registered_formats():
         raise unknown(data)
     try:
-        with typed_errors(None):
+        with TypedErrors(None):
             file: _ImageFile
             if announced == "JPEG":
-                file = open_jpeg(data)
+                file = open_jpeg(data, structure)
             else:
                 file = open_with_pillow(data, announced, limits.max_pixels)
         _refuse_many_pixels(file.header, limits)
-        with typed_errors(file.header):
+        with TypedErrors(file.header):
             yield file
     except DecodeError as error:
         if error.status is FileStatus.CORRUPT:

@@ -63,13 +63,18 @@ class JpegFile:
         return Upright(upright, pixels.damage, box)
 
 
-def open_jpeg(data: bytes) -> JpegFile:
+def open_jpeg(data: bytes, structure: JpegStructure | None = None) -> JpegFile:
     """Read a JPEG's header.
+
+    Args:
+        data: the whole file.
+        structure: its markers, where they were read already.
 
     Raises:
         DecodeError: ``corrupt`` where there is none.
     """
-    structure = read_structure(data)
+    if structure is None or not structure.is_whole:
+        structure = read_structure(data)
     if not structure.process:
         raise DecodeError(FileStatus.CORRUPT, "its JPEG header cannot be read")
     exif = _segment(data, structure, 0xE1, _EXIF)

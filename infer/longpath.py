@@ -6,7 +6,7 @@ copies whole paths cannot read them.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 _SAFE_LENGTH = 1000
 """Bytes that every system takes at once."""
@@ -15,8 +15,7 @@ _PASS = getattr(os, "O_PATH", os.O_RDONLY)
 """Enough to go through a folder that may not be listed, where the system can tell the two apart."""
 
 
-@contextmanager
-def reachable(path: bytes) -> Iterator[tuple[bytes, int | None]]:
+def reachable(path: bytes) -> AbstractContextManager[tuple[bytes, int | None]]:
     """A name for the path, and the descriptor of the folder that it is relative to.
 
     For system calls with a ``dir_fd``; short paths stay as they are, with ``None``.
@@ -24,9 +23,11 @@ def reachable(path: bytes) -> Iterator[tuple[bytes, int | None]]:
     Raises:
         OSError: a folder on the way cannot be passed.
     """
-    if len(path) <= _SAFE_LENGTH:
-        yield path, None
-        return
+    return nullcontext((path, None)) if len(path) <= _SAFE_LENGTH else _in_steps(path)
+
+
+@contextmanager
+def _in_steps(path: bytes) -> Iterator[tuple[bytes, int | None]]:
     folder = None
     try:
         while len(path) > _SAFE_LENGTH:

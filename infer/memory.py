@@ -84,22 +84,29 @@ class MemoryBudget:
         refusal = self.refusal(size)
         if refusal:
             raise ImageError(FileStatus.TOO_LARGE, refusal)
-        ticket = object()
         with self._changed:
-            self._queue.append(ticket)
-            while (self._queue[0] is not ticket or self._free < size) and not self._cancelled:
-                self._changed.wait()
-            self._queue.remove(ticket)
-            if self._cancelled:
-                raise Cancelled
+            if self._queue or self._free < size or self._cancelled:
+                self._wait_for(size)
             self._free -= size
-            self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
                 self._free += size
-                self._changed.notify_all()
+                if self._queue:
+                    self._changed.notify_all()
+
+    def _wait_for(self, size: int) -> None:
+        """Queue until ``size`` bytes are free; called under the lock."""
+        ticket = object()
+        self._queue.append(ticket)
+        while (self._queue[0] is not ticket or self._free < size) and not self._cancelled:
+            self._changed.wait()
+        self._queue.remove(ticket)
+        # Who is next now may have its share already.
+        self._changed.notify_all()
+        if self._cancelled:
+            raise Cancelled
 
     def refusal(self, size: int) -> str:
         """Why ``size`` bytes can never be had; empty where they can."""

@@ -12,7 +12,7 @@ in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.
 """
 
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -150,7 +150,7 @@ def scan_found(
             p_ai = classifier.run(batch.images)
             rows.put(
                 [
-                    (number, replace(prepared.row, verdict=rule(p, prepared.doubt)))
+                    (number, prepared.row.judged(rule(p, prepared.doubt)))
                     for (number, prepared), p in zip(batch.tickets, p_ai, strict=False)
                 ]
             )

@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from .container import png_chunks, sniff, webp_size
 from .formats import registered_formats
-from .jpeg_structure import read_structure
+from .jpeg_structure import JpegStructure, read_structure
 from .limits import Limits, TruncatedPolicy
 
 _PIXELS_A_SECOND = 10e6
@@ -39,13 +39,24 @@ class Isolation(StrEnum):
     ALL = "all"
 
 
-def needs_worker(data: bytes, limits: Limits, isolation: Isolation = Isolation.ODD) -> bool:
+def jpeg_structure(data: bytes) -> JpegStructure | None:
+    """A JPEG's markers, up to more than a thread may decode; ``None`` for other files."""
+    return read_structure(data, _MAX_JPEG_MARKERS) if sniff(data) == "JPEG" else None
+
+
+def needs_worker(
+    data: bytes,
+    limits: Limits,
+    isolation: Isolation = Isolation.ODD,
+    structure: JpegStructure | None = None,
+) -> bool:
     """Whether a file must not be decoded in a thread of the scan.
 
     Args:
         data: the whole file.
         limits: what is refused from the header is refused in a thread, at once.
         isolation: which files are isolated.
+        structure: what ``jpeg_structure`` says, where it was asked already.
     """
     announced = sniff(data)
     if announced not in registered_formats():
@@ -54,7 +65,7 @@ def needs_worker(data: bytes, limits: Limits, isolation: Isolation = Isolation.O
         return True
     if limits.truncated is TruncatedPolicy.SCORE and announced != "JPEG":
         return True
-    effort = _effort(data, announced)
+    effort = _effort(data, announced, structure)
     if effort is None:
         return True
     pixels, passes = effort
@@ -63,11 +74,11 @@ def needs_worker(data: bytes, limits: Limits, isolation: Isolation = Isolation.O
     return not is_refused and seconds > limits.timeout_s * _TIME_SHARE
 
 
-def _effort(data: bytes, announced: str) -> tuple[int, int] | None:
+def _effort(data: bytes, announced: str, structure: JpegStructure | None) -> tuple[int, int] | None:
     """Pixels, and how often each is visited; ``None`` where the structure does not bound it."""
     match announced:
         case "JPEG":
-            structure = read_structure(data, _MAX_JPEG_MARKERS)
+            structure = structure or read_structure(data, _MAX_JPEG_MARKERS)
             passes = max(1, structure.scans)
             return (structure.width * structure.height, passes) if structure.is_whole else None
         case "PNG":

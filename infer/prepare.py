@@ -12,7 +12,7 @@ from .diagnosis import unexpected
 from .doubts import doubt_of
 from .errors import ImageError
 from .memory import MemoryBudget
-from .placement import Isolation, needs_worker
+from .placement import Isolation, jpeg_structure, needs_worker
 from .preprocess import PixelArray
 from .read import ReadError, read_file
 from .results import Doubt, FileStatus, ScanRow
@@ -66,72 +66,76 @@ def prepare(
     Raises:
         Cancelled: the run was cancelled.
     """
-    row = ScanRow(path_text(found.path), FileStatus.OK)
+    path = path_text(found.path)
     if found.failure is not None:
-        return _failed(row, found.failure)
+        return _failed(path, found.failure)
     resources = resources or Resources()
     largest = min(limits.max_bytes, resources.budget.total)
     try:
         content = read_file(found.path, min(largest, resources.budget.large_file))
     except ReadError as error:
         if error.status is FileStatus.TOO_LARGE and error.size is not None:
-            return _large(found, row, input_size, limits, resources)
-        return _failed(replace(row, bytes=error.size), error)
-    return _decoded(content, row, input_size, limits, resources)
+            return _large(found, input_size, limits, resources)
+        return _failed(path, error, error.size)
+    return _decoded(content, path, input_size, limits, resources)
 
 
 def _large(
-    found: Found,
-    row: ScanRow,
-    input_size: tuple[int, int],
-    limits: Limits,
-    resources: Resources,
+    found: Found, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> PreparedImage | ScanRow:
     """The same for a file of which only one may be in memory at a time."""
+    path = path_text(found.path)
     with resources.budget.only_large_file():
         try:
             content = read_file(found.path, min(limits.max_bytes, resources.budget.total))
         except ReadError as error:
-            return _failed(replace(row, bytes=error.size), error)
-        return _decoded(content, row, input_size, limits, resources)
+            return _failed(path, error, error.size)
+        return _decoded(content, path, input_size, limits, resources)
 
 
 def _decoded(
     content: bytes,
-    row: ScanRow,
+    path: str,
     input_size: tuple[int, int],
     limits: Limits,
     resources: Resources,
 ) -> PreparedImage | ScanRow:
-    row = replace(row, bytes=len(content))
     try:
         decoded = _to_size(content, input_size, limits, resources)
     except Cancelled:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a decoder does, the other files get rows
         failure = unexpected(error)
-        if failure.header is not None:
-            row = _with_header(row, failure.header)
-        return _failed(row, failure)
-    doubt = doubt_of(decoded.header.width, decoded.header.height, decoded.pixels)
+        return _failed(path, failure, len(content), failure.header)
+    header = decoded.header
+    doubt = doubt_of(header.width, header.height, decoded.pixels)
     damage = f"truncated: {decoded.note}" if decoded.note else ""
-    note = "; ".join(text for text in (damage, doubt) if text)
-    row = replace(_with_header(row, decoded.header), note=note)
+    row = ScanRow(
+        path,
+        FileStatus.OK,
+        width=header.width,
+        height=header.height,
+        format=header.format,
+        bytes=len(content),
+        note="; ".join(text for text in (damage, doubt) if text),
+    )
     return PreparedImage(decoded.pixels, row, doubt)
 
 
 def _to_size(
     content: bytes, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> ModelInput:
-    workers = resources.workers
-    if workers is not None and needs_worker(content, limits, resources.isolation):
-        return workers.decode_to_size(content, input_size, limits, resources.budget)
-    return decode_to_size(content, input_size, limits, resources.budget)
+    workers, budget = resources.workers, resources.budget
+    structure = jpeg_structure(content)
+    if workers is not None and needs_worker(content, limits, resources.isolation, structure):
+        return workers.decode_to_size(content, input_size, limits, budget)
+    return decode_to_size(content, input_size, limits, budget, structure)
 
 
-def _with_header(row: ScanRow, header: ImageHeader) -> ScanRow:
+def _failed(
+    path: str, error: ImageError, size: int | None = None, header: ImageHeader | None = None
+) -> ScanRow:
+    row = ScanRow(path, error.status, bytes=size, error=error.reason)
+    if header is None:
+        return row
     return replace(row, width=header.width, height=header.height, format=header.format)
-
-
-def _failed(row: ScanRow, error: ImageError) -> ScanRow:
-    return replace(row, status=error.status, error=error.reason)

@@ -92,8 +92,10 @@ def resize(
         box: the part of the image that is the picture, where it is not all of it.
     """
     height, width = size
+    if box is not None or image.size != (width, height):
+        image = image.resize((width, height), Image.Resampling.BILINEAR, box)
     # A copy, because an array over Pillow's own buffer is read-only.
-    return np.array(image.resize((width, height), Image.Resampling.BILINEAR, box))
+    return np.array(image)
 
 
 def _composite_on_white(image: Image.Image) -> Image.Image:

@@ -78,3 +78,17 @@ class ScanRow:
     bytes: int | None = None
     error: str = ""
     note: str = ""
+
+    def judged(self, verdict: Verdict) -> "ScanRow":
+        """The same row with its verdict; quicker than ``dataclasses.replace``."""
+        return ScanRow(
+            self.path,
+            self.status,
+            verdict,
+            self.width,
+            self.height,
+            self.format,
+            self.bytes,
+            self.error,
+            self.note,
+        )
