@@ -13,6 +13,7 @@ from PIL import Image
 from tiny_model import SPEC, expected_p_ai, write_tiny_model
 
 from trustthepixels.infer.decode import decode
+from trustthepixels.infer.detector import Detector
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import InputError, ModelError, ProviderError, UsageError
 from trustthepixels.infer.preprocess import resize
@@ -146,6 +147,18 @@ def test_a_tier_changes_what_the_model_sees(tiny_model, crops):
     )
     assert p_ai_by_file(clean) != p_ai_by_file(hard)
     assert p_ai_by_file(hard) == pytest.approx(p_ai_by_file(clean), abs=0.05)
+
+
+def test_large_pictures_are_seen_as_a_scan_sees_them(tiny_model, tmp_path):
+    rng = np.random.default_rng(0)
+    grain = rng.integers(0, 256, (1900, 1900, 3), dtype=np.uint8)
+    path = tmp_path / "AI" / "large.jpg"
+    path.parent.mkdir()
+    Image.fromarray(grain // np.uint8(2)).save(path, quality=90)
+    found = p_ai_by_file(evaluation_of(tiny_model, tmp_path))["AI/large.jpg"]
+    assert found == Detector(tiny_model, Device.CPU).predict(path).p_ai
+    # Decoding at half the size leaves other pixels than a decode in full.
+    assert found != round(float(expected_p_ai(pixels(path)[np.newaxis])[0]), 6)
 
 
 def test_each_source_has_its_recall(tiny_model, crops):

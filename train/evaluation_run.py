@@ -20,9 +20,9 @@ from .evaluation_json import write_json, write_predictions
 from .evaluation_parts import Part, Portion, choose_parts
 from .evaluation_plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
 from .evaluation_request import EvaluationRequest
-from .leak_probe import LeakProbe, probe_facts, probe_swap, swap_codec
+from .leak_probe import LeakProbe, probe_facts, probe_swap, see_swapped
 from .measurement import Measurement, Report
-from .predictions import LoadPicture, Prediction, load_picture, predict
+from .predictions import Prediction, See, predict, see_picture
 from .scoring import Scorer, open_scorer
 from .tiers import Tier
 
@@ -30,7 +30,7 @@ EVALUATION_NAME = "evaluation.json"
 PREDICTIONS_NAME = "predictions.csv"
 HTML_NAME = "report.html"
 
-Answer = Callable[[Part, LoadPicture], list[Prediction]]
+Answer = Callable[[Part, See], list[Prediction]]
 """From a part of the data, seen in some way, to what its models say."""
 
 
@@ -103,7 +103,7 @@ def _answer(
     scorers: dict[str, Scorer],
     progress: Callable[[int], object],
     part: Part,
-    load: LoadPicture,
+    see: See,
 ) -> list[Prediction]:
     def answer(portion: Portion) -> list[Prediction]:
         scorer = scorers[portion.model]
@@ -111,7 +111,7 @@ def _answer(
             portion.samples,
             scorer,
             request.rule(scorer.spec),
-            load,
+            see,
             batch_size=request.batch_size,
             decode_threads=request.decode_threads or available_cores(),
             progress=progress,
@@ -132,7 +132,7 @@ def _measure(
     scorers: dict[str, Scorer],
 ) -> Measurement:
     rules = {request.rule(scorers[portion.model].spec) for portion in part.portions}
-    predictions = answer(part, partial(load_picture, tier=tier))
+    predictions = answer(part, partial(see_picture, tier=tier))
     return Measurement(part, tier, evaluate(predictions, rules.pop() if len(rules) == 1 else None))
 
 
@@ -140,8 +140,8 @@ def _probe(
     part: Part, measurements: Sequence[Measurement], answer: Answer, input_size: tuple[int, int]
 ) -> LeakProbe:
     known = [one for one in measurements if one.part is part and one.tier is Tier.CLEAN]
-    before = known[0].evaluation.predictions if known else answer(part, load_picture)
-    swaps = probe_swap(before, answer(part, swap_codec))
+    before = known[0].evaluation.predictions if known else answer(part, see_picture)
+    swaps = probe_swap(before, answer(part, see_swapped))
     return LeakProbe(part, probe_facts(before, input_size), swaps)
 
 

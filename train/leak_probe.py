@@ -17,7 +17,7 @@ from PIL import Image
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from trustthepixels.infer.decode import Limits, decode
+from trustthepixels.infer.decode import Limits, ModelInput, decode
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.read import read_file
 
@@ -26,7 +26,7 @@ from .evaluation_parts import Part
 from .file_facts import file_facts
 from .manifest import Sample
 from .metrics import mean_of
-from .predictions import Prediction
+from .predictions import Prediction, at_size
 from .tiers import encode_jpeg, web_file
 
 SWAP_QUALITY = 90
@@ -131,6 +131,19 @@ def swap_codec(sample: Sample) -> Image.Image:
     # The contract ignores colour profiles, and the plainest file is the best disguise.
     image.save(stream, "PNG", icc_profile=None, compress_level=1)
     return decode(stream.getvalue()).image
+
+
+def see_swapped(sample: Sample, size: tuple[int, int]) -> ModelInput:
+    """What the model sees of that picture.
+
+    Args:
+        sample: the picture.
+        size: height and width that the model takes.
+
+    Raises:
+        ImageError: it cannot be read or decoded.
+    """
+    return at_size(swap_codec(sample), size)
 
 
 def probe_swap(before: Sequence[Prediction], after: Sequence[Prediction]) -> tuple[SwapProbe, ...]:

@@ -11,9 +11,11 @@ from typing import TypeVar
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.decode import Limits, decode
+from trustthepixels.infer.decode import ModelInput, Unlimited, decode, decode_to_size
+from trustthepixels.infer.diagnosis import ImageHeader
 from trustthepixels.infer.doubts import doubt_of
 from trustthepixels.infer.errors import ImageError, InputError
+from trustthepixels.infer.limits import DEFAULT_LIMITS
 from trustthepixels.infer.preprocess import PixelArray, resize
 from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
@@ -28,8 +30,8 @@ from .tiers import Tier, degrade
 In = TypeVar("In")
 Out = TypeVar("Out")
 
-LoadPicture = Callable[[Sample], Image.Image]
-"""Gives the upright RGB picture as the model shall meet it, or raises ``ImageError``."""
+See = Callable[[Sample, tuple[int, int]], ModelInput]
+"""Gives a picture at the model's size (height, width), or raises ``ImageError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,16 +113,40 @@ def load_picture(sample: Sample, tier: Tier = Tier.CLEAN) -> Image.Image:
     Raises:
         ImageError: it cannot be read or decoded.
     """
-    limits = Limits()
-    content = read_file(os.fsencode(sample.path), limits.max_bytes)
-    return degrade(decode(content, limits).image, tier)
+    return degrade(decode(_read(sample), DEFAULT_LIMITS).image, tier)
+
+
+def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) -> ModelInput:
+    """A picture at the model's size; of the clean tier exactly what a scan feeds to the model.
+
+    Args:
+        sample: the picture.
+        size: height and width that the model takes.
+        tier: what happens to it first.
+
+    Raises:
+        ImageError: it cannot be read or decoded.
+    """
+    if tier is Tier.CLEAN:
+        return decode_to_size(_read(sample), size, DEFAULT_LIMITS, Unlimited())
+    return at_size(load_picture(sample, tier), size)
+
+
+def at_size(image: Image.Image, size: tuple[int, int]) -> ModelInput:
+    """An RGB picture, decoded in full, at the model's size (height, width)."""
+    header = ImageHeader(image.width, image.height, image.format or "")
+    return ModelInput(resize(image, size), header)
+
+
+def _read(sample: Sample) -> bytes:
+    return read_file(os.fsencode(sample.path), DEFAULT_LIMITS.max_bytes)
 
 
 def predict(
     samples: Sequence[Sample],
     scorer: Scorer,
     rule: VerdictRule,
-    load: LoadPicture = load_picture,
+    see: See = see_picture,
     *,
     batch_size: int = 32,
     decode_threads: int = 2,
@@ -132,12 +158,12 @@ def predict(
         samples: what to score.
         scorer: the model.
         rule: from ``p_ai`` to verdicts.
-        load: gives the picture as the model shall meet it, or raises ``ImageError``.
+        see: gives the picture as the model shall meet it, or raises ``ImageError``.
         batch_size: pictures per call of the model.
         decode_threads: threads that read, decode and preprocess.
         progress: called with the number of pictures just finished.
     """
-    see = partial(_see, load=load, size=scorer.spec.input_size)
+    look = partial(_look, see=see, size=scorer.spec.input_size)
     predictions: dict[int, Prediction] = {}
     waiting: list[tuple[int, _Seen]] = []
 
@@ -149,7 +175,7 @@ def predict(
         progress(len(waiting))
         waiting.clear()
 
-    for index, seen in enumerate(_in_threads(see, samples, decode_threads, 2 * batch_size)):
+    for index, seen in enumerate(_in_threads(look, samples, decode_threads, 2 * batch_size)):
         if isinstance(seen, ImageError):
             predictions[index] = Prediction(samples[index], seen.status, error=seen.reason)
             progress(1)
@@ -170,13 +196,12 @@ class _Seen:
     doubt: Doubt | None
 
 
-def _see(sample: Sample, load: LoadPicture, size: tuple[int, int]) -> _Seen | ImageError:
+def _look(sample: Sample, see: See, size: tuple[int, int]) -> _Seen | ImageError:
     try:
-        image = load(sample)
+        seen = see(sample, size)
     except ImageError as error:
         return error
-    pixels = resize(image, size)
-    return _Seen(pixels, doubt_of(image.width, image.height, pixels))
+    return _Seen(seen.pixels, doubt_of(seen.header.width, seen.header.height, seen.pixels))
 
 
 def _in_threads(
