@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from .errors import SpecError, UsageError
@@ -169,10 +169,6 @@ class ModelSpec:
             raise SpecError(f"the model's specification is damaged: {error}") from error
         spec._check()
         return spec
-
-    def with_digest(self, digest: str) -> Self:
-        """The same spec for the file whose graph has this digest."""
-        return replace(self, graph_digest=digest)
 
     def rule(
         self,

@@ -188,7 +188,7 @@ class TestSignature:
         """A file whose digest is right, whatever its graph."""
         _, digest = metadata_and_digest(model.SerializeToString())
         sound = read_model_file(write_tiny_model(path))
-        text = sound.spec.with_digest(digest).to_json()
+        text = replace(sound.spec, graph_digest=digest).to_json()
         return write_with_metadata(path, model, spec_metadata(text))
 
 

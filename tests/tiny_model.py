@@ -75,7 +75,7 @@ def write_tiny_model(
     """
     model = build_graph(graph, spec)
     _, digest = metadata_and_digest(model.SerializeToString())
-    values = json.loads(spec.with_digest(digest).to_json()) | spec_changes
+    values = json.loads(replace(spec, graph_digest=digest).to_json()) | spec_changes
     text = json.dumps(values, sort_keys=True, separators=(",", ":"))
     return write_with_metadata(path, model, spec_metadata(text))
 
