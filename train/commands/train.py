@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from ..recipes import RECIPES
+
 
 @click.command("train")
 @click.argument("data", type=click.Path(path_type=Path))
@@ -16,9 +18,7 @@ import click
     required=True,
     help="Run folder: config, splits, metrics, checkpoints, curves, weights.",
 )
-@click.option(
-    "--recipe", default="web", show_default=True, help="web, web-light, reference or distil."
-)
+@click.option("--recipe", default="web", show_default=True, help=f"One of {', '.join(RECIPES)}.")
 @click.option("--arch", "architecture", default="resnet34", show_default=True)
 @click.option(
     "--init",
