@@ -34,6 +34,7 @@ LONGEST = (
     "test_evaluation_protocol",
     "test_hostile_folder",
     "test_held_out",
+    "test_study",
     "test_export_failures",
     "test_prepare_resume",
 )

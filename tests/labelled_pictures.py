@@ -39,6 +39,18 @@ def write_labelled_pictures(
     return folder
 
 
+def write_pictures_of_many_sources(folder: Path) -> Path:
+    """The same, four crops of each example, and every example a source of its own."""
+    write_labelled_pictures(folder, per_picture=4, side=48)
+    with (folder / "manifest.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    with (folder / "manifest.csv").open("w", newline="") as stream:
+        writer = csv.DictWriter(stream, list(rows[0]))
+        writer.writeheader()
+        writer.writerows(row | {"source": row["group"].rpartition("-")[0]} for row in rows)
+    return folder
+
+
 def colour_field(width: int, height: int, seed: int = 0) -> Image.Image:
     """A smooth random picture of any size, for properties that hold for every shape."""
     rng = np.random.default_rng(seed)

@@ -1,6 +1,5 @@
 """Calibration on sources that a model's like never saw: real runs, one epoch each."""
 
-import csv
 import json
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from in_process import trustthepixels
-from labelled_pictures import write_labelled_pictures
+from labelled_pictures import write_pictures_of_many_sources
 
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.calibration_file import read_calibration
@@ -26,13 +25,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory) -> Path:
     """Crops of the examples, every example a source of its own: nine of each class."""
-    folder = write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=4, side=48)
-    rows = list(csv.DictReader((folder / "manifest.csv").open()))
-    with (folder / "manifest.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(row | {"source": row["group"].rpartition("-")[0]} for row in rows)
-    return folder
+    return write_pictures_of_many_sources(tmp_path_factory.mktemp("pictures"))
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,11 @@
 """Training without a fold's sources and with hard pictures: real runs, one epoch each."""
 
-import csv
 import json
 import shutil
 
 import pytest
 from in_process import trustthepixels
-from labelled_pictures import write_labelled_pictures
+from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.train.folds import leave_sources_out, split_by_fold
@@ -24,13 +23,7 @@ SMALL = (
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory):
     """Crops of the examples, every example a source of its own: nine of each class."""
-    folder = write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=4, side=48)
-    rows = list(csv.DictReader((folder / "manifest.csv").open()))
-    with (folder / "manifest.csv").open("w", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(row | {"source": row["group"].rpartition("-")[0]} for row in rows)
-    return folder
+    return write_pictures_of_many_sources(tmp_path_factory.mktemp("pictures"))
 
 
 def test_a_fold_and_hard_pictures(run_command, pictures, tmp_path):

@@ -41,6 +41,25 @@ def resnet16_slim(pretrained: bool = False, num_classes: int = 1000, **options: 
     return module
 
 
+@register_model
+def resnet18_fine(pretrained: bool = False, num_classes: int = 1000, **options: Any) -> nn.Module:
+    """ResNet18 without the max-pool after its first layer: every stage sees twice the detail.
+
+    It takes four times the time. Weights, shapes and names are those of timm's ResNet18.
+
+    Args:
+        pretrained: start from timm's ImageNet weights.
+        num_classes: size of the output.
+        options: as timm's ``resnet18`` takes them.
+    """
+    network: Any = timm.create_model(
+        "resnet18", pretrained=pretrained, num_classes=num_classes, **options
+    )
+    network.maxpool = nn.Identity()
+    module: nn.Module = network
+    return module
+
+
 def slimmed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """A ResNet18's state as ``resnet16_slim`` takes it; a state that fits already is unchanged.
 

@@ -8,7 +8,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from trustthepixels.infer.preprocess import PixelArray, resize
 
-from .recipes import Augmentation
+from .recipes import Augmentation, View
+from .views import native_part
 
 _KERNELS = (
     Image.Resampling.BOX,
@@ -28,7 +29,10 @@ def augment(
     rng: np.random.Generator,
 ) -> PixelArray:
     """A randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
-    image = _crop(image, augmentation, rng)
+    view = augmentation.view
+    native = view is View.CROP or (view is View.BOTH and rng.random() < 0.5)
+    if not native:
+        image = _crop(image, augmentation, rng)
     if rng.random() < 0.5:
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if rng.random() < augmentation.colour_probability:
@@ -41,6 +45,8 @@ def augment(
         image = _add_noise(image, rng.uniform(*augmentation.noise_deviation), rng)
     if rng.random() < augmentation.encode_probability:
         image = _reencode(image, augmentation.encode_quality, rng)
+    if native:
+        return native_part(image, size, rng.random(), rng.random())
     return resize(image, size)
 
 

@@ -2,16 +2,22 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning.pytorch as pl
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import (
+    Callback,
+    EMAWeightAveraging,
+    ModelCheckpoint,
+    TQDMProgressBar,
+)
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch import Tensor
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trustthepixels.infer.cpu import available_cores
 
@@ -21,6 +27,7 @@ from .initialise import initialise
 from .manifest import Sample
 from .module import ClassifierModule
 from .network import Classifier
+from .pairs import PairedPictures, flatten_pairs
 from .recipes import Recipe, recipe_by_name
 from .settings import Device, Precision, TrainSettings
 from .teacher import Teacher, view_size
@@ -52,9 +59,20 @@ class Start:
 
 
 def prepare_fit(
-    settings: TrainSettings, folder: Path, device: Device, precision: Precision
+    settings: TrainSettings,
+    folder: Path,
+    device: Device,
+    precision: Precision,
+    recipe: Recipe | None = None,
 ) -> Start:
     """Find, or fail to find, all that a training needs; writes nothing.
+
+    Args:
+        settings: of the run.
+        folder: of the run, which may hold a checkpoint to go on from.
+        device: where to train.
+        precision: in which arithmetic.
+        recipe: in place of the one that the settings name.
 
     Raises:
         ProviderError: CUDA was asked for and is not there.
@@ -62,7 +80,7 @@ def prepare_fit(
         InputError: there is no such architecture, or weights cannot be used.
     """
     accelerator = choose_accelerator(device)
-    recipe = recipe_by_name(settings.recipe)
+    recipe = recipe or recipe_by_name(settings.recipe)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     network = Classifier(settings.architecture)
     if not _last_checkpoint(folder).exists():
@@ -97,8 +115,13 @@ def fit(
         side = view_size(teacher.input_size, settings.image_size, settings.train_size)
     size = (settings.image_size, settings.image_size)
     loaders = (
-        _loader(PictureDataset(train, (side, side), recipe.augmentation), settings, shuffle=True),
-        _loader(PictureDataset(validation, size), settings, shuffle=False),
+        _training_loader(train, side, recipe, settings),
+        DataLoader(
+            PictureDataset(validation, size),
+            batch_size=settings.batch_size,
+            num_workers=1,
+            pin_memory=torch.cuda.is_available(),
+        ),
     )
     last = _last_checkpoint(folder)
     # Lightning's save_last writes only together with a new best, so a resumption would lose epochs.
@@ -109,12 +132,15 @@ def fit(
         monitor="val_loss",
         enable_version_counter=False,
     )
+    callbacks: list[Callback] = [best, newest, TQDMProgressBar(10)]
+    if recipe.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=recipe.ema_decay))
     trainer = pl.Trainer(
         accelerator=start.accelerator,
         devices="auto" if start.accelerator == "cuda" else 1,
         precision=start.precision,
         max_epochs=settings.epochs,
-        callbacks=[best, newest, EMAWeightAveraging(decay=recipe.ema_decay), TQDMProgressBar(10)],
+        callbacks=callbacks,
         logger=[
             CSVLogger(folder, name=LOGS_NAME),
             TensorBoardLogger(folder, name="tensorboard", version=""),
@@ -135,16 +161,22 @@ def _last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / LAST_CHECKPOINT
 
 
-def _loader(
-    dataset: PictureDataset, settings: TrainSettings, *, shuffle: bool
+def _training_loader(
+    samples: Sequence[Sample], side: int, recipe: Recipe, settings: TrainSettings
 ) -> DataLoader[tuple[Tensor, Tensor]]:
-    workers = max(1, available_cores() - 1) if shuffle else 1
+    dataset: Dataset[Any] = PictureDataset(samples, (side, side), recipe.augmentation)
+    collate: Callable[[list[Any]], Any] = default_collate
+    batch_size = settings.batch_size
+    if recipe.pairs:
+        dataset = PairedPictures(samples, (side, side), recipe.augmentation)
+        collate, batch_size = flatten_pairs, batch_size // 2
     return DataLoader(
-        dataset,  # type: ignore[arg-type]  # collation turns the class index into a tensor
-        batch_size=settings.batch_size,
-        shuffle=shuffle,
-        drop_last=shuffle and len(dataset) > settings.batch_size,
-        num_workers=workers,
-        persistent_workers=shuffle,
+        dataset,
+        batch_size=batch_size,
+        shuffle=True,
+        drop_last=len(samples) > settings.batch_size,
+        collate_fn=collate,
+        num_workers=max(1, available_cores() - 1),
+        persistent_workers=True,
         pin_memory=torch.cuda.is_available(),
     )

@@ -68,7 +68,7 @@ def calibrate_on_held_out(
             to everything; or something cannot be read.
         OutputError: the file cannot be written.
     """
-    folds = [_fold(run) for run in runs]
+    folds = [fold_of(run) for run in runs]
     if len(set(folds)) < len(folds):
         raise InputError(f"two runs left the same sources out: folds {', '.join(map(str, folds))}")
     network, spec = load_checkpoint(weights)
@@ -101,7 +101,7 @@ def held_out_answers(run: Path, samples: Sequence[Sample]) -> HeldOutAnswers:
         InputError: it left none out, its network answers the same to everything, or its files
             cannot be read.
     """
-    fold = _fold(run)
+    fold = fold_of(run)
     samples = without_sources(samples, tuple(_config(run)["exclude_sources"]))
     splits = read_splits(run / SPLITS_NAME)
     network, spec = load_checkpoint(run / WEIGHTS_NAME)
@@ -120,7 +120,12 @@ def _config(run: Path) -> dict[str, Any]:
     return config
 
 
-def _fold(run: Path) -> int:
+def fold_of(run: Path) -> int:
+    """The fold that a training run left out.
+
+    Raises:
+        InputError: it left none out, or is no finished run.
+    """
     fold = _config(run).get("fold")
     if fold is None:
         raise InputError(f"{run} left no sources out; train with --fold")

@@ -6,17 +6,21 @@ import lightning.pytorch as pl
 import torch
 from timm.data import Mixup
 from timm.optim import create_optimizer_v2
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 
+from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import LABELS
 
 from .network import Classifier
-from .recipes import Recipe
+from .recipes import Recipe, Trained
 from .teacher import Teacher, distillation_loss, shrink
 
 _WARMUP_START = 0.01
+
+_LATE_STAGES = ("layer3", "layer4", "fc")
+"""Of a ResNet, by timm's names."""
 
 
 class ClassifierModule(pl.LightningModule):
@@ -45,6 +49,9 @@ class ClassifierModule(pl.LightningModule):
         self._train_size = train_size
         self.network = network.to(memory_format=torch.channels_last)
         self._recipe = recipe
+        self._frozen = frozen_parts(network, recipe.trained)
+        for part in self._frozen:
+            part.requires_grad_(False)
         self._learning_rate = learning_rate
         self._total_steps = total_steps
         self._mix = Mixup(  # type: ignore[no-untyped-call]  # timm leaves it untyped
@@ -56,6 +63,13 @@ class ClassifierModule(pl.LightningModule):
         )
         self._accuracy = BinaryAccuracy()
         self._auc = BinaryAUROC()
+
+    def train(self, mode: bool = True) -> "ClassifierModule":
+        """Training mode, but for the parts that stay as they are."""
+        super().train(mode)
+        for part in self._frozen:
+            part.eval()
+        return self
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
         """Smoothed cross entropy of one batch, or its distance from the teacher's answers."""
@@ -100,3 +114,18 @@ class ClassifierModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+def frozen_parts(network: Classifier, trained: Trained) -> list[nn.Module]:
+    """The backbone's parts that a training leaves alone.
+
+    Raises:
+        UsageError: the network has no stages by a ResNet's names.
+    """
+    if trained is Trained.ALL:
+        return []
+    children = dict(network.backbone.named_children())
+    kept = _LATE_STAGES if trained is Trained.LATE else _LATE_STAGES[-1:]
+    if not set(kept) <= set(children):
+        raise UsageError(f"{network.architecture} is no ResNet, so all of it must be trained")
+    return [part for name, part in children.items() if name not in kept]

@@ -1,8 +1,37 @@
 """Training recipes: everything that shapes the pictures and the optimisation, one value each."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from trustthepixels.infer.errors import UsageError
+
+
+class View(StrEnum):
+    """What of a picture the network sees.
+
+    Attributes:
+        WHOLE: all of it, stretched to the input's square; the only view that an export carries.
+        CROP: parts of it at native resolution; in training one random part.
+        BOTH: either; in training one of the two at random.
+    """
+
+    WHOLE = "whole"
+    CROP = "crop"
+    BOTH = "both"
+
+
+class Trained(StrEnum):
+    """Which weights a training changes; the others stay as they are, batch norms too.
+
+    Attributes:
+        ALL: all of them.
+        LATE: the last two stages of a ResNet and the last layer.
+        HEAD: the last layer alone.
+    """
+
+    ALL = "all"
+    LATE = "late"
+    HEAD = "head"
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,6 +41,7 @@ class Augmentation:
     Each range is uniform unless said otherwise; each ``*_probability`` is 0 to 1.
 
     Attributes:
+        view: whole pictures, after crop and stretch, or native parts, without either.
         crop_area: share of the picture's area that the random crop keeps.
         crop_aspect: largest aspect of the crop before it is stretched to a square; log-uniform
             from its inverse, so that the shape of the original says nothing.
@@ -27,6 +57,7 @@ class Augmentation:
         colour_strength: largest relative change of each.
     """
 
+    view: View = View.WHOLE
     crop_area: tuple[float, float] = (1.0, 1.0)
     crop_aspect: float = 1.0
     rescale: tuple[float, float] = (1.0, 1.0)
@@ -53,7 +84,9 @@ class Recipe:
             (CutMix, Yun et al. 2019): the verdict must rest on traces that are everywhere.
         weight_decay: of AdamW; none on biases and normalisation layers.
         warmup_share: share of all steps in which the learning rate rises linearly.
-        ema_decay: of the weights' exponential moving average, per step.
+        ema_decay: of the weights' exponential moving average, per step; ``None`` for no average.
+        trained: which weights change.
+        pairs: a photograph and its reconstruction come in one batch with the same random changes.
     """
 
     name: str
@@ -62,7 +95,9 @@ class Recipe:
     cutmix_probability: float = 0.0
     weight_decay: float = 0.05
     warmup_share: float = 0.05
-    ema_decay: float = 0.99
+    ema_decay: float | None = 0.99
+    trained: Trained = Trained.ALL
+    pairs: bool = False
 
 
 REFERENCE = Recipe("reference", Augmentation())

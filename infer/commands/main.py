@@ -30,6 +30,12 @@ COMMANDS = (
         extra="train",
     ),
     LazyCommand(
+        "study",
+        "trustthepixels.train.commands.study:study",
+        "Compare training recipes under one protocol.",
+        extra="train",
+    ),
+    LazyCommand(
         "export",
         "trustthepixels.export.commands.export:export",
         "Write a checkpoint as a checked ONNX file.",

@@ -1,0 +1,83 @@
+"""Batches in which a photograph and its reconstruction pass the same random changes.
+
+What differs within such a pair is only the trace of the decoder, so content, light and style cannot
+answer for it.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from .augment import augment
+from .dataset import load_image
+from .manifest import Sample
+from .recipes import Augmentation
+
+
+def find_pairs(samples: Sequence[Sample]) -> list[tuple[int, int]]:
+    """Indices of a photograph and an AI picture that share a group, each picture in one at most."""
+    groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
+    for index, sample in enumerate(samples):
+        groups[sample.group][sample.label].append(index)
+    return [
+        pair
+        for members in groups.values()
+        for pair in zip(members["real"], members["ai"], strict=False)
+    ]
+
+
+class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
+    """Two pictures an item: uint8 (2, *size, 3) and class indices, int64 (2,).
+
+    A photograph and its reconstruction pass the same changes; other pictures come by twos in their
+    order, each with changes of its own. An odd one out is left out.
+
+    Args:
+        samples: what to load.
+        size: height and width of the pixels.
+        augmentation: random changes.
+    """
+
+    def __init__(
+        self, samples: Sequence[Sample], size: tuple[int, int], augmentation: Augmentation
+    ) -> None:
+        self._samples = samples
+        self._size = size
+        self._augmentation = augmentation
+        pairs = find_pairs(samples)
+        paired = {index for pair in pairs for index in pair}
+        single = [index for index in range(len(samples)) if index not in paired]
+        self._items = [(pair, True) for pair in pairs]
+        self._items += [(two, False) for two in zip(single[::2], single[1::2], strict=False)]
+
+    def __len__(self) -> int:
+        """Number of items, each of two pictures."""
+        return len(self._items)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        """Two pictures; their random changes follow torch's seed of the loading process."""
+        members, alike = self._items[index]
+        seeds = torch.randint(2**62, (2,)).tolist()
+        if alike:
+            seeds[1] = seeds[0]
+        views = [
+            augment(
+                load_image(self._samples[member].path),
+                self._augmentation,
+                self._size,
+                np.random.default_rng(seed),
+            )
+            for member, seed in zip(members, seeds, strict=True)
+        ]
+        targets = [self._samples[member].target for member in members]
+        return torch.from_numpy(np.stack(views)), torch.tensor(targets)
+
+
+def flatten_pairs(items: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
+    """A batch of pictures, (2n, height, width, 3) and (2n,), from n items."""
+    images, targets = zip(*items, strict=True)
+    return torch.cat(images), torch.cat(targets)

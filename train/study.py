@@ -1,0 +1,208 @@
+"""A study of recipes: each trained six times on the same pictures, under the frozen protocol.
+
+Once on the ordinary split, for the test and for external pictures, and once without each fold's
+sources. Most recipes are compared on frozen stages with a linear layer on top, which takes minutes
+where fine-tuning takes hours; a few are fine-tuned.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tqdm import tqdm
+
+from trustthepixels.infer.errors import InputError
+
+from .folds import FOLDS, split_by_fold
+from .manifest import Sample, load_samples, require_both_classes
+from .sampling import shuffled
+from .splits import Split, read_splits, select
+from .study_answers import RunAnswers, read_answers, write_answers
+from .study_figures import StudyPictures
+from .variants import Variant
+
+RECONSTRUCTIONS = ("taef2_reconstruction",)
+"""Sources of reconstructed photographs: only for training, never measured on."""
+
+WHOLE = "whole"
+"""The run on the ordinary split; the others are ``fold0`` to ``fold4``."""
+
+_VALIDATION_PICTURES = 256
+"""Enough to tell how far a network spreads its answers, which is all that they are for."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRequest:
+    """What every variant of a study shares.
+
+    Attributes:
+        data: the labelled pictures.
+        splits: their ordinary split.
+        external: pictures that nobody trains on.
+        init: starting weights, a file.
+        side: of the square input in pixels; fine-tuning sees four fifths of it.
+        seed: of the choice of pictures, their order and their changes.
+    """
+
+    data: Path
+    splits: Path
+    external: Path
+    init: Path
+    side: int = 160
+    seed: int = 42
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRun:
+    """The pictures of one run of one variant.
+
+    Attributes:
+        name: ``whole``, or ``fold`` and its number.
+        train: what it learns from.
+        validation: others like these.
+        test: of its split, or of the sources that it never sees.
+        external: from elsewhere; only of ``whole``.
+    """
+
+    name: str
+    train: tuple[Sample, ...]
+    validation: tuple[Sample, ...]
+    test: tuple[Sample, ...]
+    external: tuple[Sample, ...]
+
+
+Train = Callable[[StudyRequest, Variant, StudyRun, Path], RunAnswers]
+"""Trains and lets the result judge; the folder is for what later runs may use again."""
+
+
+def run_study(
+    request: StudyRequest, variants: Sequence[Variant], folder: Path, trainers: Mapping[bool, Train]
+) -> None:
+    """Train and measure what the folder does not hold yet, one file of answers for each run.
+
+    Args:
+        request: what all share.
+        variants: what is compared.
+        folder: takes the answers.
+        trainers: by whether the network is tuned.
+
+    Raises:
+        TrustThePixelsError: data, weights or the folder cannot be used.
+    """
+    if not request.init.is_file():
+        raise InputError(f"{request.init} is no file of weights")
+    jobs = [(variant, name) for variant in variants for name in _run_names()]
+    data = _StudyData(request)
+    for variant, name in tqdm(jobs, unit="run", disable=None):
+        path = answers_path(folder, variant, name)
+        if not path.exists():
+            train = trainers[variant.tuned]
+            write_answers(path, train(request, variant, data.run(variant, name), folder))
+
+
+def answers_path(folder: Path, variant: Variant, run: str) -> Path:
+    """Where the answers of one run lie."""
+    return folder / variant.name.replace(" ", "-").replace(",", "") / f"{run}.npz"
+
+
+def read_variant(folder: Path, variant: Variant) -> dict[str, RunAnswers]:
+    """The answers of a variant's six runs, by their names.
+
+    Raises:
+        InputError: a run is missing or unreadable.
+    """
+    return {name: read_answers(answers_path(folder, variant, name)) for name in _run_names()}
+
+
+def study_pictures(request: StudyRequest) -> StudyPictures:
+    """What the answers of a study belong to.
+
+    Raises:
+        InputError: the data cannot be read.
+    """
+    data = _StudyData(request)
+    return StudyPictures(
+        test=data.test(WHOLE),
+        folds=tuple(data.test(f"fold{fold}") for fold in range(FOLDS)),
+        external=data.external,
+    )
+
+
+@contextmanager
+def scratch_folder(folder: Path) -> Iterator[Path]:
+    """A folder for checkpoints that nobody needs after the run."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=folder, prefix="run-") as scratch:
+        yield Path(scratch)
+
+
+def _run_names() -> tuple[str, ...]:
+    return (WHOLE, *(f"fold{fold}" for fold in range(FOLDS)))
+
+
+class _StudyData:
+    """The pictures of a study and who sees which."""
+
+    def __init__(self, request: StudyRequest) -> None:
+        self._seed = request.seed
+        self._samples = load_samples(request.data)
+        self._splits = {WHOLE: read_splits(request.splits)}
+        for fold in range(FOLDS):
+            self._splits[f"fold{fold}"] = split_by_fold(self._samples, fold)
+        self.external = tuple(load_samples(request.external))
+
+    def run(self, variant: Variant, name: str) -> StudyRun:
+        """The pictures of one run; what a variant leaves out is left out of its training alone."""
+        gone = set(variant.without)
+        if not variant.reconstructions:
+            gone |= set(RECONSTRUCTIONS)
+        train = [one for one in self._part(name, Split.TRAIN) if one.source not in gone]
+        train = _share(train, variant.share, self._seed, lambda sample: sample.group)
+        train = [
+            sample
+            for label in ("ai", "real")
+            for sample in _share(
+                [one for one in train if one.label == label],
+                variant.share_of_sources,
+                self._seed,
+                lambda sample: sample.source,
+            )
+        ]
+        require_both_classes(train, f"the training of '{variant.name}'")
+        validation = self._measured(name, Split.VALIDATION)
+        few = set(shuffled((one.file for one in validation), self._seed)[:_VALIDATION_PICTURES])
+        return StudyRun(
+            name,
+            tuple(train),
+            tuple(sample for sample in validation if sample.file in few),
+            self.test(name),
+            self.external if name == WHOLE else (),
+        )
+
+    def test(self, name: str) -> tuple[Sample, ...]:
+        """What a run is measured on."""
+        return self._measured(name, Split.TEST)
+
+    def _measured(self, name: str, split: Split) -> tuple[Sample, ...]:
+        part = self._part(name, split)
+        return tuple(sample for sample in part if sample.source not in RECONSTRUCTIONS)
+
+    def _part(self, name: str, split: Split) -> list[Sample]:
+        splits = self._splits[name]
+        # The bundled model's own split leaves the reconstructions out; their photographs' rules.
+        by_group = {one.group: splits[one.file] for one in self._samples if one.file in splits}
+        known = [sample for sample in self._samples if sample.group in by_group]
+        return select(known, {one.file: by_group[one.group] for one in known}, split)
+
+
+def _share(
+    samples: list[Sample], share: float, seed: int, key: Callable[[Sample], str]
+) -> list[Sample]:
+    """The samples of a seeded share of all groups, or of all sources."""
+    if share == 1.0:
+        return samples
+    names = shuffled({key(sample) for sample in samples}, seed)
+    chosen = set(names[: max(1, round(share * len(names)))])
+    return [sample for sample in samples if key(sample) in chosen]

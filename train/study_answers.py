@@ -1,0 +1,57 @@
+"""What one run of a study says of the pictures that it is measured on, and its file."""
+
+import zipfile
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from trustthepixels.infer.errors import InputError, OutputError
+
+from .bootstrap import FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunAnswers:
+    """Logit of ``ai`` less logit of ``real`` for each picture, in the order of its list.
+
+    Attributes:
+        validation: of the run's own validation pictures, float64 (n,).
+        test: of its test pictures, or of the sources that it never saw.
+        external: of pictures from elsewhere, as they are; empty where not asked.
+        external_web: of the same in the web tier.
+    """
+
+    validation: FloatArray
+    test: FloatArray
+    external: FloatArray
+    external_web: FloatArray
+
+
+def write_answers(path: Path, answers: RunAnswers) -> None:
+    """Write them whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("wb") as stream:
+            np.savez(stream, **{one.name: getattr(answers, one.name) for one in fields(answers)})
+        temporary.replace(path)
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def read_answers(path: Path) -> RunAnswers:
+    """Read what ``write_answers`` wrote.
+
+    Raises:
+        InputError: the file is not there or is something else.
+    """
+    try:
+        with np.load(path) as content:
+            return RunAnswers(**{one.name: content[one.name] for one in fields(RunAnswers)})
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise InputError(f"cannot read {path}, which a study writes ({error})") from error

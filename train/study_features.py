@@ -1,0 +1,117 @@
+"""What frozen stages say of all pictures of a study, computed once for all runs that share it."""
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.errors import OutputError
+from trustthepixels.infer.preprocess import PixelArray
+
+from .augment import augment
+from .dataset import load_image
+from .hardware import PrecisionName
+from .manifest import Sample, fingerprint
+from .network import Classifier
+from .predictions import load_picture
+from .recipes import Augmentation, View
+from .stage_statistics import Features, stage_statistics
+from .tiers import Tier
+from .views import views_of
+
+_BATCH_SIZE = 16
+
+See = Callable[[Sample], list[PixelArray]]
+"""Gives one or more views of a picture."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FeatureStore:
+    """Features on disk, each table computed when it is first asked for.
+
+    Attributes:
+        folder: where the tables lie.
+        network: whose stages speak, with its starting weights.
+        side: of the square views in pixels.
+        precision: of the arithmetic.
+    """
+
+    folder: Path
+    network: Classifier
+    side: int
+    precision: PrecisionName
+
+    def seen(self, samples: Sequence[Sample], view: View, tier: Tier = Tier.CLEAN) -> Features:
+        """Of pictures as inference would see them, (n, views, features).
+
+        Raises:
+            ImageError: a picture cannot be decoded.
+            OutputError: the table cannot be kept.
+        """
+
+        def see(sample: Sample) -> list[PixelArray]:
+            return views_of(load_picture(sample, tier), view, self._size)
+
+        return self._table(samples, see, f"seen {view} {tier}")
+
+    def changed(
+        self, samples: Sequence[Sample], augmentation: Augmentation, repeat: int
+    ) -> Features:
+        """Of pictures with random changes, (n, features); those of one group are changed alike.
+
+        Args:
+            samples: the pictures.
+            augmentation: the changes.
+            repeat: number of the pass; each has other changes.
+
+        Raises:
+            InputError: a picture cannot be decoded.
+            OutputError: the table cannot be kept.
+        """
+
+        def see(sample: Sample) -> list[PixelArray]:
+            seed = hashlib.blake2b(f"{repeat}:{sample.group}".encode(), digest_size=8).digest()
+            rng = np.random.default_rng(int.from_bytes(seed))
+            return [augment(load_image(sample.path), augmentation, self._size, rng)]
+
+        return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
+
+    @property
+    def _size(self) -> tuple[int, int]:
+        return self.side, self.side
+
+    def _table(self, samples: Sequence[Sample], see: See, what: str) -> Features:
+        key = f"{self.network.architecture} {self.side} {what} {fingerprint(samples)}"
+        path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+        if not path.exists():
+            self._write(path, self._compute(samples, see))
+        features: Features = np.load(path).astype(np.float32)
+        return features
+
+    def _compute(self, samples: Sequence[Sample], see: See) -> Features:
+        count: list[int] = []
+        features = stage_statistics(self.network, _batches(samples, see, count), self.precision)
+        return features.reshape(len(samples), count[0], -1)
+
+    def _write(self, path: Path, features: Features) -> None:
+        temporary = path.with_suffix(".tmp")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as stream:
+                np.save(stream, features.astype(np.float16))
+            temporary.replace(path)
+        except OSError as error:
+            raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _batches(samples: Sequence[Sample], see: See, count: list[int]) -> Iterator[list[PixelArray]]:
+    """All views in batches; ``count`` takes the number of views of one picture."""
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for start in range(0, len(samples), _BATCH_SIZE):
+            views = list(pool.map(see, samples[start : start + _BATCH_SIZE]))
+            count[:] = [len(views[0])]
+            yield [view for one in views for view in one]

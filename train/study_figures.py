@@ -1,0 +1,119 @@
+"""From the answers of a study's runs to the figures of the protocol.
+
+Nothing is judged by thresholds that it helped to set: a fold's calibration and thresholds rest on
+the answers of the other four, those for test and external pictures on all five.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.spec import Calibration, Thresholds, VerdictRule
+
+from .bootstrap import Estimate, FloatArray
+from .calibrate import calibrate, probability
+from .evaluate import evaluate
+from .folds import FOLDS
+from .manifest import Sample
+from .metrics import IntArray
+from .predictions import Prediction
+from .study_answers import RunAnswers
+
+TEST, HELD_OUT, EXTERNAL, EXTERNAL_WEB = "test", "held_out", "external", "external_web"
+"""The parts of the data that a study measures."""
+
+Figures = Mapping[str, Mapping[str, Estimate]]
+"""By part, then by the names of ``metrics.detector_metrics``."""
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPictures:
+    """The pictures that the answers of a study belong to, in their order.
+
+    Attributes:
+        test: of the ordinary split.
+        folds: the sources that each fold holds out.
+        external: from elsewhere.
+    """
+
+    test: tuple[Sample, ...]
+    folds: tuple[tuple[Sample, ...], ...]
+    external: tuple[Sample, ...]
+
+
+def study_figures(pictures: StudyPictures, runs: Mapping[str, RunAnswers]) -> Figures:
+    """All figures of one recipe.
+
+    Args:
+        pictures: what was judged.
+        runs: answers of the runs ``whole`` and ``fold0`` to ``fold4``.
+
+    Raises:
+        InputError: answers and pictures do not belong together, or a network answers the same to
+            everything.
+    """
+    folds = [_in_own_spread(runs[f"fold{fold}"]) for fold in range(FOLDS)]
+    whole = _in_own_spread(runs["whole"])
+    targets = [_targets(samples) for samples in pictures.folds]
+    held_out: list[Prediction] = []
+    for fold, samples in enumerate(pictures.folds):
+        others = [other for other in range(FOLDS) if other != fold]
+        rule = _fit([folds[other].test for other in others], [targets[other] for other in others])
+        held_out += [
+            replace(prediction, fold=fold)
+            for prediction in _predict(samples, folds[fold].test, rule)
+        ]
+    rule = _fit([fold.test for fold in folds], targets)
+    found = {
+        TEST: _predict(pictures.test, whole.test, rule),
+        HELD_OUT: held_out,
+        EXTERNAL: _predict(pictures.external, whole.external, rule),
+        EXTERNAL_WEB: _predict(pictures.external, whole.external_web, rule),
+    }
+    return {part: evaluate(predictions, None).metrics for part, predictions in found.items()}
+
+
+def _in_own_spread(answers: RunAnswers) -> RunAnswers:
+    """In units of the spread on the run's validation pictures, so that runs can be compared."""
+    spread = float(answers.validation.std())
+    if not spread > 0.0:
+        raise InputError("a network of the study answers the same to every picture")
+    return replace(
+        answers,
+        test=answers.test / spread,
+        external=answers.external / spread,
+        external_web=answers.external_web / spread,
+    )
+
+
+def _targets(samples: Sequence[Sample]) -> IntArray:
+    return np.array([sample.target for sample in samples])
+
+
+def _fit(
+    margins: Sequence[FloatArray], targets: Sequence[IntArray]
+) -> tuple[Calibration, Thresholds]:
+    return calibrate(_logits(np.concatenate(margins)), np.concatenate(targets))
+
+
+def _predict(
+    samples: Sequence[Sample], margins: FloatArray, fitted: tuple[Calibration, Thresholds]
+) -> list[Prediction]:
+    if len(samples) != len(margins):
+        raise InputError(f"{len(margins)} answers for {len(samples)} pictures; another study's?")
+    calibration, thresholds = fitted
+    default = thresholds.default_false_positive_rate
+    ai = next(one.threshold for one in thresholds.ai if one.false_positive_rate == default)
+    rule = VerdictRule(ai, thresholds.real)
+    p_ai = probability(_logits(margins), calibration).tolist()
+    return [
+        Prediction(sample, FileStatus.OK, rule(one))
+        for sample, one in zip(samples, p_ai, strict=True)
+    ]
+
+
+def _logits(margins: FloatArray) -> FloatArray:
+    return np.stack([np.zeros_like(margins), margins], axis=1)

@@ -1,0 +1,98 @@
+"""Runs of a study on frozen stages: a linear layer on what they say of changed pictures."""
+
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from .bootstrap import FloatArray
+from .hardware import choose_accelerator, choose_precision
+from .initialise import initialise
+from .manifest import Sample, load_samples
+from .network import Classifier
+from .recipes import View
+from .settings import Device, Precision
+from .stage_statistics import Features
+from .study import StudyRequest, StudyRun
+from .study_answers import RunAnswers
+from .study_features import FeatureStore
+from .tiers import Tier
+from .variants import Variant
+
+_PASSES = 2
+"""Differently changed views of each training picture, or one of the whole and one of a part."""
+
+_INVERSE_PENALTY = 0.001
+"""scikit-learn's ``C``: strong, as 2,048 features meet some thousand pictures."""
+
+
+def train_frozen(
+    request: StudyRequest, variant: Variant, run: StudyRun, folder: Path
+) -> RunAnswers:
+    """Fit a linear layer and let it judge; the features stay in the folder for other runs.
+
+    Raises:
+        TrustThePixelsError: pictures, weights or the folder cannot be used.
+    """
+    store = _store(request, variant.architecture, round(request.side * variant.size), folder)
+    samples = _all_samples(request.data)
+    place = {sample.file: index for index, sample in enumerate(samples)}
+    augmentation = variant.recipe.augmentation
+    both = augmentation.view is View.BOTH
+    views = (View.WHOLE, View.CROP) if both else (augmentation.view,)
+    learned = [place[sample.file] for sample in run.train]
+    changed = [
+        store.changed(samples, replace(augmentation, view=view), repeat)[learned]
+        for repeat in range(_PASSES // len(views))
+        for view in views
+    ]
+    targets = np.array([sample.label == "ai" for sample in run.train] * _PASSES)
+    model = make_pipeline(
+        StandardScaler(),
+        LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=200),
+    ).fit(np.concatenate(changed), targets)
+
+    def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:
+        return np.concatenate([store.seen(pictures, view, tier) for view in views], axis=1)
+
+    everything = seen(samples)
+
+    def judge(part: tuple[Sample, ...]) -> FloatArray:
+        return _margins(model, everything[[place[sample.file] for sample in part]])
+
+    def judge_external(tier: Tier) -> FloatArray:
+        if not run.external:
+            return np.empty(0)
+        return _margins(model, seen(run.external, tier))
+
+    return RunAnswers(
+        validation=judge(run.validation),
+        test=judge(run.test),
+        external=judge_external(Tier.CLEAN),
+        external_web=judge_external(Tier.WEB),
+    )
+
+
+def _margins(model: Pipeline, features: Features) -> FloatArray:
+    """The regression's answers, averaged over the views of (n, views, features)."""
+    pictures, views, values = features.shape
+    answers = model.decision_function(features.reshape(pictures * views, values))
+    mean: FloatArray = answers.reshape(pictures, views).mean(axis=1)
+    return mean
+
+
+@cache
+def _all_samples(data: Path) -> tuple[Sample, ...]:
+    return tuple(load_samples(data))
+
+
+@cache
+def _store(request: StudyRequest, architecture: str, side: int, folder: Path) -> FeatureStore:
+    network = Classifier(architecture)
+    initialise(network, str(request.init))
+    precision = choose_precision(Precision.AUTO, choose_accelerator(Device.AUTO))
+    return FeatureStore(folder / "features", network, side, precision)

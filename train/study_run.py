@@ -1,0 +1,112 @@
+"""``trustthepixels study`` from its request to its report."""
+
+import platform
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+
+from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.errors import UsageError
+
+from .folds import FOLDS
+from .held_out import fold_of
+from .recipes import View
+from .settings import WEIGHTS_NAME
+from .study import (
+    WHOLE,
+    StudyRequest,
+    StudyRun,
+    Train,
+    read_variant,
+    run_study,
+    study_pictures,
+)
+from .study_answers import RunAnswers
+from .study_figures import study_figures
+from .study_frozen import train_frozen
+from .study_report import StudyRow, write_study
+from .study_speed import Workload, judging_speeds
+from .study_tuned import answers_of_trained, train_tuned
+from .variants import Variant
+from .weights import load_checkpoint
+
+_VIEWS = {View.WHOLE: 1, View.CROP: 4, View.BOTH: 5}
+SHIPPED = "as given"
+"""Row of a model that was trained before."""
+
+
+def compare(
+    request: StudyRequest,
+    variants: Sequence[Variant],
+    folder: Path,
+    weights: Path | None = None,
+    runs: Sequence[Path] = (),
+) -> None:
+    """Train what is missing in the folder, and write the report into it.
+
+    Args:
+        request: what all share.
+        variants: what is compared.
+        folder: takes answers and report.
+        weights: of a finished model to show beside them.
+        runs: its five runs, each without one fold.
+
+    Raises:
+        TrustThePixelsError: data, weights or the folder cannot be used.
+    """
+    folds = {fold_of(run): run / WEIGHTS_NAME for run in runs}
+    if weights is not None and sorted(folds) != list(range(FOLDS)):
+        raise UsageError(f"a finished model needs its {FOLDS} runs, each without another fold")
+    run_study(request, variants, folder, {False: train_frozen, True: train_tuned})
+    pictures = study_pictures(request)
+    work = {variant.name: _workload(request, variant) for variant in variants}
+    answers = {variant.name: read_variant(folder, variant) for variant in variants}
+    if weights is not None:
+        given = Variant(SHIPPED, weights.name, tuned=True)
+        files = {WHOLE: weights, **{f"fold{fold}": path for fold, path in folds.items()}}
+        run_study(request, (given,), folder, {True: _judge_files(files)})
+        answers[given.name] = read_variant(folder, given)
+        _, spec = load_checkpoint(weights)
+        work[given.name] = Workload(spec.architecture, max(spec.input_size), 1)
+        variants = [*variants, given]
+    speeds = judging_speeds(list(work.values()))
+    rows = [
+        StudyRow(
+            variant.name,
+            variant.change,
+            variant.tuned,
+            speeds[work[variant.name]],
+            study_figures(pictures, answers[variant.name]),
+        )
+        for variant in variants
+    ]
+    write_study(folder, rows, _conditions(request))
+
+
+def _judge_files(files: Mapping[str, Path]) -> Train:
+    def judge_file(
+        request: StudyRequest, variant: Variant, run: StudyRun, folder: Path
+    ) -> RunAnswers:
+        return answers_of_trained(files[run.name], run)
+
+    return judge_file
+
+
+def _workload(request: StudyRequest, variant: Variant) -> Workload:
+    side = round(request.side * variant.size)
+    return Workload(variant.architecture, side, _VIEWS[variant.recipe.augmentation.view])
+
+
+def _conditions(request: StudyRequest) -> dict[str, str]:
+    return {
+        "start": request.init.name,
+        "side of the views": f"{request.side} px unless the recipe says otherwise",
+        "frozen": "mean and deviation of every channel of each stage, two changed views of each "
+        "training picture, logistic regression",
+        "tuned": "one epoch, views of four fifths of the side in training",
+        "calibration and thresholds": "of a fold: fitted on the answers of the other four; of test "
+        "and external pictures: on all five",
+        "machine": f"{available_cores()} cores, {platform.machine()}, torch {torch.__version__}"
+        + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"),
+    }

@@ -1,0 +1,57 @@
+"""How many pictures a second the networks of a study judge, side by side."""
+
+import statistics
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+
+from .hardware import choose_accelerator, choose_precision
+from .network import Classifier
+from .settings import Device, Precision
+
+_BATCH_SIZE = 16
+_ROUNDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What a network has to do for one picture: so many views of this side."""
+
+    architecture: str
+    side: int
+    views: int
+
+
+def judging_speeds(workloads: Sequence[Workload]) -> Mapping[Workload, float]:
+    """Pictures a second of each network, without decoding: the median of rounds by turns."""
+    accelerator = choose_accelerator(Device.AUTO)
+    precision = choose_precision(Precision.AUTO, accelerator)
+    distinct = list(dict.fromkeys(workloads))
+    networks = {one: _network(one, accelerator) for one in distinct}
+    seconds: dict[Workload, list[float]] = {one: [] for one in distinct}
+    half = torch.autocast(accelerator, torch.bfloat16, enabled=precision == "bf16-mixed")
+    with torch.inference_mode(), half:
+        for turn in range(_ROUNDS + 1):
+            for one in distinct:
+                took = _seconds(networks[one], one, accelerator)
+                if turn:  # the first round warms up
+                    seconds[one].append(took)
+    return {
+        one: _BATCH_SIZE / (one.views * statistics.median(took)) for one, took in seconds.items()
+    }
+
+
+def _network(workload: Workload, accelerator: str) -> Classifier:
+    network = Classifier(workload.architecture).eval().to(accelerator)
+    return network.to(memory_format=torch.channels_last)
+
+
+def _seconds(network: Classifier, workload: Workload, accelerator: str) -> float:
+    """Of one batch of views."""
+    shape = (_BATCH_SIZE, workload.side, workload.side, 3)
+    images = torch.zeros(shape, dtype=torch.uint8, device=accelerator)
+    began = time.perf_counter()
+    network(images).cpu()
+    return time.perf_counter() - began

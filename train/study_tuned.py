@@ -1,0 +1,119 @@
+"""Runs of a study that fine-tune the network, and the answers of networks trained elsewhere."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.preprocess import PixelArray
+
+from .bootstrap import FloatArray
+from .calibrate import margin_of
+from .fit import fit, prepare_fit
+from .manifest import Sample
+from .network import Classifier
+from .predictions import load_picture
+from .recipes import View
+from .settings import Device, Precision, TrainSettings
+from .study import StudyRequest, StudyRun, scratch_folder
+from .study_answers import RunAnswers
+from .tiers import Tier
+from .variants import Variant
+from .views import views_of
+from .weights import load_backbone, load_checkpoint, read_state
+
+_EMA_DECAY = 0.97
+"""The average must forget the start within the one or two hundred steps of an epoch."""
+
+_TRAIN_SHARE = 0.8
+"""Side of the views in training, as a share of the side when measuring (FixRes)."""
+
+_BATCH_SIZE = 32
+
+
+def train_tuned(request: StudyRequest, variant: Variant, run: StudyRun, folder: Path) -> RunAnswers:
+    """Fine-tune for one epoch and let the network judge.
+
+    Raises:
+        TrustThePixelsError: pictures, weights or the folder cannot be used.
+    """
+    recipe = variant.recipe
+    if recipe.ema_decay is not None:
+        recipe = replace(recipe, ema_decay=_EMA_DECAY)
+    side = round(request.side * variant.size)
+    settings = TrainSettings(
+        data=str(request.data),
+        architecture=variant.architecture,
+        init=str(request.init),
+        image_size=side,
+        train_size=round(_TRAIN_SHARE * side),
+        epochs=1,
+        seed=request.seed,
+    )
+    with scratch_folder(folder) as scratch:
+        start = prepare_fit(settings, scratch, Device.AUTO, Precision.AUTO, recipe)
+        best = fit(settings, start, run.train, run.validation, scratch)
+        network = Classifier(variant.architecture)
+        load_backbone(network, read_state(best), best)
+    return judge(network, run, side, recipe.augmentation.view)
+
+
+def answers_of_trained(weights: Path, run: StudyRun) -> RunAnswers:
+    """What the weights of a finished training run say.
+
+    Raises:
+        InputError: the weights cannot be read.
+        SpecError: they carry no spec.
+    """
+    network, spec = load_checkpoint(weights)
+    return judge(network, run, max(spec.input_size), View.WHOLE)
+
+
+def judge(network: Classifier, run: StudyRun, side: int, view: View) -> RunAnswers:
+    """Let a network judge the pictures of a run.
+
+    Args:
+        network: in float32.
+        run: the pictures.
+        side: of the network's square input.
+        view: what it sees of each picture; the logits of several views are averaged.
+    """
+    return RunAnswers(
+        validation=_margins(network, run.validation, side, view),
+        test=_margins(network, run.test, side, view),
+        external=_margins(network, run.external, side, view),
+        external_web=_margins(network, run.external, side, view, Tier.WEB),
+    )
+
+
+@torch.inference_mode()
+def _margins(
+    network: Classifier,
+    samples: Sequence[Sample],
+    side: int,
+    view: View,
+    tier: Tier = Tier.CLEAN,
+) -> FloatArray:
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    network.eval().to(device).to(memory_format=torch.channels_last)
+    found = [np.empty(0)]
+    for views in _batches(samples, side, view, tier):
+        images = torch.from_numpy(np.stack([part for one in views for part in one]))
+        logits = network(images.to(device)).cpu().numpy()
+        found.append(margin_of(logits).reshape(len(views), -1).mean(axis=1))
+    return np.concatenate(found)
+
+
+def _batches(
+    samples: Sequence[Sample], side: int, view: View, tier: Tier
+) -> Iterator[list[list[PixelArray]]]:
+    def see(sample: Sample) -> list[PixelArray]:
+        return views_of(load_picture(sample, tier), view, (side, side))
+
+    with ThreadPoolExecutor(available_cores()) as pool:
+        for start in range(0, len(samples), _BATCH_SIZE):
+            yield list(pool.map(see, samples[start : start + _BATCH_SIZE]))

@@ -1,0 +1,108 @@
+"""The recipes that a study compares, each one change away from ``web-light``."""
+
+from dataclasses import dataclass, replace
+
+from trustthepixels.infer.errors import UsageError
+
+from .recipes import REFERENCE, WEB, WEB_LIGHT, Augmentation, Recipe, Trained, View
+
+FINE_ARCHITECTURE = "resnet18_fine"
+
+_TUNED_SIZE = 0.8
+"""Fine-tuning takes ten times as long as frozen stages do, so it gets smaller views."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One row of a study.
+
+    Attributes:
+        name: in the report and in file names.
+        change: what it is, in words.
+        recipe: how its training pictures are changed, and how it trains.
+        tuned: whether the network is fine-tuned; otherwise a logistic regression is fitted to what
+            its frozen stages say.
+        architecture: timm's name, a ResNet.
+        size: side of its views, as a multiple of the study's.
+        share: of the training groups that take part, 0 to 1.
+        share_of_sources: of the training sources that take part, 0 to 1.
+        without: sources that take no part in its training; it is measured on them all the same.
+        reconstructions: whether reconstructed photographs take part in its training.
+    """
+
+    name: str
+    change: str
+    recipe: Recipe = WEB_LIGHT
+    tuned: bool = False
+    architecture: str = "resnet18"
+    size: float = 1.0
+    share: float = 1.0
+    share_of_sources: float = 1.0
+    without: tuple[str, ...] = ()
+    reconstructions: bool = False
+
+
+def _seen(view: View) -> Recipe:
+    augmentation: Augmentation = replace(WEB_LIGHT.augmentation, view=view)
+    return replace(WEB_LIGHT, augmentation=augmentation)
+
+
+VARIANTS = (
+    Variant("reference", "the whole picture resized, flips only", REFERENCE),
+    Variant("web", "crops, stretching, re-encoding, rescaling, blur and noise", WEB),
+    Variant("web-light", "the same, rarer and weaker"),
+    Variant("crops", "parts at native resolution, four averaged", _seen(View.CROP)),
+    Variant("both views", "the whole picture and four parts", _seen(View.BOTH)),
+    Variant(
+        "fine stem",
+        "without the max-pool, at three quarters of the side",
+        architecture=FINE_ARCHITECTURE,
+        size=0.75,
+    ),
+    Variant("pairs", "with photographs' reconstructions, changed alike", reconstructions=True),
+    Variant("no hard photographs", "without the polished photographs", without=("pro_photos",)),
+    Variant("quarter of pictures", "a quarter of the groups", share=0.25),
+    Variant("half of pictures", "half of the groups", share=0.5),
+    Variant("half of sources", "half of the sources of each class", share_of_sources=0.5),
+    Variant("larger view", "one and a quarter times the side", size=1.25),
+    Variant(
+        "reference, tuned", "as reference, fine-tuned", REFERENCE, tuned=True, size=_TUNED_SIZE
+    ),
+    Variant(
+        "web-light, tuned", "as web-light, with CutMix, fine-tuned", tuned=True, size=_TUNED_SIZE
+    ),
+    Variant(
+        "late stages, tuned",
+        "as web-light, the last two stages fine-tuned",
+        replace(WEB_LIGHT, trained=Trained.LATE),
+        tuned=True,
+        size=_TUNED_SIZE,
+    ),
+    Variant(
+        "no mixing, tuned",
+        "as web-light, without CutMix and label smoothing",
+        replace(WEB_LIGHT, cutmix_probability=0.0, label_smoothing=0.0),
+        tuned=True,
+        size=_TUNED_SIZE,
+    ),
+    Variant(
+        "no average, tuned",
+        "as web-light, without the moving average of the weights",
+        replace(WEB_LIGHT, ema_decay=None),
+        tuned=True,
+        size=_TUNED_SIZE,
+    ),
+)
+
+
+def variants_by_name(names: tuple[str, ...]) -> tuple[Variant, ...]:
+    """The named ones in the order of ``VARIANTS``, all for no name.
+
+    Raises:
+        UsageError: no variant has this name.
+    """
+    known = {variant.name for variant in VARIANTS}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"no variant '{name}'; there are {'; '.join(sorted(known))}")
+    return tuple(variant for variant in VARIANTS if not names or variant.name in names)

@@ -1,0 +1,60 @@
+"""Views of a picture at its native resolution, beside the whole picture that inference sees."""
+
+import numpy as np
+from PIL import Image
+
+from trustthepixels.infer.preprocess import PixelArray, resize
+
+from .recipes import View
+
+NATIVE_SIDE = 288
+"""Shorter side to which larger pictures are reduced before parts are taken: that of the bundled
+model's training pictures."""
+
+_CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+
+
+def views_of(image: Image.Image, view: View, size: tuple[int, int]) -> list[PixelArray]:
+    """What the network sees of an RGB picture; its answers are averaged.
+
+    Args:
+        image: upright.
+        view: the whole, four parts from its corners, or both.
+        size: height and width of the network's input.
+
+    Returns:
+        One, four or five arrays, uint8 of shape (*size, 3).
+    """
+    views = [] if view is View.CROP else [resize(image, size)]
+    if view is not View.WHOLE:
+        small = reduced(image)
+        views += [native_part(small, size, down, right) for down, right in _CORNERS]
+    return views
+
+
+def reduced(image: Image.Image) -> Image.Image:
+    """The picture with a shorter side of at most ``NATIVE_SIDE``."""
+    factor = NATIVE_SIDE / min(image.size)
+    if factor >= 1.0:
+        return image
+    width, height = (max(1, round(side * factor)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def native_part(image: Image.Image, size: tuple[int, int], down: float, right: float) -> PixelArray:
+    """A part of an RGB picture without any resampling, uint8 of shape (*size, 3).
+
+    A picture that is smaller than the part is repeated beside itself.
+
+    Args:
+        image: what to take it from.
+        size: height and width of the part.
+        down: where it lies, 0 (top) to 1 (bottom).
+        right: where it lies, 0 (left) to 1 (right).
+    """
+    pixels = np.asarray(image)
+    repeats = [-(-wanted // have) for wanted, have in zip(size, pixels.shape, strict=False)]
+    pixels = np.tile(pixels, (*repeats, 1))
+    top = round(down * (pixels.shape[0] - size[0]))
+    left = round(right * (pixels.shape[1] - size[1]))
+    return np.ascontiguousarray(pixels[top : top + size[0], left : left + size[1]])
