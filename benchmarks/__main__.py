@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from . import (
+    accuracy_part,
     cores_part,
     decoder_part,
     fidelity_part,
@@ -29,6 +30,7 @@ PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
     "start": start_part.measure,
     "cores": cores_part.measure,
     "growth": growth_part.measure,
+    "accuracy": accuracy_part.measure,
     "decoders": decoder_part.measure,
     "fidelity": fidelity_part.measure,
     "tuning": tuning_part.measure,

@@ -111,6 +111,17 @@ def _edge_ratio(parts: Json) -> float:
     return float(edge["end_to_end"] / default["end_to_end"])
 
 
+def _edge_loss(pictures: str) -> Callable[[Json], float]:
+    """Points of balanced accuracy."""
+
+    def loss(parts: Json) -> float:
+        models = _measured(parts, "accuracy")["models"]
+        default, edge = (models[name][pictures]["value"] for name in ("default", "edge"))
+        return 100.0 * float(default - edge)
+
+    return loss
+
+
 def _seconds(which: str) -> Callable[[Json], float]:
     return lambda parts: median(_measured(parts, "start")["seconds"][which])
 
@@ -183,6 +194,14 @@ GOALS = (
     ),
     Goal("the same on CUDA", 2, _nothing, "×"),
     Goal(f"edge model against default model, end to end, {SMALL}", 3, _edge_ratio, "×"),
+    Goal("edge: balanced accuracy lost, test", 1, _edge_loss("test"), " points", at_most=True),
+    Goal(
+        "edge: balanced accuracy lost, pictures from elsewhere",
+        1,
+        _edge_loss("external"),
+        " points",
+        at_most=True,
+    ),
     Goal("start to first row, warm", 1.0, _seconds("first row, default"), " s", at_most=True),
     Goal("scan-folder --help", 0.2, _seconds("scan-folder --help"), " s", at_most=True),
     Goal("trustthepixels --help", 0.2, _seconds("trustthepixels --help"), " s", at_most=True),

@@ -180,6 +180,23 @@ def _growth(measured: Json) -> str:
     )
 
 
+def _accuracy(measured: Json) -> str:
+    titles = {"test": "test split", "external": "pictures from elsewhere"}
+    rows = [
+        (name, *(_share(parts[part]) for part in titles if part in parts))
+        for name, parts in measured["models"].items()
+    ]
+    return (
+        "## Accuracy\n\nBalanced accuracy at 0.5, with its 95 % interval. MODEL_CARD.md has the "
+        "other figures.\n\n" + table(("model", *titles.values()), rows)
+    )
+
+
+def _share(estimate: Json) -> str:
+    value, low, high = (100.0 * estimate[key] for key in ("value", "low", "high"))
+    return f"{value:.1f}% ({low:.1f}–{high:.1f})"
+
+
 def _decoders(measured: Json) -> str:
     height, width = measured["size"]
     text = f"## Decoders\n\nFrom bytes to {height}×{width} on one core, files per second; the "
@@ -239,6 +256,7 @@ SECTIONS: dict[str, Callable[[Json], str]] = {
     "start": _start,
     "cores": _cores,
     "growth": _growth,
+    "accuracy": _accuracy,
     "decoders": _decoders,
     "fidelity": _fidelity,
     "tuning": _tuning,

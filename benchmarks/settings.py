@@ -48,6 +48,7 @@ class Settings:
         photos: folders of further large photographs, for the fidelity of decoders.
         work: where inputs and models are made; kept between runs.
         weights: the checkpoint that the peers run.
+        splits: which of the data it was trained on, see ``trustthepixels.train.splits``.
         device: where the models run, ``cpu`` or ``cuda``.
         counts: how much.
     """
@@ -56,6 +57,7 @@ class Settings:
     photos: tuple[Path, ...]
     work: Path
     weights: Path = ROOT / "train" / "bundled" / "weights.safetensors"
+    splits: Path = ROOT / "train" / "bundled" / "splits.csv"
     device: str = "cpu"
     counts: Counts = Counts()
 

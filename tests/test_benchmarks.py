@@ -7,16 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from labelled_pictures import write_labelled_pictures
+from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 from PIL import Image
 
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.session import open_session
 from trustthepixels.infer.spec import Calibration, VerdictRule
+from trustthepixels.train.manifest import load_samples
+from trustthepixels.train.splits import split_by_group, write_splits
 
 sys.path.append(str(Path(__file__).parent.parent))
 
+from benchmarks import accuracy_part
 from benchmarks.agreement import SAME_WEIGHTS, compare, from_csv, from_record
 from benchmarks.goals import GOALS, outcomes
 from benchmarks.names import OURS, OURS_FP32, PIPELINE
@@ -197,6 +200,40 @@ def test_no_goal_is_reached_against_a_contestant_with_other_answers():
 def test_what_was_not_measured_is_said_to_be_so():
     assert {each.verdict for each in outcomes({})} == {"–"}
     assert all(each.measured == "not measured" for each in outcomes({}))
+
+
+def accuracies(default: float, edge: float) -> dict:
+    measured = {
+        name: {part: {"value": value, "low": 0.5, "high": 0.9} for part in ("test", "external")}
+        for name, value in (("default", default), ("edge", edge))
+    }
+    parts = results([2.0], [10.0])
+    return {"accuracy": {**parts["peers"], "measured": {"models": measured}}}
+
+
+@pytest.mark.parametrize(
+    ("edge", "measured"),
+    [(0.862, ("0.80 points", "reached")), (0.85, ("2.00 points", "missed"))],
+)
+def test_what_the_edge_model_loses_is_counted_in_points(edge, measured):
+    parts = accuracies(0.87, edge)
+    for where in ("lost, test", "lost, pictures from elsewhere"):
+        assert verdict_on(parts, where) == measured
+    assert f"| edge | {edge:.1%} (50.0–90.0) |" in report(parts)
+
+
+def test_both_bundled_models_are_judged_on_the_test_split_and_elsewhere(tmp_path):
+    data = write_pictures_of_many_sources(tmp_path / "data")
+    samples = load_samples(data)
+    # A source without a split, as pictures have that took no part in the training.
+    split = split_by_group([one for one in samples if one.source != samples[0].source], 42)
+    write_splits(data / "splits.csv", split)
+    write_labelled_pictures(data / "external_dev", per_picture=1, side=70)
+    measured = accuracy_part.measure(Settings(data, (), tmp_path, splits=data / "splits.csv"))
+    assert list(measured["models"]) == ["default", "edge"]
+    for parts in measured["models"].values():
+        assert list(parts) == ["test", "external"]
+        assert all(0.0 <= part["low"] <= part["value"] <= part["high"] for part in parts.values())
 
 
 def test_the_document_has_every_goal_and_every_measured_figure(tmp_path):

@@ -1,0 +1,56 @@
+"""Part ``accuracy``: what the edge model's speed costs, on the test split and on pictures from
+elsewhere."""
+
+from typing import Any
+
+from trustthepixels.infer.bundled import DEFAULT_MODEL, bundled_models
+from trustthepixels.infer.devices import Device
+from trustthepixels.train.bootstrap import Estimate
+from trustthepixels.train.evaluation_parts import PartKind
+from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
+from trustthepixels.train.evaluation_run import run_evaluation
+from trustthepixels.train.manifest import MANIFEST_NAME, list_samples
+from trustthepixels.train.splits import Split, read_splits
+
+from .models import EDGE
+from .settings import Settings
+
+Json = dict[str, Any]
+
+_EXTERNAL = "external_dev"
+"""Folder inside the data, where it has one."""
+
+_KINDS = {PartKind.TEST: "test", PartKind.EXTERNAL: "external"}
+
+
+def measure(settings: Settings) -> Json:
+    """Balanced accuracy at 0.5 of each bundled model, with its interval."""
+    models = [name for name in (DEFAULT_MODEL, EDGE) if name in bundled_models()]
+    return {"models": {name: _balanced_accuracy(name, settings) for name in models}}
+
+
+def _balanced_accuracy(model: str, settings: Settings) -> Json:
+    external = settings.data / _EXTERNAL
+    choice = DataRequest(
+        settings.data,
+        settings.splits,
+        Split.TEST,
+        exclude_sources=_unsplit_sources(settings),
+        external=(external,) if (external / MANIFEST_NAME).is_file() else (),
+    )
+    request = EvaluationRequest(model, choice, device=Device(settings.device))
+    return {
+        _KINDS[one.part.kind]: _plain(one.evaluation.metrics["balanced_accuracy"])
+        for one in run_evaluation(request).measurements
+    }
+
+
+def _unsplit_sources(settings: Settings) -> tuple[str, ...]:
+    """Sources that took no part in the bundled model's training."""
+    splits, samples = read_splits(settings.splits), list_samples(settings.data)
+    split = {sample.source for sample in samples if sample.file in splits}
+    return tuple(sorted({sample.source for sample in samples} - split))
+
+
+def _plain(estimate: Estimate) -> Json:
+    return {"value": estimate.value, "low": estimate.low, "high": estimate.high}
