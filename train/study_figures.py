@@ -5,7 +5,7 @@ the answers of the other four, those for test and external pictures on all five.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -76,6 +76,23 @@ def study_figures(pictures: StudyPictures, runs: Mapping[str, RunAnswers]) -> Fi
     return {part: evaluate(predictions, None).metrics for part, predictions in found.items()}
 
 
+def averaged(
+    first: Mapping[str, RunAnswers], second: Mapping[str, RunAnswers]
+) -> dict[str, RunAnswers]:
+    """The answers of two networks that judge together, run by run, each in its own spread.
+
+    Raises:
+        InputError: a network answers the same to everything.
+    """
+    both = {name: (_in_own_spread(first[name]), _in_own_spread(second[name])) for name in first}
+    return {
+        name: RunAnswers(
+            *(0.5 * (getattr(a, one.name) + getattr(b, one.name)) for one in fields(RunAnswers))
+        )
+        for name, (a, b) in both.items()
+    }
+
+
 def _in_own_spread(answers: RunAnswers) -> RunAnswers:
     """In units of the spread on the run's validation pictures, so that runs can be compared."""
     spread = float(answers.validation.std())
@@ -83,6 +100,7 @@ def _in_own_spread(answers: RunAnswers) -> RunAnswers:
         raise InputError("a network of the study answers the same to every picture")
     return replace(
         answers,
+        validation=answers.validation / spread,
         test=answers.test / spread,
         external=answers.external / spread,
         external_web=answers.external_web / spread,

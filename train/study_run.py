@@ -23,7 +23,7 @@ from .study import (
     study_pictures,
 )
 from .study_answers import RunAnswers
-from .study_figures import study_figures
+from .study_figures import HELD_OUT, averaged, study_figures
 from .study_frozen import train_frozen
 from .study_report import StudyRow, write_study
 from .study_speed import Workload, judging_speeds
@@ -59,9 +59,9 @@ def compare(
     if weights is not None and sorted(folds) != list(range(FOLDS)):
         raise UsageError(f"a finished model needs its {FOLDS} runs, each without another fold")
     run_study(request, variants, folder, {False: train_frozen, True: train_tuned})
-    pictures = study_pictures(request)
     work = {variant.name: _workload(request, variant) for variant in variants}
     answers = {variant.name: read_variant(folder, variant) for variant in variants}
+    pictures = study_pictures(request)
     if weights is not None:
         given = Variant(SHIPPED, weights.name, tuned=True)
         files = {WHOLE: weights, **{f"fold{fold}": path for fold, path in folds.items()}}
@@ -81,7 +81,19 @@ def compare(
         )
         for variant in variants
     ]
+    if weights is not None and len(rows) > 1:
+        best = max(rows[:-1], key=_on_held_out_sources)
+        both = averaged(answers[SHIPPED], answers[best.name])
+        speed = 1.0 / (1.0 / rows[-1].speed + 1.0 / best.speed)
+        name = f"{SHIPPED} + {best.name}"
+        figures = study_figures(pictures, both)
+        rows.append(StudyRow(name, "the two networks' answers averaged", True, speed, figures))
     write_study(folder, rows, _conditions(request))
+
+
+def _on_held_out_sources(row: StudyRow) -> float:
+    """What decides between recipes."""
+    return row.figures[HELD_OUT]["tpr_at_fpr_5pct"].value
 
 
 def _judge_files(files: Mapping[str, Path]) -> Train:
