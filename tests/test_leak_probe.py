@@ -11,7 +11,7 @@ from PIL import Image
 from trustthepixels.infer.decode import decode
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.train.file_facts import FEATURES, Chroma, FileFacts, file_facts
-from trustthepixels.train.leak_probe import Stage, probe_facts, probe_swap, swap_codec
+from trustthepixels.train.leak_probe import Stage, probe_facts, probe_swap, swapped_file
 from trustthepixels.train.manifest import Sample
 from trustthepixels.train.predictions import Prediction
 
@@ -20,6 +20,10 @@ def encoded(image, codec, **options):
     stream = io.BytesIO()
     image.save(stream, codec, **options)
     return stream.getvalue()
+
+
+def swapped(sample):
+    return decode(swapped_file(sample)).image
 
 
 def prediction(path, label, group="", p_ai=0.5, verdict=VerdictLabel.UNSURE):
@@ -116,8 +120,8 @@ def test_codecs_are_swapped_and_photographs_keep_every_pixel(examples):
     photograph = Sample(examples / "Real" / "coffee.jpg", "c", "real", "", "c")
     drawn = Sample(examples / "AI" / "portrait-f3.jpg", "p", "ai", "", "p")
     original = decode(photograph.path.read_bytes()).image
-    assert swap_codec(photograph).tobytes() == original.tobytes()
-    before, after = decode(drawn.path.read_bytes()).image, swap_codec(drawn)
+    assert swapped(photograph).tobytes() == original.tobytes()
+    before, after = decode(drawn.path.read_bytes()).image, swapped(drawn)
     assert before.size == after.size
     difference = np.abs(np.asarray(before, int) - np.asarray(after, int)).mean()
     assert 0.0 < difference < 4.0
@@ -161,4 +165,4 @@ def test_a_picture_is_not_turned_twice(tmp_path):
     path = tmp_path / "turned.jpg"
     path.write_bytes(encoded(image, "JPEG", exif=exif))
     for label in ("ai", "real"):
-        assert swap_codec(Sample(path, "t", label, "", "t")).size == (20, 40)
+        assert swapped(Sample(path, "t", label, "", "t")).size == (20, 40)

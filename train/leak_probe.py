@@ -17,7 +17,8 @@ from PIL import Image
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from trustthepixels.infer.decode import Limits, ModelInput, decode
+from trustthepixels.infer.decode import Limits, ModelInput, Unlimited, decode, decode_to_size
+from trustthepixels.infer.limits import DEFAULT_LIMITS
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.read import read_file
 
@@ -26,7 +27,7 @@ from .evaluation_parts import Part
 from .file_facts import file_facts
 from .manifest import Sample
 from .metrics import mean_of
-from .predictions import Prediction, at_size
+from .predictions import Prediction
 from .tiers import encode_jpeg, web_file
 
 SWAP_QUALITY = 90
@@ -118,23 +119,23 @@ def probe_facts(
     )
 
 
-def swap_codec(sample: Sample) -> Image.Image:
-    """The picture after a trip through the codec that is usual for the other class.
+def swapped_file(sample: Sample) -> bytes:
+    """The picture as a file of the codec that is usual for the other class.
 
     Raises:
         ImageError: it cannot be read or decoded.
     """
     image = decode(_read(sample)).image
     if sample.label == "ai":
-        return decode(encode_jpeg(image, SWAP_QUALITY)).image
+        return encode_jpeg(image, SWAP_QUALITY)
     stream = io.BytesIO()
     # The contract ignores colour profiles, and the plainest file is the best disguise.
     image.save(stream, "PNG", icc_profile=None, compress_level=1)
-    return decode(stream.getvalue()).image
+    return stream.getvalue()
 
 
 def see_swapped(sample: Sample, size: tuple[int, int]) -> ModelInput:
-    """What the model sees of that picture.
+    """What the model sees of that file.
 
     Args:
         sample: the picture.
@@ -143,11 +144,11 @@ def see_swapped(sample: Sample, size: tuple[int, int]) -> ModelInput:
     Raises:
         ImageError: it cannot be read or decoded.
     """
-    return at_size(swap_codec(sample), size)
+    return decode_to_size(swapped_file(sample), size, DEFAULT_LIMITS, Unlimited())
 
 
 def probe_swap(before: Sequence[Prediction], after: Sequence[Prediction]) -> tuple[SwapProbe, ...]:
-    """Compare the scores of the same pictures before and after ``swap_codec``, class by class."""
+    """Compare the scores of the same pictures before and after ``swapped_file``, class by class."""
     probes = []
     for label, codec in (("real", "PNG"), ("ai", f"JPEG quality {SWAP_QUALITY}")):
         pairs = [

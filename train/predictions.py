@@ -129,13 +129,8 @@ def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) 
     """
     if tier is Tier.CLEAN:
         return decode_to_size(_read(sample), size, DEFAULT_LIMITS, Unlimited())
-    return at_size(load_picture(sample, tier), size)
-
-
-def at_size(image: Image.Image, size: tuple[int, int]) -> ModelInput:
-    """An RGB picture, decoded in full, at the model's size (height, width)."""
-    header = ImageHeader(image.width, image.height, image.format or "")
-    return ModelInput(resize(image, size), header)
+    image = load_picture(sample, tier)
+    return ModelInput(resize(image, size), ImageHeader(image.width, image.height, ""))
 
 
 def _read(sample: Sample) -> bytes:
