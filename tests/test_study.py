@@ -1,6 +1,7 @@
 """Recipes are compared under one protocol: the same pictures, nothing judged by its own answers."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,8 @@ def test_a_study_compares_recipes_and_goes_on_where_it_stopped(
     command = arguments(pictures, elsewhere, init, out)
     done = run_command("trustthepixels", *command, "--variant", "web-light")
     assert done.returncode == 0, done.stderr
-    answers = sorted((out / "web-light").iterdir())
+    (folder,) = out.glob("web-light-*")
+    answers = sorted(folder.iterdir())
     assert [path.name for path in answers] == [
         *(f"fold{fold}.npz" for fold in range(5)),
         "whole.npz",
@@ -81,6 +83,28 @@ def test_a_study_compares_recipes_and_goes_on_where_it_stopped(
     page = (out / "study.md").read_text()
     for row in rows:
         assert page.count(f"| {row['name']} |") == 3
+
+
+def test_answers_of_another_study_are_not_taken_over(pictures, elsewhere, init, tmp_path):
+    out = tmp_path / "study"
+    out.mkdir()
+    (out / "request.json").write_text('{"side": 64, "seed": 42}')
+    done = trustthepixels(*arguments(pictures, elsewhere, init, out))
+    assert done.returncode == 2
+    assert "holds a study of other data, external, init, splits, side" in done.stderr
+    assert [path.name for path in out.iterdir()] == ["request.json"]
+
+
+def test_a_picture_that_cannot_be_used_is_named(elsewhere, init, pictures, tmp_path):
+    broken = tmp_path / "else"
+    shutil.copytree(elsewhere, broken)
+    victim = next((broken / "AI").iterdir())
+    victim.write_bytes(b"no picture")
+    done = trustthepixels(
+        *arguments(pictures, broken, init, tmp_path / "study"), "--variant", "reference"
+    )
+    assert done.returncode == 2
+    assert str(victim) in done.stderr
 
 
 def test_a_fine_tuned_run_leaves_answers_and_no_checkpoints(request_of, pictures, tmp_path):
@@ -181,20 +205,19 @@ def test_answers_of_other_pictures_are_refused():
         study_figures(fewer, runs)
 
 
-@pytest.mark.parametrize(("trained", "moving"), [(Trained.LATE, 3), (Trained.HEAD, 1)])
-def test_what_a_recipe_leaves_alone_neither_learns_nor_counts(trained, moving):
+def test_what_a_recipe_leaves_alone_neither_learns_nor_counts():
     network = Classifier("resnet18")
     module = ClassifierModule(
-        network, Recipe("x", WEB_LIGHT.augmentation, trained=trained), 1e-3, 9
+        network, Recipe("x", WEB_LIGHT.augmentation, trained=Trained.LATE), 1e-3, 9
     )
     module.train()
     parts = dict(network.backbone.named_children())
     learning = [
         name for name, part in parts.items() if any(p.requires_grad for p in part.parameters())
     ]
-    assert learning == ["layer3", "layer4", "fc"][-moving:]
+    assert learning == ["layer3", "layer4", "fc"]
     assert not network.backbone.bn1.training
-    assert parts["layer4"].training is (trained is Trained.LATE)
+    assert parts["layer4"].training
 
 
 def test_only_a_resnet_has_late_stages():

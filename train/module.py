@@ -125,7 +125,6 @@ def frozen_parts(network: Classifier, trained: Trained) -> list[nn.Module]:
     if trained is Trained.ALL:
         return []
     children = dict(network.backbone.named_children())
-    kept = _LATE_STAGES if trained is Trained.LATE else _LATE_STAGES[-1:]
-    if not set(kept) <= set(children):
+    if not set(_LATE_STAGES) <= set(children):
         raise UsageError(f"{network.architecture} is no ResNet, so all of it must be trained")
-    return [part for name, part in children.items() if name not in kept]
+    return [part for name, part in children.items() if name not in _LATE_STAGES]

@@ -26,12 +26,10 @@ class Trained(StrEnum):
     Attributes:
         ALL: all of them.
         LATE: the last two stages of a ResNet and the last layer.
-        HEAD: the last layer alone.
     """
 
     ALL = "all"
     LATE = "late"
-    HEAD = "head"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,18 +5,20 @@ sources. Most recipes are compared on frozen stages with a linear layer on top, 
 where fine-tuning takes hours; a few are fine-tuned.
 """
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tqdm import tqdm
 
-from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.errors import InputError, OutputError, UsageError
 
 from .folds import FOLDS, split_by_fold
-from .manifest import Sample, load_samples, require_both_classes
+from .manifest import Sample, fingerprint, load_samples, require_both_classes
 from .sampling import shuffled
 from .splits import Split, read_splits, select
 from .study_answers import RunAnswers, read_answers, write_answers
@@ -43,7 +45,7 @@ class StudyRequest:
         external: pictures that nobody trains on.
         init: starting weights, a file.
         side: of the square input in pixels; fine-tuning sees four fifths of it.
-        seed: of the choice of pictures, their order and their changes.
+        seed: of the choice of pictures, and of the order and the changes in fine-tuning.
     """
 
     data: Path
@@ -95,6 +97,7 @@ def run_study(
         raise InputError(f"{request.init} is no file of weights")
     jobs = [(variant, name) for variant in variants for name in _run_names()]
     data = _StudyData(request)
+    _claim(folder, request, data)
     for variant, name in tqdm(jobs, unit="run", disable=None):
         path = answers_path(folder, variant, name)
         if not path.exists():
@@ -103,8 +106,10 @@ def run_study(
 
 
 def answers_path(folder: Path, variant: Variant, run: str) -> Path:
-    """Where the answers of one run lie."""
-    return folder / variant.name.replace(" ", "-").replace(",", "") / f"{run}.npz"
+    """Where the answers of one run lie; a recipe that has changed has another place."""
+    recipe = repr(replace(variant, change="")).encode()
+    name = variant.name.replace(" ", "-").replace(",", "")
+    return folder / f"{name}-{hashlib.sha256(recipe).hexdigest()[:8]}" / f"{run}.npz"
 
 
 def read_variant(folder: Path, variant: Variant) -> dict[str, RunAnswers]:
@@ -130,6 +135,34 @@ def study_pictures(request: StudyRequest) -> StudyPictures:
     )
 
 
+def _claim(folder: Path, request: StudyRequest, data: "_StudyData") -> None:
+    """Write down what the folder's answers rest on, or check that it is the same.
+
+    Raises:
+        UsageError: the folder was begun with something else; the text names it.
+        OutputError: it cannot be written.
+    """
+    path = folder / "request.json"
+    wanted = {
+        "data": data.fingerprint,
+        "external": fingerprint(data.external),
+        "init": hashlib.sha256(request.init.read_bytes()).hexdigest(),
+        "splits": hashlib.sha256(request.splits.read_bytes()).hexdigest(),
+        "side": request.side,
+        "seed": request.seed,
+    }
+    try:
+        if not path.exists():
+            folder.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(wanted, indent=1) + "\n", encoding="utf-8")
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(f"cannot use {path}: {error}") from error
+    changed = [key for key, value in wanted.items() if found.get(key) != value]
+    if changed:
+        raise UsageError(f"{folder} holds a study of other {', '.join(changed)}; use another --out")
+
+
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
     """A folder for checkpoints that nobody needs after the run."""
@@ -152,6 +185,7 @@ class _StudyData:
         for fold in range(FOLDS):
             self._splits[f"fold{fold}"] = split_by_fold(self._samples, fold)
         self.external = tuple(load_samples(request.external))
+        self.fingerprint = fingerprint(self._samples)
 
     def run(self, variant: Variant, name: str) -> StudyRun:
         """The pictures of one run; what a variant leaves out is left out of its training alone."""

@@ -53,5 +53,5 @@ def read_answers(path: Path) -> RunAnswers:
     try:
         with np.load(path) as content:
             return RunAnswers(**{one.name: content[one.name] for one in fields(RunAnswers)})
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"cannot read {path}, which a study writes ({error})") from error

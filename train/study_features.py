@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trustthepixels.infer.cpu import available_cores
-from trustthepixels.infer.errors import OutputError
+from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.preprocess import PixelArray
 
 from .augment import augment
@@ -17,11 +17,10 @@ from .dataset import load_image
 from .hardware import PrecisionName
 from .manifest import Sample, fingerprint
 from .network import Classifier
-from .predictions import load_picture
 from .recipes import Augmentation, View
 from .stage_statistics import Features, stage_statistics
 from .tiers import Tier
-from .views import views_of
+from .views import views_of_sample
 
 _BATCH_SIZE = 16
 
@@ -49,12 +48,12 @@ class FeatureStore:
         """Of pictures as inference would see them, (n, views, features).
 
         Raises:
-            ImageError: a picture cannot be decoded.
+            InputError: a picture cannot be decoded, or a table that is there is damaged.
             OutputError: the table cannot be kept.
         """
 
         def see(sample: Sample) -> list[PixelArray]:
-            return views_of(load_picture(sample, tier), view, self._size)
+            return views_of_sample(sample, view, self._size, tier)
 
         return self._table(samples, see, f"seen {view} {tier}")
 
@@ -69,7 +68,7 @@ class FeatureStore:
             repeat: number of the pass; each has other changes.
 
         Raises:
-            InputError: a picture cannot be decoded.
+            InputError: likewise.
             OutputError: the table cannot be kept.
         """
 
@@ -89,7 +88,10 @@ class FeatureStore:
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
         if not path.exists():
             self._write(path, self._compute(samples, see))
-        features: Features = np.load(path).astype(np.float32)
+        try:
+            features: Features = np.load(path).astype(np.float32)
+        except (OSError, ValueError, EOFError) as error:
+            raise InputError(f"cannot read {path}; delete it to have it made again") from error
         return features
 
     def _compute(self, samples: Sequence[Sample], see: See) -> Features:

@@ -1,7 +1,8 @@
 """``trustthepixels study`` from its request to its report."""
 
+import hashlib
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -23,7 +24,7 @@ from .study import (
     study_pictures,
 )
 from .study_answers import RunAnswers
-from .study_figures import HELD_OUT, averaged, study_figures
+from .study_figures import HELD_OUT, Figures, averaged, study_figures
 from .study_frozen import train_frozen
 from .study_report import StudyRow, write_study
 from .study_speed import Workload, judging_speeds
@@ -55,22 +56,19 @@ def compare(
     Raises:
         TrustThePixelsError: data, weights or the folder cannot be used.
     """
-    folds = {fold_of(run): run / WEIGHTS_NAME for run in runs}
-    if weights is not None and sorted(folds) != list(range(FOLDS)):
-        raise UsageError(f"a finished model needs its {FOLDS} runs, each without another fold")
+    given = None if weights is None else _given_files(weights, runs)
     run_study(request, variants, folder, {False: train_frozen, True: train_tuned})
-    work = {variant.name: _workload(request, variant) for variant in variants}
     answers = {variant.name: read_variant(folder, variant) for variant in variants}
-    pictures = study_pictures(request)
-    if weights is not None:
-        given = Variant(SHIPPED, weights.name, tuned=True)
-        files = {WHOLE: weights, **{f"fold{fold}": path for fold, path in folds.items()}}
-        run_study(request, (given,), folder, {True: _judge_files(files)})
-        answers[given.name] = read_variant(folder, given)
+    work = {variant.name: _workload(request, variant) for variant in variants}
+    if weights is not None and given is not None:
+        shown = Variant(SHIPPED, weights.name, tuned=True)
+        own = folder / f"given-{_digest(given.values())}"
+        run_study(request, (shown,), own, {True: _judge_files(given)})
+        answers[SHIPPED] = read_variant(own, shown)
         _, spec = load_checkpoint(weights)
-        work[given.name] = Workload(spec.architecture, max(spec.input_size), 1)
-        variants = [*variants, given]
-    speeds = judging_speeds(list(work.values()))
+        work[SHIPPED] = Workload(spec.architecture, max(spec.input_size), 1)
+        variants = [*variants, shown]
+    pictures, speeds = study_pictures(request), judging_speeds(list(work.values()))
     rows = [
         StudyRow(
             variant.name,
@@ -81,14 +79,43 @@ def compare(
         )
         for variant in variants
     ]
-    if weights is not None and len(rows) > 1:
+    if given is not None and len(rows) > 1:
         best = max(rows[:-1], key=_on_held_out_sources)
         both = averaged(answers[SHIPPED], answers[best.name])
-        speed = 1.0 / (1.0 / rows[-1].speed + 1.0 / best.speed)
-        name = f"{SHIPPED} + {best.name}"
-        figures = study_figures(pictures, both)
-        rows.append(StudyRow(name, "the two networks' answers averaged", True, speed, figures))
+        rows.append(_together(rows[-1], best, study_figures(pictures, both)))
     write_study(folder, rows, _conditions(request))
+
+
+def _given_files(weights: Path, runs: Sequence[Path]) -> dict[str, Path]:
+    """The weights of a finished model by the names of a study's runs.
+
+    Raises:
+        UsageError: there are not five runs, each without another fold.
+        InputError: some of it cannot be read.
+    """
+    folds = {fold_of(run): run / WEIGHTS_NAME for run in runs}
+    if sorted(folds) != list(range(FOLDS)):
+        raise UsageError(f"a finished model needs its {FOLDS} runs, each without another fold")
+    files = {WHOLE: weights, **{f"fold{fold}": path for fold, path in folds.items()}}
+    for path in files.values():
+        load_checkpoint(path)
+    return files
+
+
+def _digest(files: Iterable[Path]) -> str:
+    every = b"".join(hashlib.sha256(path.read_bytes()).digest() for path in files)
+    return hashlib.sha256(every).hexdigest()[:8]
+
+
+def _together(first: StudyRow, second: StudyRow, figures: Figures) -> StudyRow:
+    """A row of two networks whose answers are averaged."""
+    return StudyRow(
+        f"{first.name} + {second.name}",
+        "answers averaged; the second one is the best by the first column, so that is flattered",
+        True,
+        1.0 / (1.0 / first.speed + 1.0 / second.speed),
+        figures,
+    )
 
 
 def _on_held_out_sources(row: StudyRow) -> float:
@@ -116,7 +143,8 @@ def _conditions(request: StudyRequest) -> dict[str, str]:
         "side of the views": f"{request.side} px unless the recipe says otherwise",
         "frozen": "mean and deviation of every channel of each stage, two changed views of each "
         "training picture, logistic regression",
-        "tuned": "one epoch, views of four fifths of the side in training",
+        "tuned": "one epoch; views in training of four fifths of the side when judging",
+        "verdicts": "by the thresholds alone, of pictures decoded in full",
         "calibration and thresholds": "of a fold: fitted on the answers of the other four; of test "
         "and external pictures: on all five",
         "machine": f"{available_cores()} cores, {platform.machine()}, torch {torch.__version__}"

@@ -16,14 +16,13 @@ from .calibrate import margin_of
 from .fit import fit, prepare_fit
 from .manifest import Sample
 from .network import Classifier
-from .predictions import load_picture
 from .recipes import View
 from .settings import Device, Precision, TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder
 from .study_answers import RunAnswers
 from .tiers import Tier
 from .variants import Variant
-from .views import views_of
+from .views import views_of_sample
 from .weights import load_backbone, load_checkpoint, read_state
 
 _EMA_DECAY = 0.97
@@ -112,7 +111,7 @@ def _batches(
     samples: Sequence[Sample], side: int, view: View, tier: Tier
 ) -> Iterator[list[list[PixelArray]]]:
     def see(sample: Sample) -> list[PixelArray]:
-        return views_of(load_picture(sample, tier), view, (side, side))
+        return views_of_sample(sample, view, (side, side), tier)
 
     with ThreadPoolExecutor(available_cores()) as pool:
         for start in range(0, len(samples), _BATCH_SIZE):

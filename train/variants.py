@@ -9,7 +9,7 @@ from .recipes import REFERENCE, WEB, WEB_LIGHT, Augmentation, Recipe, Trained, V
 FINE_ARCHITECTURE = "resnet18_fine"
 
 _TUNED_SIZE = 0.8
-"""Fine-tuning takes ten times as long as frozen stages do, so it gets smaller views."""
+"""Fine-tuning takes ten times as long as frozen stages do, so it is measured on smaller views."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,28 +66,48 @@ VARIANTS = (
     Variant("half of sources", "half of the sources of each class", share_of_sources=0.5),
     Variant("larger view", "one and a quarter times the side", size=1.25),
     Variant(
-        "reference, tuned", "as reference, fine-tuned", REFERENCE, tuned=True, size=_TUNED_SIZE
+        "reference, tuned",
+        "as reference, fine-tuned, at four fifths of the side",
+        REFERENCE,
+        tuned=True,
+        size=_TUNED_SIZE,
     ),
     Variant(
-        "web-light, tuned", "as web-light, with CutMix, fine-tuned", tuned=True, size=_TUNED_SIZE
+        "web-light, tuned", "as web-light, with CutMix, likewise", tuned=True, size=_TUNED_SIZE
+    ),
+    Variant("crops, tuned", "as crops, likewise", _seen(View.CROP), tuned=True, size=_TUNED_SIZE),
+    Variant(
+        "both views, tuned",
+        "the whole or a part at random, five averaged, likewise",
+        _seen(View.BOTH),
+        tuned=True,
+        size=_TUNED_SIZE,
+    ),
+    Variant(
+        "pairs, tuned",
+        "photographs and their reconstructions in one batch, likewise",
+        replace(WEB_LIGHT, pairs=True),
+        tuned=True,
+        size=_TUNED_SIZE,
+        reconstructions=True,
     ),
     Variant(
         "late stages, tuned",
-        "as web-light, the last two stages fine-tuned",
+        "the last two stages alone, likewise",
         replace(WEB_LIGHT, trained=Trained.LATE),
         tuned=True,
         size=_TUNED_SIZE,
     ),
     Variant(
         "no mixing, tuned",
-        "as web-light, without CutMix and label smoothing",
+        "without CutMix and label smoothing, likewise",
         replace(WEB_LIGHT, cutmix_probability=0.0, label_smoothing=0.0),
         tuned=True,
         size=_TUNED_SIZE,
     ),
     Variant(
         "no average, tuned",
-        "as web-light, without the moving average of the weights",
+        "without the moving average of the weights, likewise",
         replace(WEB_LIGHT, ema_decay=None),
         tuned=True,
         size=_TUNED_SIZE,
