@@ -125,9 +125,6 @@ class _Classifier:
             pointer = onnxruntime.OrtValue.ortvalue_from_numpy(self._p_ai)
             self._binding.bind_ortvalue_output(P_AI_NAME, pointer)
 
-    def warm_up(self, batch_size: int) -> None:
-        self.run(np.zeros((batch_size, *self.spec.input_size, 3), np.uint8))
-
     def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
         if self._binding is None:
             p_ai: npt.NDArray[np.float32] = self._session.run([P_AI_NAME], {INPUT_NAME: images})[0]
