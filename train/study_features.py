@@ -1,14 +1,12 @@
 """What frozen stages say of all pictures of a study, computed once for all runs that share it."""
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.preprocess import PixelArray
 
@@ -19,13 +17,10 @@ from .manifest import Sample, fingerprint
 from .network import Classifier
 from .recipes import Augmentation, View
 from .stage_statistics import Features, stage_statistics
+from .study_views import See, in_batches, views_of_sample
 from .tiers import Tier
-from .views import views_of_sample
 
 _BATCH_SIZE = 16
-
-See = Callable[[Sample], list[PixelArray]]
-"""Gives one or more views of a picture."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,9 +90,11 @@ class FeatureStore:
         return features
 
     def _compute(self, samples: Sequence[Sample], see: See) -> Features:
-        count: list[int] = []
-        features = stage_statistics(self.network, _batches(samples, see, count), self.precision)
-        return features.reshape(len(samples), count[0], -1)
+        batches = in_batches(samples, see, _BATCH_SIZE)
+        shown = ([view for one in batch for view in one] for batch in batches)
+        features = stage_statistics(self.network, shown, self.precision)
+        values = features.shape[-1]
+        return features.reshape(len(samples), -1, values)
 
     def _write(self, path: Path, features: Features) -> None:
         temporary = path.with_suffix(".tmp")
@@ -108,12 +105,3 @@ class FeatureStore:
             temporary.replace(path)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _batches(samples: Sequence[Sample], see: See, count: list[int]) -> Iterator[list[PixelArray]]:
-    """All views in batches; ``count`` takes the number of views of one picture."""
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for start in range(0, len(samples), _BATCH_SIZE):
-            views = list(pool.map(see, samples[start : start + _BATCH_SIZE]))
-            count[:] = [len(views[0])]
-            yield [view for one in views for view in one]

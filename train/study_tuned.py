@@ -1,15 +1,12 @@
 """Runs of a study that fine-tune the network, and the answers of networks trained elsewhere."""
 
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-
-from trustthepixels.infer.cpu import available_cores
-from trustthepixels.infer.preprocess import PixelArray
 
 from .bootstrap import FloatArray
 from .calibrate import margin_of
@@ -20,9 +17,9 @@ from .recipes import View
 from .settings import Device, Precision, TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder
 from .study_answers import RunAnswers
+from .study_views import in_batches, views_of_sample
 from .tiers import Tier
 from .variants import Variant
-from .views import views_of_sample
 from .weights import load_backbone, load_checkpoint, read_state
 
 _EMA_DECAY = 0.97
@@ -100,19 +97,9 @@ def _margins(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     network.eval().to(device).to(memory_format=torch.channels_last)
     found = [np.empty(0)]
-    for views in _batches(samples, side, view, tier):
+    see = partial(views_of_sample, view=view, size=(side, side), tier=tier)
+    for views in in_batches(samples, see, _BATCH_SIZE):
         images = torch.from_numpy(np.stack([part for one in views for part in one]))
         logits = network(images.to(device)).cpu().numpy()
         found.append(margin_of(logits).reshape(len(views), -1).mean(axis=1))
     return np.concatenate(found)
-
-
-def _batches(
-    samples: Sequence[Sample], side: int, view: View, tier: Tier
-) -> Iterator[list[list[PixelArray]]]:
-    def see(sample: Sample) -> list[PixelArray]:
-        return views_of_sample(sample, view, (side, side), tier)
-
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for start in range(0, len(samples), _BATCH_SIZE):
-            yield list(pool.map(see, samples[start : start + _BATCH_SIZE]))

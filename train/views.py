@@ -1,19 +1,11 @@
 """Views of a picture at its native resolution, beside the whole picture that inference sees."""
 
-import os
-
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.decode import decode
-from trustthepixels.infer.errors import ImageError, InputError
-from trustthepixels.infer.limits import DEFAULT_LIMITS
 from trustthepixels.infer.preprocess import PixelArray, resize
-from trustthepixels.infer.read import read_file
 
-from .manifest import Sample
 from .recipes import View
-from .tiers import Tier, degrade
 
 NATIVE_SIDE = 288
 """Shorter side to which larger pictures are reduced before parts are taken: that of the bundled
@@ -38,22 +30,6 @@ def views_of(image: Image.Image, view: View, size: tuple[int, int]) -> list[Pixe
         small = reduced(image)
         views += [native_part(small, size, down, right) for down, right in _CORNERS]
     return views
-
-
-def views_of_sample(
-    sample: Sample, view: View, size: tuple[int, int], tier: Tier = Tier.CLEAN
-) -> list[PixelArray]:
-    """The views of a labelled picture as its tier leaves it, decoded in full.
-
-    Raises:
-        InputError: it cannot be read or decoded.
-    """
-    try:
-        content = read_file(os.fsencode(sample.path), DEFAULT_LIMITS.max_bytes)
-        image = decode(content).image
-    except ImageError as error:
-        raise InputError(f"cannot use {sample.path}: {error}") from error
-    return views_of(degrade(image, tier), view, size)
 
 
 def reduced(image: Image.Image) -> Image.Image:
