@@ -53,13 +53,32 @@ def test_with_less_memory_than_python_needs_for_it_one_line_says_so(
         *(examples, "--out", "rows.csv", "--model", tiny_model),
         command=limited(f"ulimit -v {megabytes * 1024}"),
         cwd=tmp_path,
-        env={**os.environ, "OPENBLAS_NUM_THREADS": "1"},
     )
     assert code == 3, errors
     assert output == b""
     assert "Traceback" not in errors
     assert re.search("memory|failed to map segment|bad_alloc", errors.splitlines()[-1])
     assert not (tmp_path / "rows.csv").exists()
+
+
+def test_an_odd_error_near_the_limit_of_memory_is_no_bug(tmp_path, tiny_model):
+    """Python's own modules fail in many ways there, which only chance brings about."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import resource, threading\n"
+        "def start(self):\n"
+        "    pages = int(open('/proc/self/statm').read().split()[0])\n"
+        "    size = pages * resource.getpagesize() + (16 << 20)\n"
+        "    resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
+        "    raise AttributeError('half a module')\n"
+        "threading.Thread.start = start\n"
+    )
+    code, _, errors = run(
+        *(".", "--out", "rows.csv", "--model", tiny_model, "--device", "cpu"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
+    )
+    assert (code, errors.count("\n")) == (3, 1)
+    assert "not enough memory" in errors
 
 
 def test_no_threads_to_be_had_is_one_line(tmp_path, tiny_model):

@@ -40,6 +40,8 @@ def _occupy_standard_descriptors() -> None:
 _LAST_STANDARD_DESCRIPTOR = 2
 _NO_THREAD = "can't start new thread"
 """What Python's ``RuntimeError`` says; it has no class of its own."""
+_LITTLE_MEMORY = 64 << 20
+"""In bytes; what a thread's own heap takes on Linux."""
 
 
 def _exit_code(command: click.Command) -> int:
@@ -79,7 +81,7 @@ def _exit_code(command: click.Command) -> int:
 
 def _shortage(error: Exception) -> str:
     """What the machine lacks, where that is the reason; empty for a bug."""
-    if isinstance(error, MemoryError):
+    if isinstance(error, MemoryError) or _is_out_of_memory():
         return (
             "not enough memory; raise the limit (ulimit -v), close other programs, or try a "
             "smaller --batch-size and fewer threads"
@@ -91,6 +93,15 @@ def _shortage(error: Exception) -> str:
     if str(error) == _NO_THREAD:
         return "the system gives this process no more threads; raise the limit (ulimit -u)"
     return ""
+
+
+def _is_out_of_memory() -> bool:
+    """Whether little memory is left, where Python's own modules fail with errors of any kind."""
+    try:
+        bytearray(_LITTLE_MEMORY)
+    except MemoryError:
+        return True
+    return False
 
 
 def _usage_message(error: click.ClickException) -> str:

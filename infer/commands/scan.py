@@ -109,6 +109,8 @@ def scan(context: click.Context, /, **values: Any) -> None:
     if not source.paths and source.files_from is None:
         raise click.UsageError("name at least one PATH, or a list with --files-from", context)
     report = Report()
+    # Nothing here multiplies matrices, and where its threads get no memory it ends the process.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     quiet_decoders()
     try:
         with interruptible() as signals:
