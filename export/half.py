@@ -28,7 +28,10 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
             parts.body,
             "body",
             [helper.make_tensor_value_info(parts.normalised, TensorProto.FLOAT, None)],
-            [helper.make_tensor_value_info(parts.features, TensorProto.FLOAT, None)],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+                for name in parts.features
+            ],
             [value for name, value in initializers.items() if name in used],
         ),
         opset_imports=model.opset_import,

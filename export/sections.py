@@ -18,7 +18,7 @@ class Sections:
     Attributes:
         normalisation: from ``images`` to the input of the first convolution.
         body: the convolutions and all between them.
-        head: from the global average pooling on.
+        head: from the global average pooling on, of one stage or of several.
     """
 
     normalisation: tuple[onnx.NodeProto, ...]
@@ -32,10 +32,11 @@ class Sections:
         return name
 
     @property
-    def features(self) -> str:
-        """Name of the body's output, which the head pools."""
-        name: str = self.head[0].input[0]
-        return name
+    def features(self) -> tuple[str, ...]:
+        """Names of the body's outputs, which the head pools."""
+        made = [name for node in self.body for name in node.output]
+        pooled = {name for node in self.head for name in node.input}
+        return tuple(name for name in made if name in pooled)
 
 
 def sections(model: onnx.ModelProto) -> Sections:
@@ -46,10 +47,31 @@ def sections(model: onnx.ModelProto) -> Sections:
     """
     nodes = list(model.graph.node)
     first = next((i for i, node in enumerate(nodes) if node.op_type == "Conv"), None)
-    pool = max((i for i, node in enumerate(nodes) if node.op_type == "ReduceMean"), default=None)
-    if first is None or pool is None or pool < first:
+    after = [] if first is None else nodes[first:]
+    head = _head(after)
+    if not head:
         raise InputError(
             "the architecture is not convolutions with global average pooling, "
             "so that only --precision fp32 can be exported"
         )
-    return Sections(tuple(nodes[:first]), tuple(nodes[first:pool]), tuple(nodes[pool:]))
+    return Sections(
+        tuple(nodes[:first]),
+        tuple(node for node in after if node.name not in head),
+        tuple(node for node in after if node.name in head),
+    )
+
+
+def _head(nodes: list[onnx.NodeProto]) -> set[str]:
+    """Names of the poolings that no convolution follows, and of all that follows them."""
+    needed: set[str] = set()
+    for node in reversed(nodes):
+        if node.op_type == "Conv" or not needed.isdisjoint(node.output):
+            needed.update(node.input)
+    pooled: set[str] = set()
+    head = set()
+    for node in nodes:
+        last = needed.isdisjoint(node.output)
+        if last and (node.op_type == "ReduceMean" or not pooled.isdisjoint(node.input)):
+            head.add(node.name)
+            pooled.update(node.output)
+    return head

@@ -15,7 +15,7 @@ from tiny_model import SPEC
 from torchvision.models import feature_extraction
 
 from trustthepixels.infer.preprocess import resize
-from trustthepixels.train.architectures import EDGE_ARCHITECTURE, slimmed
+from trustthepixels.train.architectures import slimmed
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.teacher import distillation_loss, shrink, view_size
@@ -30,7 +30,7 @@ def test_the_edge_network_is_a_resnet18_with_less_of_its_last_stage():
     with torch.no_grad():
         gains = torch.arange(512.0)
         large.layer4[0].bn1.weight.copy_(gains[torch.randperm(512)])
-    edge = timm.create_model(EDGE_ARCHITECTURE, num_classes=2).eval()
+    edge = timm.create_model("resnet16_slim", num_classes=2).eval()
     load_or_grow(edge, slimmed(large.state_dict()))
     stages = feature_extraction.create_feature_extractor(large, ["layer3"])
     own_stages = feature_extraction.create_feature_extractor(edge, ["layer3"])
@@ -43,7 +43,7 @@ def test_the_edge_network_is_a_resnet18_with_less_of_its_last_stage():
 
 
 def test_weights_of_the_edge_network_are_loaded_as_they_are():
-    edge = timm.create_model(EDGE_ARCHITECTURE, num_classes=2)
+    edge = timm.create_model("resnet16_slim", num_classes=2)
     same = slimmed(edge.state_dict())
     assert all(torch.equal(same[name], value) for name, value in edge.state_dict().items())
 

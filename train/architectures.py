@@ -8,8 +8,8 @@ import torch
 from timm.models import register_model
 from torch import Tensor, nn
 
-EDGE_ARCHITECTURE = "resnet16_slim"
-"""What the edge model is."""
+SLIM_ARCHITECTURES = ("resnet16_slim", "resnet16_slim_stages")
+"""Which take the weights of a ResNet18 by way of ``slimmed``."""
 
 _SLIM_WIDTH = 400
 """Inner channels of the one block of ``resnet16_slim``'s last stage: what 6 MB of int8 leave."""
@@ -30,6 +30,17 @@ def resnet16_slim(pretrained: bool = False, num_classes: int = 1000, **options: 
     network: Any = timm.create_model(
         "resnet18", pretrained=pretrained, num_classes=num_classes, **options
     )
+    slim_last_stage(network)
+    module: nn.Module = network
+    return module
+
+
+def slim_last_stage(network: Any) -> None:
+    """Leave one narrower block in the last stage of a ResNet18, see ``slimmed``.
+
+    Args:
+        network: with timm's names; changed in place.
+    """
     state = network.state_dict()
     network.layer4 = nn.Sequential(network.layer4[0])
     block = network.layer4[0]
@@ -37,27 +48,6 @@ def resnet16_slim(pretrained: bool = False, num_classes: int = 1000, **options: 
     block.bn1 = nn.BatchNorm2d(_SLIM_WIDTH)
     block.conv2 = nn.Conv2d(_SLIM_WIDTH, 512, 3, padding=1, bias=False)
     network.load_state_dict(slimmed(state))
-    module: nn.Module = network
-    return module
-
-
-@register_model
-def resnet18_fine(pretrained: bool = False, num_classes: int = 1000, **options: Any) -> nn.Module:
-    """ResNet18 without the max-pool after its first layer: every stage sees twice the detail.
-
-    It takes four times the time. Weights, shapes and names are those of timm's ResNet18.
-
-    Args:
-        pretrained: start from timm's ImageNet weights.
-        num_classes: size of the output.
-        options: as timm's ``resnet18`` takes them.
-    """
-    network: Any = timm.create_model(
-        "resnet18", pretrained=pretrained, num_classes=num_classes, **options
-    )
-    network.maxpool = nn.Identity()
-    module: nn.Module = network
-    return module
 
 
 def slimmed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:

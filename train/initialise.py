@@ -6,7 +6,7 @@ import timm
 
 from trustthepixels.infer.errors import InputError
 
-from .architectures import EDGE_ARCHITECTURE, slimmed
+from .architectures import SLIM_ARCHITECTURES, slimmed
 from .grow import load_or_grow
 from .network import Classifier
 from .weights import read_state
@@ -22,7 +22,7 @@ def initialise(network: Classifier, source: str) -> str:
         network: changed in place.
         source: ``imagenet`` (timm's pretrained weights, from a hub), ``random``, or a file: a
             safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower one,
-            and for ``resnet16_slim`` of a ResNet18.
+            and for ``resnet16_slim`` and its like of a ResNet18.
 
     Returns:
         One line that says what was done.
@@ -44,7 +44,7 @@ def initialise(network: Classifier, source: str) -> str:
         return f"timm's ImageNet weights of {network.architecture}"
     path = Path(source)
     state = read_state(path)
-    if network.architecture == EDGE_ARCHITECTURE:
+    if network.architecture in SLIM_ARCHITECTURES:
         state = slimmed(state)
     new_blocks = load_or_grow(network.backbone, state)
     if new_blocks:

@@ -8,6 +8,7 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.spec import LABELS
 
 from . import architectures as architectures  # adds its networks to timm's registry
+from . import stage_resnet as stage_resnet  # likewise
 
 Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Mean and standard deviation per channel, for RGB values of 0 to 1."""
@@ -48,9 +49,13 @@ class Classifier(nn.Module):
         Args:
             images: uint8 of shape (batch, height, width, 3), RGB.
         """
-        pixels = images.permute(0, 3, 1, 2).to(self.scale.dtype)
-        logits: Tensor = self.backbone(pixels * self.scale + self.shift)
+        logits: Tensor = self.backbone(self.normalised(images))
         return logits
+
+    def normalised(self, images: Tensor) -> Tensor:
+        """What the backbone gets of images, float of shape (batch, 3, height, width)."""
+        pixels = images.permute(0, 3, 1, 2).to(self.scale.dtype)
+        return pixels * self.scale + self.shift
 
 
 def usual_normalisation(architecture: str) -> Normalisation:

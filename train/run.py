@@ -1,20 +1,22 @@
 """One training run from data to calibrated weights, and what its folder keeps of it."""
 
 import importlib.metadata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+from torch import Tensor
 
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import ModelSpec
 
 from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics
-from .fit import LOGS_NAME, fit, prepare_fit
+from .fit import LOGS_NAME, Start, fit, prepare_fit
 from .folds import split_by_fold
 from .hard_examples import hard_examples
 from .hardware import Accelerator
+from .last_layer import fit_last_layer
 from .logits import score
 from .manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from .network import Classifier
@@ -47,12 +49,24 @@ def train_run(
     start = prepare_fit(settings, folder, device, precision)
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
+    weights = folder / WEIGHTS_NAME
+    finish(settings, _trained(settings, start, parts, folder), parts, weights, start.accelerator)
+    return weights
+
+
+def _trained(
+    settings: TrainSettings, start: Start, parts: dict[Split, list[Sample]], folder: Path
+) -> dict[str, Tensor]:
+    """The backbone's state after the training, as timm names it."""
+    if settings.epochs == 0:
+        size = (settings.image_size, settings.image_size)
+        augmentation = start.recipe.augmentation
+        fit_last_layer(start.network, parts[Split.TRAIN], augmentation, size, start.precision)
+        return start.network.backbone.state_dict()
     best = fit(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION], folder)
     merge_metrics(folder / LOGS_NAME, folder / "metrics.csv")
     draw_curves(folder / "metrics.csv", folder / "curves.png")
-    weights = folder / WEIGHTS_NAME
-    finish(settings, best, parts, weights, start.accelerator)
-    return weights
+    return read_state(best)
 
 
 def _splits(
@@ -79,25 +93,28 @@ def _hard_examples(settings: TrainSettings, parts: dict[Split, list[Sample]]) ->
 
 def finish(
     settings: TrainSettings,
-    checkpoint: Path,
+    trained: Mapping[str, Tensor],
     parts: dict[Split, list[Sample]],
     weights: Path,
     accelerator: Accelerator,
 ) -> ModelSpec:
-    """Turn the best checkpoint into calibrated half-precision weights with their spec."""
+    """Turn a trained backbone's state into calibrated half-precision weights with their spec."""
     network = Classifier(settings.architecture)
     # Rounded first, so that calibration and figures belong to the weights that are kept.
     state = {
-        name: value.half().float() if value.is_floating_point() else value
-        for name, value in read_state(checkpoint).items()
+        name: value.cpu().half().float() if value.is_floating_point() else value
+        for name, value in trained.items()
     }
-    load_backbone(network, state, checkpoint)
+    load_backbone(network, state, weights)
     size = (settings.image_size, settings.image_size)
-    logits, targets = score(network, parts[Split.VALIDATION], size, accelerator)
+    scored = {
+        split: score(network, parts[split], size, accelerator)
+        for split in (Split.VALIDATION, Split.TEST)
+    }
+    logits, targets = scored[Split.VALIDATION]
     calibration, thresholds = calibrate(logits.numpy(), targets.numpy())
     figures = {}
-    for split in (Split.VALIDATION, Split.TEST):
-        logits, targets = score(network, parts[split], size, accelerator)
+    for split, (logits, targets) in scored.items():
         p_ai = probability(logits.numpy(), calibration)
         figures[f"{split}_balanced_accuracy"] = float(
             balanced_accuracy_score(targets.numpy(), p_ai >= 0.5)

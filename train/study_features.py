@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,8 @@ import numpy as np
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.preprocess import PixelArray
 
-from .augment import augment
-from .dataset import load_image
 from .hardware import PrecisionName
+from .last_layer import changed_view
 from .manifest import Sample, fingerprint
 from .network import Classifier
 from .recipes import Augmentation, View
@@ -66,12 +66,7 @@ class FeatureStore:
             InputError: likewise.
             OutputError: the table cannot be kept.
         """
-
-        def see(sample: Sample) -> list[PixelArray]:
-            seed = hashlib.blake2b(f"{repeat}:{sample.group}".encode(), digest_size=8).digest()
-            rng = np.random.default_rng(int.from_bytes(seed))
-            return [augment(load_image(sample.path), augmentation, self._size, rng)]
-
+        see = partial(changed_view, augmentation=augmentation, size=self._size, repeat=repeat)
         return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
 
     @property

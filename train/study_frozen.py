@@ -5,13 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline
 
 from .bootstrap import FloatArray
 from .hardware import choose_accelerator, choose_precision
 from .initialise import initialise
+from .last_layer import PASSES, fit_regression
 from .manifest import Sample, load_samples
 from .network import Classifier
 from .recipes import View
@@ -22,12 +21,6 @@ from .study_answers import RunAnswers
 from .study_features import FeatureStore
 from .tiers import Tier
 from .variants import Variant
-
-_PASSES = 2
-"""Differently changed views of each training picture, or one of the whole and one of a part."""
-
-_INVERSE_PENALTY = 0.001
-"""scikit-learn's ``C``: strong, as 2,048 features meet some thousand pictures."""
 
 
 def train_frozen(
@@ -47,14 +40,11 @@ def train_frozen(
     learned = [place[sample.file] for sample in run.train]
     changed = [
         store.changed(samples, replace(augmentation, view=view), repeat)[learned]
-        for repeat in range(_PASSES // len(views))
+        for repeat in range(PASSES // len(views))
         for view in views
     ]
-    targets = np.array([sample.label == "ai" for sample in run.train] * _PASSES)
-    model = make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=_INVERSE_PENALTY, class_weight="balanced", max_iter=200),
-    ).fit(np.concatenate(changed), targets)
+    targets = np.array([sample.target for sample in run.train] * PASSES)
+    model = fit_regression(np.concatenate(changed), targets)
 
     def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:
         return np.concatenate([store.seen(pictures, view, tier) for view in views], axis=1)

@@ -6,7 +6,9 @@ from trustthepixels.infer.errors import UsageError
 
 from .recipes import REFERENCE, WEB, WEB_LIGHT, Augmentation, Recipe, Trained, View
 
-FINE_ARCHITECTURE = "resnet18_fine"
+FROZEN_ARCHITECTURE = "resnet18_stages"
+FINE_ARCHITECTURE = "resnet18_fine_stages"
+TUNED_ARCHITECTURE = "resnet18"
 
 _TUNED_SIZE = 0.8
 """Fine-tuning takes ten times as long as frozen stages do, so it is measured on smaller views."""
@@ -34,7 +36,7 @@ class Variant:
     change: str
     recipe: Recipe = WEB_LIGHT
     tuned: bool = False
-    architecture: str = "resnet18"
+    architecture: str = FROZEN_ARCHITECTURE
     size: float = 1.0
     share: float = 1.0
     share_of_sources: float = 1.0
@@ -45,6 +47,12 @@ class Variant:
 def _seen(view: View) -> Recipe:
     augmentation: Augmentation = replace(WEB_LIGHT.augmentation, view=view)
     return replace(WEB_LIGHT, augmentation=augmentation)
+
+
+def _tuned(name: str, change: str, recipe: Recipe) -> Variant:
+    return Variant(
+        name, change, recipe, tuned=True, architecture=TUNED_ARCHITECTURE, size=_TUNED_SIZE
+    )
 
 
 VARIANTS = (
@@ -64,53 +72,38 @@ VARIANTS = (
     Variant("quarter of pictures", "a quarter of the groups", share=0.25),
     Variant("half of pictures", "half of the groups", share=0.5),
     Variant("half of sources", "half of the sources of each class", share_of_sources=0.5),
-    Variant("larger view", "one and a quarter times the side", size=1.25),
-    Variant(
-        "reference, tuned",
-        "as reference, fine-tuned, at four fifths of the side",
-        REFERENCE,
-        tuned=True,
-        size=_TUNED_SIZE,
-    ),
-    Variant(
-        "web-light, tuned", "as web-light, with CutMix, likewise", tuned=True, size=_TUNED_SIZE
-    ),
-    Variant("crops, tuned", "as crops, likewise", _seen(View.CROP), tuned=True, size=_TUNED_SIZE),
-    Variant(
+    Variant("larger view", "1.4 times the side, as fine-tuning usually sees it", size=1.4),
+    Variant("native view", "1.8 times the side, as large as the data's pictures are", size=1.8),
+    _tuned("reference, tuned", "as reference, fine-tuned, at four fifths of the side", REFERENCE),
+    _tuned("web-light, tuned", "as web-light, with CutMix, likewise", WEB_LIGHT),
+    _tuned("crops, tuned", "as crops, likewise", _seen(View.CROP)),
+    _tuned(
         "both views, tuned",
         "the whole or a part at random, five averaged, likewise",
         _seen(View.BOTH),
-        tuned=True,
-        size=_TUNED_SIZE,
     ),
-    Variant(
-        "pairs, tuned",
-        "photographs and their reconstructions in one batch, likewise",
-        replace(WEB_LIGHT, pairs=True),
-        tuned=True,
-        size=_TUNED_SIZE,
+    replace(
+        _tuned(
+            "pairs, tuned",
+            "photographs and their reconstructions in one batch, likewise",
+            replace(WEB_LIGHT, pairs=True),
+        ),
         reconstructions=True,
     ),
-    Variant(
+    _tuned(
         "late stages, tuned",
         "the last two stages alone, likewise",
         replace(WEB_LIGHT, trained=Trained.LATE),
-        tuned=True,
-        size=_TUNED_SIZE,
     ),
-    Variant(
+    _tuned(
         "no mixing, tuned",
         "without CutMix and label smoothing, likewise",
         replace(WEB_LIGHT, cutmix_probability=0.0, label_smoothing=0.0),
-        tuned=True,
-        size=_TUNED_SIZE,
     ),
-    Variant(
+    _tuned(
         "no average, tuned",
         "without the moving average of the weights, likewise",
         replace(WEB_LIGHT, ema_decay=None),
-        tuned=True,
-        size=_TUNED_SIZE,
     ),
 )
 

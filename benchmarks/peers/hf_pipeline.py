@@ -30,6 +30,8 @@ def main(
     """Classify all pictures of FOLDER."""
     from transformers import pipeline
 
+    from trustthepixels.train import stage_resnet as stage_resnet  # for timm's registry
+
     classify = pipeline("image-classification", model=str(model), device=device)
     paths = sorted(str(path) for path in folder.iterdir())
     if sweep:

@@ -33,7 +33,13 @@ from ..recipes import RECIPES
     type=click.IntRange(32, 1024),
     help="Side of the augmented views in pixels.  [default: --image-size]",
 )
-@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
+@click.option(
+    "--epochs",
+    default=10,
+    show_default=True,
+    type=click.IntRange(0),
+    help="Passes over the training pictures; 0 fits the last layer alone.",
+)
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(2))
 @click.option(
     "--learning-rate", default=3e-4, show_default=True, type=click.FloatRange(0, min_open=True)

@@ -1,0 +1,165 @@
+"""A last layer that sees every stage: what it gets, how it is fitted, and that it exports."""
+
+import numpy as np
+import onnxruntime
+import pytest
+import timm
+import torch
+from in_process import trustthepixels
+from labelled_pictures import write_labelled_pictures
+from test_train_command import _columns
+
+from trustthepixels.export.graph import export_graph
+from trustthepixels.export.half import to_float16
+from trustthepixels.export.sections import sections
+from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
+from trustthepixels.train.dataset import load_pixels
+from trustthepixels.train.grow import load_or_grow
+from trustthepixels.train.last_layer import fit_last_layer
+from trustthepixels.train.manifest import load_samples
+from trustthepixels.train.network import Classifier
+from trustthepixels.train.recipes import REFERENCE
+from trustthepixels.train.stage_resnet import STAGE_FEATURES
+from trustthepixels.train.weights import load_checkpoint, read_state
+
+SIDE = 64
+SPEC = ModelSpec(
+    name="stages",
+    architecture="resnet18_stages",
+    calibration=Calibration(),
+    thresholds=Thresholds((OperatingPoint(0.01, 0.9),), 0.01, 0.1),
+    input_size=(SIDE, SIDE),
+)
+
+
+def _network(architecture: str = "resnet18_stages") -> Classifier:
+    torch.manual_seed(0)
+    return Classifier(architecture).eval()
+
+
+def _images(count: int = 2) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(256, (count, SIDE, SIDE, 3), generator=generator, dtype=torch.uint8)
+
+
+@torch.inference_mode()
+def test_the_last_layer_gets_mean_and_deviation_of_every_stage():
+    network, maps = _network(), []
+    for name in ("layer1", "layer2", "layer3", "layer4"):
+        stage = network.backbone.get_submodule(name)
+        stage.register_forward_hook(lambda _module, _inputs, output: maps.append(output.numpy()))
+    features = network.backbone.forward_features(network.normalised(_images())).numpy()
+    wanted = [
+        part for one in maps for part in (one.mean(axis=(2, 3)), np.sqrt(one.var(axis=(2, 3))))
+    ]
+    assert features.shape == (2, STAGE_FEATURES)
+    np.testing.assert_allclose(features, np.concatenate(wanted, axis=1), rtol=1e-3, atol=2e-3)
+
+
+@torch.inference_mode()
+def test_a_resnet34_grown_from_a_resnet18_says_the_same_to_the_last_bit():
+    small, large = _network(), _network("resnet34_stages")
+    load_or_grow(large.backbone, small.backbone.state_dict())
+    assert torch.equal(large(_images()), small(_images()))
+
+
+def test_timms_weights_fit_all_but_the_last_layer():
+    network = _network()
+    before = network.backbone.fc.weight.clone()
+    timms = timm.create_model("resnet18", num_classes=2)
+    load_or_grow(network.backbone, timms.state_dict())
+    assert torch.equal(network.backbone.conv1.weight, timms.conv1.weight)
+    assert torch.equal(network.backbone.fc.weight, before)
+
+
+def test_a_network_without_stages_in_its_last_layer_cannot_have_it_fitted():
+    with pytest.raises(UsageError, match="take resnet34_stages"):
+        fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, (SIDE, SIDE), "32-true")
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory):
+    return write_labelled_pictures(tmp_path_factory.mktemp("pictures"), per_picture=4)
+
+
+@pytest.fixture(scope="module")
+def start(tmp_path_factory):
+    path = tmp_path_factory.mktemp("start") / "start.pt"
+    torch.save(_network().backbone.state_dict(), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def finished(pictures, start, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    outcome = trustthepixels(
+        *("train", pictures, "--out", folder, "--arch", "resnet18_stages", "--init", start),
+        *("--image-size", SIDE, "--epochs", "0", "--recipe", "web-light"),
+    )
+    assert outcome.returncode == 0, outcome.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def graph():
+    return export_graph(_network(), SPEC)
+
+
+class TestFitting:
+    """``train --epochs 0``."""
+
+    def test_the_last_layer_changes_and_nothing_else(self, finished, start):
+        network, spec = load_checkpoint(finished / "weights.safetensors")
+        assert spec.architecture == "resnet18_stages"
+        assert {"validation_auc", "test_auc"} <= set(spec.evaluation)
+        before = read_state(start)
+        changed = {
+            name
+            for name, value in network.backbone.state_dict().items()
+            if not torch.equal(value, before[name].half().to(value.dtype))
+        }
+        assert changed == {"fc.weight", "fc.bias"}
+
+    def test_it_tells_the_training_pictures_apart(self, finished, pictures):
+        network, _ = load_checkpoint(finished / "weights.safetensors")
+        splits = dict(_columns(finished / "splits.csv", "file", "split"))
+        learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
+        again = _network()
+        again.backbone.load_state_dict(network.backbone.state_dict())
+        fit_last_layer(again, learned, REFERENCE.augmentation, (SIDE, SIDE), "32-true")
+        with torch.inference_mode():
+            pixels = np.stack([load_pixels(one.path, (SIDE, SIDE)) for one in learned])
+            answers = again.eval()(torch.from_numpy(pixels)).argmax(dim=1).numpy()
+        assert (answers == [one.target for one in learned]).mean() > 0.9
+
+    def test_it_leaves_no_metrics_of_epochs(self, finished):
+        assert sorted(path.name for path in finished.iterdir()) == [
+            "config.json",
+            "splits.csv",
+            "weights.safetensors",
+        ]
+
+
+class TestExport:
+    """The graph pools four times, and reduced precision is for the convolutions before that."""
+
+    def test_the_head_begins_where_each_stage_is_pooled(self, graph):
+        parts = sections(graph)
+        assert len(parts.features) == 4
+        assert {node.op_type for node in parts.body} >= {"Conv", "Relu", "Add"}
+        assert not [node for node in parts.head if node.op_type in ("Conv", "MaxPool")]
+        assert len(graph.graph.node) == sum(
+            len(part) for part in (parts.normalisation, parts.body, parts.head)
+        )
+
+    @pytest.mark.parametrize("half", [False, True], ids=["fp32", "fp16"])
+    def test_it_answers_as_pytorch_does(self, graph, half):
+        session = onnxruntime.InferenceSession(
+            (to_float16(graph) if half else graph).SerializeToString(),
+            providers=["CPUExecutionProvider"],
+        )
+        logits = session.run(["logits"], {"images": _images(3).numpy()})[0]
+        with torch.inference_mode():
+            wanted = _network()(_images(3)).numpy()
+        np.testing.assert_allclose(logits, wanted, atol=2e-2 if half else 1e-4)
