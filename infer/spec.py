@@ -63,6 +63,23 @@ class Thresholds:
     default_false_positive_rate: float
     real: float
 
+    def ai_threshold(self, false_positive_rate: float | None = None) -> float:
+        """``p_ai`` from which the verdict is ``ai`` at an operating point, by default the usual.
+
+        Raises:
+            UsageError: there is no such operating point.
+        """
+        if false_positive_rate is None:
+            false_positive_rate = self.default_false_positive_rate
+        for point in self.ai:
+            if math.isclose(point.false_positive_rate, false_positive_rate):
+                return point.threshold
+        known = ", ".join(str(point.false_positive_rate) for point in self.ai)
+        raise UsageError(
+            f"this model has no operating point for a false positive rate of "
+            f"{false_positive_rate}; it has {known}"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class VerdictRule:
@@ -199,16 +216,7 @@ class ModelSpec:
             if not 0.0 <= threshold <= 1.0:
                 raise UsageError(f"threshold {threshold} is outside 0 to 1")
             return threshold
-        if false_positive_rate is None:
-            false_positive_rate = self.thresholds.default_false_positive_rate
-        for point in self.thresholds.ai:
-            if math.isclose(point.false_positive_rate, false_positive_rate):
-                return point.threshold
-        known = ", ".join(str(point.false_positive_rate) for point in self.thresholds.ai)
-        raise UsageError(
-            f"this model has no operating point for a false positive rate of "
-            f"{false_positive_rate}; it has {known}"
-        )
+        return self.thresholds.ai_threshold(false_positive_rate)
 
     def _check(self) -> None:
         if self.labels != LABELS:

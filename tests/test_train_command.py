@@ -156,7 +156,7 @@ def test_a_wrong_request_is_one_line(pictures, tmp_path, options, code, message)
 
 def test_the_config_says_how_it_was_trained(finished_run):
     config = json.loads((finished_run / "config.json").read_text())
-    assert config["recipe"] == "web"
+    assert config["recipe"] == "web-light"
     assert config["seed"] == 42
     assert config["epochs"] == 2
 

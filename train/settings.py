@@ -57,7 +57,7 @@ class TrainSettings:
     """
 
     data: str
-    recipe: str = "web"
+    recipe: str = "web-light"
     architecture: str = "resnet34"
     init: str = "imagenet"
     image_size: int = 224

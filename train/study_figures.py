@@ -123,9 +123,7 @@ def _predict(
     if len(samples) != len(margins):
         raise InputError(f"{len(margins)} answers for {len(samples)} pictures; another study's?")
     calibration, thresholds = fitted
-    default = thresholds.default_false_positive_rate
-    ai = next(one.threshold for one in thresholds.ai if one.false_positive_rate == default)
-    rule = VerdictRule(ai, thresholds.real)
+    rule = VerdictRule(thresholds.ai_threshold(), thresholds.real)
     p_ai = probability(_logits(margins), calibration).tolist()
     return [
         Prediction(sample, FileStatus.OK, rule(one))

@@ -18,7 +18,9 @@ from ..recipes import RECIPES
     required=True,
     help="Run folder: config, splits, metrics, checkpoints, curves, weights.",
 )
-@click.option("--recipe", default="web", show_default=True, help=f"One of {', '.join(RECIPES)}.")
+@click.option(
+    "--recipe", default="web-light", show_default=True, help=f"One of {', '.join(RECIPES)}."
+)
 @click.option("--arch", "architecture", default="resnet34", show_default=True)
 @click.option(
     "--init",
