@@ -1,5 +1,7 @@
 """A last layer that sees every stage: what it gets, how it is fitted, and that it exports."""
 
+from functools import partial
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -11,6 +13,8 @@ from test_train_command import _columns
 
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.half import to_float16
+from trustthepixels.export.quantize import to_int8
+from trustthepixels.export.request import RangeMethod
 from trustthepixels.export.sections import sections
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
@@ -152,6 +156,26 @@ class TestExport:
         assert len(graph.graph.node) == sum(
             len(part) for part in (parts.normalisation, parts.body, parts.head)
         )
+
+    def test_int8_rounds_convolutions_and_no_stage(self, graph, pictures):
+        parts = sections(graph)
+        files = [sample.path for sample in load_samples(pictures)]
+        load = partial(load_pixels, size=(SIDE, SIDE))
+        quantized = to_int8(graph, files, load, RangeMethod.MINMAX)
+        producers = {name: node for node in quantized.graph.node for name in node.output}
+        # The residual stream, which the stages' poolings read, is not rounded.
+        assert {producers[name].op_type for name in parts.features} == {"Relu"}
+        rounded = [node for node in quantized.graph.node if node.op_type == "QuantizeLinear"]
+        convolutions = [node for node in parts.body if node.op_type == "Conv"]
+        assert len(rounded) >= len(convolutions) - 1
+        session = onnxruntime.InferenceSession(
+            quantized.SerializeToString(), providers=["CPUExecutionProvider"]
+        )
+        pixels = np.stack([load(file) for file in files[:16]])
+        margin = np.diff(session.run(["logits"], {"images": pixels})[0], axis=1)
+        with torch.inference_mode():
+            wanted = np.diff(_network()(torch.from_numpy(pixels)).numpy(), axis=1)
+        assert np.corrcoef(margin.ravel(), wanted.ravel())[0, 1] > 0.99
 
     @pytest.mark.parametrize("half", [False, True], ids=["fp32", "fp16"])
     def test_it_answers_as_pytorch_does(self, graph, half):
