@@ -26,7 +26,7 @@ from .metrics import IntArray
 from .network import Classifier
 from .recipes import Augmentation
 from .stage_statistics import Features, stage_statistics, staged_backbone
-from .study_views import in_batches
+from .view_batches import in_batches
 
 PASSES = 2
 """Differently changed views of each training picture."""

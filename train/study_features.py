@@ -17,8 +17,8 @@ from .manifest import Sample, fingerprint
 from .network import Classifier
 from .recipes import Augmentation, View
 from .stage_statistics import Features, stage_statistics
-from .study_views import See, in_batches, views_of_sample
 from .tiers import Tier
+from .view_batches import See, in_batches, views_of_sample
 
 _BATCH_SIZE = 16
 

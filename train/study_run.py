@@ -33,6 +33,9 @@ from .variants import Variant
 from .weights import load_checkpoint
 
 _VIEWS = {View.WHOLE: 1, View.CROP: 4, View.BOTH: 5}
+_REFERENCE = Workload("resnet34", 224, 1)
+"""What the reference work does for a picture."""
+
 SHIPPED = "as given"
 """Row of a model that was trained before."""
 
@@ -68,7 +71,7 @@ def compare(
         _, spec = load_checkpoint(weights)
         work[SHIPPED] = Workload(spec.architecture, max(spec.input_size), 1)
         variants = [*variants, shown]
-    pictures, speeds = study_pictures(request), judging_speeds(list(work.values()))
+    pictures, speeds = study_pictures(request), judging_speeds([*work.values(), _REFERENCE])
     rows = [
         StudyRow(
             variant.name,
@@ -83,7 +86,7 @@ def compare(
         best = max(rows[:-1], key=_on_held_out_sources)
         both = averaged(answers[SHIPPED], answers[best.name])
         rows.append(_together(rows[-1], best, study_figures(pictures, both)))
-    write_study(folder, rows, _conditions(request))
+    write_study(folder, rows, _conditions(request, speeds[_REFERENCE]))
 
 
 def _given_files(weights: Path, runs: Sequence[Path]) -> dict[str, Path]:
@@ -137,7 +140,7 @@ def _workload(request: StudyRequest, variant: Variant) -> Workload:
     return Workload(variant.architecture, side, _VIEWS[variant.recipe.augmentation.view])
 
 
-def _conditions(request: StudyRequest) -> dict[str, str]:
+def _conditions(request: StudyRequest, reference_speed: float) -> dict[str, str]:
     return {
         "start": request.init.name,
         "side of the views": f"{request.side} px unless the recipe says otherwise",
@@ -147,6 +150,8 @@ def _conditions(request: StudyRequest) -> dict[str, str]:
         "verdicts": "by the thresholds alone, of pictures decoded in full",
         "calibration and thresholds": "of a fold: fitted on the answers of the other four; of test "
         "and external pictures: on all five",
+        "the reference work's network": f"{_REFERENCE.architecture} at {_REFERENCE.side} px, "
+        f"{reference_speed:.0f} pictures a second",
         "machine": f"{available_cores()} cores, {platform.machine()}, torch {torch.__version__}"
         + (f", {torch.cuda.get_device_name()}" if torch.cuda.is_available() else ", no GPU"),
     }

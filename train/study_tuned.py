@@ -17,9 +17,9 @@ from .recipes import View
 from .settings import Device, Precision, TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder
 from .study_answers import RunAnswers
-from .study_views import in_batches, views_of_sample
 from .tiers import Tier
 from .variants import Variant
+from .view_batches import in_batches, views_of_sample
 from .weights import load_backbone, load_checkpoint, read_state
 
 _EMA_DECAY = 0.97

@@ -1,4 +1,4 @@
-"""The views of a study's labelled pictures, decoded by several threads ahead of the network."""
+"""The views of labelled pictures, decoded by several threads ahead of the network."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
