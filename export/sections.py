@@ -61,8 +61,11 @@ def sections(model: onnx.ModelProto) -> Sections:
     )
 
 
+_POOLING = frozenset({"ReduceMean", "Reshape"})
+
+
 def _head(nodes: list[onnx.NodeProto]) -> set[str]:
-    """Names of the poolings that no convolution follows, and of all that follows them."""
+    """Names of the poolings that no convolution follows, of what prepares and what follows them."""
     needed: set[str] = set()
     for node in reversed(nodes):
         if node.op_type == "Conv" or not needed.isdisjoint(node.output):
@@ -71,7 +74,7 @@ def _head(nodes: list[onnx.NodeProto]) -> set[str]:
     head = set()
     for node in nodes:
         last = needed.isdisjoint(node.output)
-        if last and (node.op_type == "ReduceMean" or not pooled.isdisjoint(node.input)):
+        if last and (node.op_type in _POOLING or not pooled.isdisjoint(node.input)):
             head.add(node.name)
             pooled.update(node.output)
     return head

@@ -172,7 +172,10 @@ class TestExport:
             quantized.SerializeToString(), providers=["CPUExecutionProvider"]
         )
         pixels = np.stack([load(file) for file in files[:16]])
-        margin = np.diff(session.run(["logits"], {"images": pixels})[0], axis=1)
+        logits = session.run(["logits"], {"images": pixels})[0]
+        alone = [session.run(["logits"], {"images": one[None]})[0] for one in pixels]
+        assert np.array_equal(np.concatenate(alone), logits)
+        margin = np.diff(logits, axis=1)
         with torch.inference_mode():
             wanted = np.diff(_network()(torch.from_numpy(pixels)).numpy(), axis=1)
         assert np.corrcoef(margin.ravel(), wanted.ravel())[0, 1] > 0.99

@@ -67,10 +67,12 @@ class StageResNet(ResNet):
 
 def _mean_and_deviation(maps: Tensor) -> Tensor:
     """Of each channel, (batch, 2 * channels)."""
-    mean = maps.mean(dim=(2, 3), keepdim=True)
-    centred = maps - mean
+    # Means along one axis, because ONNX Runtime orders a sum over two by the size of the batch.
+    values = maps.flatten(2)
+    mean = values.mean(dim=2, keepdim=True)
+    centred = values - mean
     # A product, because an exported power takes twice its time.
-    variance = (centred * centred).mean(dim=(2, 3))
+    variance = (centred * centred).mean(dim=2)
     deviation = (variance + _SMALLEST_VARIANCE).sqrt()
     return torch.cat([mean.flatten(1), deviation], dim=1)
 
