@@ -16,10 +16,11 @@ from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME
 
 from .activation_ranges import activation_ranges
+from .bias_correction import correct_bias
 from .graph import tidy
 from .request import RangeMethod
-from .residual import additions, keep_stream
-from .sections import Sections, sections
+from .residual import additions, keep_stream, shortcuts
+from .sections import sections
 from .weight_scales import weight_scales
 
 LoadPixels = Callable[[Path], PixelArray]
@@ -35,9 +36,9 @@ _BATCH_SIZE = 4
 def to_int8(
     model: onnx.ModelProto, pictures: Sequence[Path], load: LoadPixels, method: RangeMethod
 ) -> onnx.ModelProto:
-    """Quantize the convolutions of the network but the first.
+    """Quantize the convolutions of the network but the first and the shortcuts.
 
-    Normalisation, first convolution, residual stream and head stay float32: they take next to no
+    Normalisation, these convolutions, residual stream and head stay float32: they take next to no
     time, and what is rounded there is lost for all that follows.
 
     Args:
@@ -58,8 +59,10 @@ def to_int8(
     )
 
     parts = sections(model)
-    kept = [*parts.normalisation, parts.body[0], *additions(parts), *parts.head]
-    overrides = _weight_overrides(model, parts)
+    exact = [parts.body[0], *additions(parts), *shortcuts(parts)]
+    kept = [*parts.normalisation, *exact, *parts.head]
+    names = {node.name for node in kept}
+    overrides = _weight_overrides(model, [node for node in parts.body if node.name not in names])
     reader = _Reader(pictures, load)
     if method is RangeMethod.LEAST_SQUARES:
         tensors = [name for node in parts.body if node.op_type in _ACTIVE for name in node.output]
@@ -95,15 +98,18 @@ def to_int8(
         )
         quantized = onnx.load(target)
     keep_stream(quantized)
+    correct_bias(quantized, model, reader)
     return tidy(ir.from_proto(quantized))
 
 
-def _weight_overrides(model: onnx.ModelProto, parts: Sections) -> dict[str, list[dict[str, Any]]]:
+def _weight_overrides(
+    model: onnx.ModelProto, nodes: list[onnx.NodeProto]
+) -> dict[str, list[dict[str, Any]]]:
     """ONNX Runtime's form of ``weight_scales``."""
     zero = np.array(0, np.int8)
     return {
         name: [{"axis": 0, "scale": np.array(scale), "zero_point": zero} for scale in scales]
-        for name, scales in weight_scales(model, list(parts.body[1:])).items()
+        for name, scales in weight_scales(model, nodes).items()
     }
 
 

@@ -21,6 +21,17 @@ def additions(parts: Sections) -> list[onnx.NodeProto]:
     return [*sums, *following]
 
 
+def shortcuts(parts: Sections) -> list[onnx.NodeProto]:
+    """The body's convolutions from stream to stream, where a stage changes its width."""
+    stream = {name for node in additions(parts) for name in node.output}
+    added = {name for node in parts.body if node.op_type == "Add" for name in node.input}
+    return [
+        node
+        for node in parts.body
+        if node.op_type == "Conv" and node.input[0] in stream and node.output[0] in added
+    ]
+
+
 def keep_stream(model: onnx.ModelProto) -> None:
     """Let additions take a block's input as it is, not the int8 copy made for its convolutions.
 

@@ -1,9 +1,11 @@
 """What int8 rounds, how coarsely, and that every CPU rounds alike."""
 
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from exporting import SPEC, write_inputs
 from hypothesis import given, settings
@@ -12,10 +14,12 @@ from hypothesis.extra import numpy as hnp
 from onnx import numpy_helper
 
 from trustthepixels.export.activation_ranges import Range, least_squares_range
+from trustthepixels.export.bias_correction import correct_bias
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.quantize import to_int8
 from trustthepixels.export.request import RangeMethod
 from trustthepixels.export.weight_scales import channel_scales
+from trustthepixels.infer.errors import InputError
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.weights import load_checkpoint
@@ -72,13 +76,46 @@ class TestActivationRanges:
         assert least_squares_range(counts, Range(-1.0, 3.0)) == Range(-1.0, 3.0)
 
 
+@dataclass(frozen=True)
+class Quantized:
+    exact: onnx.ModelProto
+    rounded: onnx.ModelProto
+    pixels: np.ndarray
+
+
 @pytest.fixture(scope="module")
-def graph(tmp_path_factory: pytest.TempPathFactory) -> onnx.GraphProto:
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Quantized:
     request = write_inputs(tmp_path_factory.mktemp("inputs"))
     network, spec = load_checkpoint(request.checkpoint)
     pictures = [sample.path for sample in load_samples(request.data)][:32]
     load = partial(load_pixels, size=SPEC.input_size)
-    return to_int8(export_graph(network, spec), pictures, load, RangeMethod.LEAST_SQUARES).graph
+    exact = export_graph(network, spec)
+    rounded = to_int8(exact, pictures, load, RangeMethod.LEAST_SQUARES)
+    return Quantized(exact, rounded, np.stack([load(picture) for picture in pictures]))
+
+
+@pytest.fixture
+def graph(quantized: Quantized) -> onnx.GraphProto:
+    return quantized.rounded.graph
+
+
+def test_rounding_leaves_the_mean_of_the_logits(quantized):
+    exact, rounded = (
+        onnxruntime.InferenceSession(
+            model.SerializeToString(), providers=["CPUExecutionProvider"]
+        ).run(["logits"], {"images": quantized.pixels})[0]
+        for model in (quantized.exact, quantized.rounded)
+    )
+    assert np.abs(rounded - exact).max() > 1e-4
+    np.testing.assert_allclose(rounded.mean(axis=0), exact.mean(axis=0), rtol=0, atol=1e-5)
+
+
+def test_a_network_whose_last_layer_has_no_bias_is_refused(quantized):
+    model = onnx.ModelProto.FromString(quantized.exact.SerializeToString())
+    last = next(node for node in model.graph.node if "logits" in node.output)
+    last.op_type = "Mul"
+    with pytest.raises(InputError, match="not linear with a bias"):
+        correct_bias(model, quantized.exact, [quantized.pixels])
 
 
 def test_every_convolution_but_the_first_has_int8_weights(graph):
