@@ -19,7 +19,7 @@ from .activation_ranges import activation_ranges
 from .bias_correction import correct_bias
 from .graph import tidy
 from .request import RangeMethod
-from .residual import additions, keep_stream, shortcuts
+from .residual import additions, exact_shortcuts, keep_stream
 from .sections import sections
 from .weight_scales import weight_scales
 
@@ -36,7 +36,7 @@ _BATCH_SIZE = 4
 def to_int8(
     model: onnx.ModelProto, pictures: Sequence[Path], load: LoadPixels, method: RangeMethod
 ) -> onnx.ModelProto:
-    """Quantize the convolutions of the network but the first and the shortcuts.
+    """Quantize the convolutions of the network but the first and few, narrow shortcuts.
 
     Normalisation, these convolutions, residual stream and head stay float32: they take next to no
     time, and what is rounded there is lost for all that follows.
@@ -59,7 +59,7 @@ def to_int8(
     )
 
     parts = sections(model)
-    exact = [parts.body[0], *additions(parts), *shortcuts(parts)]
+    exact = [parts.body[0], *additions(parts), *exact_shortcuts(model, parts)]
     kept = [*parts.normalisation, *exact, *parts.head]
     names = {node.name for node in kept}
     overrides = _weight_overrides(model, [node for node in parts.body if node.name not in names])

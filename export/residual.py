@@ -4,6 +4,8 @@ Every block adds its result to what came before. What is lost by rounding the su
 every block stays lost, and the additions take next to no time.
 """
 
+import math
+
 import onnx
 
 from .sections import Sections
@@ -21,8 +23,21 @@ def additions(parts: Sections) -> list[onnx.NodeProto]:
     return [*sums, *following]
 
 
-def shortcuts(parts: Sections) -> list[onnx.NodeProto]:
-    """The body's convolutions from stream to stream, where a stage changes its width."""
+def exact_shortcuts(model: onnx.ModelProto, parts: Sections) -> list[onnx.NodeProto]:
+    """The body's convolutions from stream to stream, where a stage changes its width.
+
+    None where they hold more than a hundredth of the weights: a small file matters more there.
+    """
+    sizes = {value.name: math.prod(value.dims) for value in model.graph.initializer}
+    found = _shortcuts(parts)
+    share = sum(sizes[node.input[1]] for node in found) / sum(sizes.values())
+    return found if share <= _LARGEST_SHARE else []
+
+
+_LARGEST_SHARE = 0.01
+
+
+def _shortcuts(parts: Sections) -> list[onnx.NodeProto]:
     stream = {name for node in additions(parts) for name in node.output}
     added = {name for node in parts.body if node.op_type == "Add" for name in node.input}
     return [

@@ -15,6 +15,7 @@ from trustthepixels.export.graph import export_graph
 from trustthepixels.export.half import to_float16
 from trustthepixels.export.quantize import to_int8
 from trustthepixels.export.request import RangeMethod
+from trustthepixels.export.residual import exact_shortcuts
 from trustthepixels.export.sections import sections
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
@@ -165,11 +166,11 @@ class TestExport:
         producers = {name: node for node in quantized.graph.node for name in node.output}
         # The residual stream, which the stages' poolings read, is not rounded.
         assert {producers[name].op_type for name in parts.features} == {"Relu"}
-        # Of 20 convolutions the first and three shortcuts are not rounded either.
+        # Of 20 convolutions the first is not rounded either.
         exact = {value.name: tuple(value.dims)[2:] for value in quantized.graph.initializer}
         convolutions = [node for node in quantized.graph.node if node.op_type == "Conv"]
         sizes = [exact[node.input[1]] for node in convolutions if node.input[1] in exact]
-        assert (len(convolutions), sorted(sizes)) == (20, [(1, 1), (1, 1), (1, 1), (7, 7)])
+        assert (len(convolutions), sizes) == (20, [(7, 7)])
         session = onnxruntime.InferenceSession(
             quantized.SerializeToString(), providers=["CPUExecutionProvider"]
         )
@@ -181,6 +182,17 @@ class TestExport:
         with torch.inference_mode():
             wanted = np.diff(_network()(torch.from_numpy(pixels)).numpy(), axis=1)
         assert np.corrcoef(margin.ravel(), wanted.ravel())[0, 1] > 0.99
+
+    def test_int8_leaves_shortcuts_alone_where_they_weigh_little(self, graph):
+        assert exact_shortcuts(graph, sections(graph)) == []
+        deep = export_graph(_network("resnet34_stages"), SPEC)
+        shapes = {value.name: tuple(value.dims) for value in deep.graph.initializer}
+        found = exact_shortcuts(deep, sections(deep))
+        assert [shapes[node.input[1]] for node in found] == [
+            (128, 64, 1, 1),
+            (256, 128, 1, 1),
+            (512, 256, 1, 1),
+        ]
 
     @pytest.mark.parametrize("half", [False, True], ids=["fp32", "fp16"])
     def test_it_answers_as_pytorch_does(self, graph, half):
