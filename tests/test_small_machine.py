@@ -61,21 +61,29 @@ def test_with_less_memory_than_python_needs_for_it_one_line_says_so(
     assert not (tmp_path / "rows.csv").exists()
 
 
+def scan_where_threads_start_with(body: str, folder: Path, model: Path) -> tuple[int, str]:
+    """Exit code and standard error of a scan in which starting a thread runs this code instead."""
+    (folder / "sitecustomize.py").write_text(
+        f"import threading\ndef start(self):\n    {body}\nthreading.Thread.start = start\n"
+    )
+    code, _, errors = run(
+        *(".", "--out", "rows.csv", "--model", model, "--device", "cpu"),
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": search_first(folder)},
+    )
+    return code, errors
+
+
 def test_an_odd_error_near_the_limit_of_memory_is_no_bug(tmp_path, tiny_model):
     """Python's own modules fail in many ways there, which only chance brings about."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import resource, threading\n"
-        "def start(self):\n"
+    code, errors = scan_where_threads_start_with(
+        "import resource\n"
         "    pages = int(open('/proc/self/statm').read().split()[0])\n"
         "    size = pages * resource.getpagesize() + (16 << 20)\n"
         "    resource.setrlimit(resource.RLIMIT_AS, (size, size))\n"
-        "    raise AttributeError('half a module')\n"
-        "threading.Thread.start = start\n"
-    )
-    code, _, errors = run(
-        *(".", "--out", "rows.csv", "--model", tiny_model, "--device", "cpu"),
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
+        "    raise AttributeError('half a module')",
+        tmp_path,
+        tiny_model,
     )
     assert (code, errors.count("\n")) == (3, 1)
     assert "not enough memory" in errors
@@ -83,16 +91,8 @@ def test_an_odd_error_near_the_limit_of_memory_is_no_bug(tmp_path, tiny_model):
 
 def test_no_threads_to_be_had_is_one_line(tmp_path, tiny_model):
     """The superuser is not limited by ``ulimit -u``, so the limit is played."""
-    (tmp_path / "sitecustomize.py").write_text(
-        "import threading\n"
-        "def start(self):\n"
-        '    raise RuntimeError("can\'t start new thread")\n'
-        "threading.Thread.start = start\n"
-    )
-    code, _, errors = run(
-        *(".", "--out", "rows.csv", "--model", tiny_model, "--device", "cpu"),
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
+    code, errors = scan_where_threads_start_with(
+        'raise RuntimeError("can\'t start new thread")', tmp_path, tiny_model
     )
     assert (code, errors.count("\n")) == (3, 1)
     assert "no more threads" in errors

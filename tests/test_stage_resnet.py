@@ -138,6 +138,17 @@ class TestFitting:
             answers = again.eval()(torch.from_numpy(pixels)).argmax(dim=1).numpy()
         assert (answers == [one.target for one in learned]).mean() > 0.9
 
+    def test_a_network_that_cannot_have_it_is_refused_before_the_folder_is_taken(
+        self, pictures, tmp_path
+    ):
+        outcome = trustthepixels(
+            *("train", pictures, "--out", tmp_path / "run", "--arch", "resnet18"),
+            *("--init", "random", "--image-size", SIDE, "--epochs", "0"),
+        )
+        assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
+        assert "take resnet34_stages" in outcome.stderr
+        assert not (tmp_path / "run").exists()
+
     def test_it_leaves_no_metrics_of_epochs(self, finished):
         assert sorted(path.name for path in finished.iterdir()) == [
             "config.json",

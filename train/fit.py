@@ -30,6 +30,7 @@ from .network import Classifier
 from .pairs import PairedPictures, flatten_pairs
 from .recipes import Recipe, recipe_by_name
 from .settings import Device, Precision, TrainSettings
+from .stage_statistics import staged_backbone
 from .teacher import Teacher, view_size
 
 LAST_CHECKPOINT = "last.ckpt"
@@ -76,13 +77,16 @@ def prepare_fit(
 
     Raises:
         ProviderError: CUDA was asked for and is not there.
-        UsageError: there is no such recipe.
+        UsageError: there is no such recipe, or the last layer alone is asked for of a network
+            that cannot have it fitted.
         InputError: there is no such architecture, or weights cannot be used.
     """
     accelerator = choose_accelerator(device)
     recipe = recipe or recipe_by_name(settings.recipe)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     network = Classifier(settings.architecture)
+    if settings.epochs == 0:
+        staged_backbone(network)
     if not _last_checkpoint(folder).exists():
         _log.info("starting from %s", initialise(network, settings.init))
     teacher = Teacher(Path(settings.teacher)) if settings.teacher else None
