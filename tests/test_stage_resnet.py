@@ -149,6 +149,16 @@ class TestFitting:
         assert "take resnet34_stages" in outcome.stderr
         assert not (tmp_path / "run").exists()
 
+    def test_a_teacher_without_epochs_is_refused(self, pictures, start, finished, tmp_path):
+        teacher = finished / "weights.safetensors"
+        outcome = trustthepixels(
+            *("train", pictures, "--out", tmp_path / "run", "--arch", "resnet18_stages"),
+            *("--init", start, "--image-size", SIDE, "--epochs", "0", "--teacher", teacher),
+        )
+        assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
+        assert "--teacher" in outcome.stderr
+        assert not (tmp_path / "run").exists()
+
     def test_it_leaves_no_metrics_of_epochs(self, finished):
         assert sorted(path.name for path in finished.iterdir()) == [
             "config.json",

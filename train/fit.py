@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.errors import UsageError
 
 from .dataset import PictureDataset
 from .hardware import Accelerator, PrecisionName, choose_accelerator, choose_precision
@@ -78,7 +79,7 @@ def prepare_fit(
     Raises:
         ProviderError: CUDA was asked for and is not there.
         UsageError: there is no such recipe, or the last layer alone is asked for of a network
-            that cannot have it fitted.
+            that cannot have it fitted, or of a teacher.
         InputError: there is no such architecture, or weights cannot be used.
     """
     accelerator = choose_accelerator(device)
@@ -87,8 +88,11 @@ def prepare_fit(
     network = Classifier(settings.architecture)
     if settings.epochs == 0:
         staged_backbone(network)
+        if settings.teacher:
+            raise UsageError("--epochs 0 fits the last layer to the labels; leave --teacher out")
     if not _last_checkpoint(folder).exists():
-        _log.info("starting from %s", initialise(network, settings.init))
+        described = initialise(network, settings.init, settings.average_with)
+        _log.info("starting from %s", described)
     teacher = Teacher(Path(settings.teacher)) if settings.teacher else None
     return Start(recipe, network, teacher, accelerator, choose_precision(precision, accelerator))
 

@@ -5,14 +5,15 @@ bias, so the block adds nothing to its input (Goyal et al. 2017 use the same zer
 of training; Net2Net, Chen et al. 2016, is the idea of growing by identity).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
 
-_HEADS = ("fc.", "classifier.")
+HEADS = ("fc.", "classifier.")
+"""How the names of a last layer's tensors begin."""
 
 
 def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
@@ -34,7 +35,7 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """
     own = network.state_dict()
     loaded = dict(state)
-    for name in [name for name in loaded if name.startswith(_HEADS)]:
+    for name in [name for name in loaded if name.startswith(HEADS)]:
         if name in own and own[name].shape != loaded[name].shape:
             del loaded[name]
     for name, tensor in loaded.items():
@@ -44,7 +45,7 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
             raise InputError(
                 f"{name} has shape {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
             )
-    absent = [name for name in own if name not in loaded and not name.startswith(_HEADS)]
+    absent = [name for name in own if name not in loaded and not name.startswith(HEADS)]
     known_blocks = {_block(name) for name in loaded}
     new_blocks = sorted({_block(name) for name in absent})
     for block in new_blocks:
@@ -62,10 +63,32 @@ def _block(name: str) -> str:
     return ".".join(parts[:2]) if parts[0].startswith("layer") else parts[0]
 
 
+def idle_tensors(network: nn.Module, new_blocks: Iterable[str]) -> set[str]:
+    """Names of what blocks at identity hold without a part in the outputs.
+
+    That is all but the gain and bias whose zeros make them identities.
+
+    Args:
+        network: of timm.
+        new_blocks: as ``load_or_grow`` returns them.
+    """
+    idle = set()
+    for block in new_blocks:
+        module = network.get_submodule(block)
+        kept = {id(tensor) for tensor in _norms(module)[-1].parameters()}
+        named = module.state_dict(keep_vars=True).items()
+        idle |= {f"{block}.{name}" for name, tensor in named if id(tensor) not in kept}
+    return idle
+
+
 def _set_to_identity(block: nn.Module) -> None:
-    norms = [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+    norms = _norms(block)
     if not norms or getattr(block, "downsample", None) is not None:
         raise InputError("only a residual block with a plain shortcut can start as identity")
     with torch.no_grad():
         norms[-1].weight.zero_()
         norms[-1].bias.zero_()
+
+
+def _norms(block: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]

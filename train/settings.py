@@ -38,6 +38,7 @@ class TrainSettings:
         recipe: name in ``recipes.RECIPES``.
         architecture: timm's name of the backbone.
         init: ``imagenet``, ``random`` or a file.
+        average_with: further weights, likewise; the start is the mean of all, see ``average``.
         image_size: side of the square input in pixels, at validation and inference.
         train_size: side of the augmented views in pixels. Random crops show things larger than
             whole pictures do; a size below ``image_size`` evens that out and saves time (FixRes,
@@ -71,6 +72,7 @@ class TrainSettings:
     fold: int | None = None
     hard: tuple[str, ...] = ()
     teacher: str = ""
+    average_with: tuple[str, ...] = ()
 
 
 def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:

@@ -29,6 +29,12 @@ from ..recipes import RECIPES
     help="imagenet (timm, from the hub), random, or a file of weights; "
     "a shallower ResNet in the file is grown to --arch.",
 )
+@click.option(
+    "--average-with",
+    multiple=True,
+    metavar="FILE",
+    help="Further weights; the start is the mean of --init and these. Repeatable.",
+)
 @click.option("--image-size", default=224, show_default=True, type=click.IntRange(32, 1024))
 @click.option(
     "--train-size",
