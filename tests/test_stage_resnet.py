@@ -1,5 +1,6 @@
 """A last layer that sees every stage: what it gets, how it is fitted, and that it exports."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -111,6 +112,13 @@ def graph():
     return export_graph(_network(), SPEC)
 
 
+def _share_right(network, samples):
+    with torch.inference_mode():
+        pixels = np.stack([load_pixels(one.path, (SIDE, SIDE)) for one in samples])
+        answers = network.eval()(torch.from_numpy(pixels)).argmax(dim=1).numpy()
+    return (answers == [one.target for one in samples]).mean()
+
+
 class TestFitting:
     """``train --epochs 0``."""
 
@@ -133,10 +141,15 @@ class TestFitting:
         again = _network()
         again.backbone.load_state_dict(network.backbone.state_dict())
         fit_last_layer(again, learned, REFERENCE.augmentation, (SIDE, SIDE), "32-true")
-        with torch.inference_mode():
-            pixels = np.stack([load_pixels(one.path, (SIDE, SIDE)) for one in learned])
-            answers = again.eval()(torch.from_numpy(pixels)).argmax(dim=1).numpy()
-        assert (answers == [one.target for one in learned]).mean() > 0.9
+        assert _share_right(again, learned) > 0.9
+
+    def test_it_sees_each_picture_as_it_is_too(self, pictures):
+        """So it tells them apart where the changes leave nothing of them."""
+        samples = load_samples(pictures)
+        noise = replace(REFERENCE.augmentation, noise_probability=1, noise_deviation=(2000, 2000))
+        network = _network()
+        fit_last_layer(network, samples, noise, (SIDE, SIDE), "32-true")
+        assert _share_right(network, samples) > 0.9
 
     def test_a_network_that_cannot_have_it_is_refused_before_the_folder_is_taken(
         self, pictures, tmp_path

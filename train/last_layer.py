@@ -1,4 +1,4 @@
-"""Fit the last layer alone, to what the stages of a network say of changed pictures.
+"""Fit the last layer alone, to what the stages of a network say of pictures, as is and changed.
 
 A logistic regression: exact, over in minutes on a CPU, and as general as the features are. On
 sources that nobody trained on it does better than short fine-tuning (``train/bundled/study.md``).
@@ -24,12 +24,12 @@ from .hardware import PrecisionName
 from .manifest import Sample
 from .metrics import IntArray
 from .network import Classifier
-from .recipes import Augmentation
+from .recipes import Augmentation, View
 from .stage_statistics import Features, stage_statistics, staged_backbone
-from .view_batches import in_batches
+from .view_batches import See, in_batches, views_of_sample
 
-PASSES = 2
-"""Differently changed views of each training picture."""
+CHANGED_VIEWS = 2
+"""Differently changed views of each training picture, beside the picture as it is."""
 
 _INVERSE_PENALTY = 0.005
 """scikit-learn's ``C``, the best of 0.001 to 0.05 on the bundled model's validation split."""
@@ -49,7 +49,7 @@ def fit_last_layer(
     Args:
         network: with stages, see ``stage_resnet``; changed in place.
         samples: the training pictures, of both classes.
-        augmentation: how they are changed.
+        augmentation: how they are changed, in views beside the picture as it is.
         size: of the network's input.
         precision: of the arithmetic of the stages.
 
@@ -58,17 +58,20 @@ def fit_last_layer(
         InputError: a picture cannot be used.
     """
     staged_backbone(network)
+    ways: list[See] = [
+        partial(views_of_sample, view=View.WHOLE, size=size),
+        *(
+            partial(changed_view, augmentation=augmentation, size=size, repeat=repeat)
+            for repeat in range(CHANGED_VIEWS)
+        ),
+    ]
     shown = (
         [view for views in batch for view in views]
-        for repeat in range(PASSES)
-        for batch in in_batches(
-            samples,
-            partial(changed_view, augmentation=augmentation, size=size, repeat=repeat),
-            _BATCH_SIZE,
-        )
+        for see in ways
+        for batch in in_batches(samples, see, _BATCH_SIZE)
     )
     features = stage_statistics(network, shown, precision)
-    targets = np.array([sample.target for sample in samples] * PASSES)
+    targets = np.array([sample.target for sample in samples] * len(ways))
     set_last_layer(network, fit_regression(features, targets))
 
 

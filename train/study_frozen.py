@@ -1,4 +1,4 @@
-"""Runs of a study on frozen stages: a linear layer on what they say of changed pictures."""
+"""Runs of a study on frozen stages: a linear layer on what they say of pictures."""
 
 from dataclasses import replace
 from functools import cache
@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from .bootstrap import FloatArray
 from .hardware import choose_accelerator, choose_precision
 from .initialise import initialise
-from .last_layer import PASSES, fit_regression
+from .last_layer import CHANGED_VIEWS, fit_regression
 from .manifest import Sample, load_samples
 from .network import Classifier
 from .recipes import View
@@ -38,13 +38,16 @@ def train_frozen(
     both = augmentation.view is View.BOTH
     views = (View.WHOLE, View.CROP) if both else (augmentation.view,)
     learned = [place[sample.file] for sample in run.train]
-    changed = [
-        store.changed(samples, replace(augmentation, view=view), repeat)[learned]
-        for repeat in range(PASSES // len(views))
-        for view in views
+    shown = [
+        store.seen(samples, views[0], Tier.CLEAN)[learned, 0],
+        *(
+            store.changed(samples, replace(augmentation, view=view), repeat)[learned]
+            for repeat in range(CHANGED_VIEWS // len(views))
+            for view in views
+        ),
     ]
-    targets = np.array([sample.target for sample in run.train] * PASSES)
-    model = fit_regression(np.concatenate(changed), targets)
+    targets = np.array([sample.target for sample in run.train] * len(shown))
+    model = fit_regression(np.concatenate(shown), targets)
 
     def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:
         return np.concatenate([store.seen(pictures, view, tier) for view in views], axis=1)

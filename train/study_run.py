@@ -144,8 +144,8 @@ def _conditions(request: StudyRequest, reference_speed: float) -> dict[str, str]
     return {
         "start": request.init.name,
         "side of the views": f"{request.side} px unless the recipe says otherwise",
-        "frozen": "mean and deviation of every channel of each stage, two changed views of each "
-        "training picture, logistic regression",
+        "frozen": "mean and deviation of every channel of each stage; each training picture "
+        "as it is and twice changed; logistic regression",
         "tuned": "one epoch; views in training of four fifths of the side when judging",
         "verdicts": "by the thresholds alone, of pictures decoded in full",
         "calibration and thresholds": "of a fold: fitted on the answers of the other four; of test "

@@ -33,7 +33,7 @@ from ..recipes import RECIPES
     "--average-with",
     multiple=True,
     metavar="FILE",
-    help="Further weights; the start is the mean of --init and these. Repeatable.",
+    help="Further weights, as --init takes them; the start is the mean of all. Repeatable.",
 )
 @click.option("--image-size", default=224, show_default=True, type=click.IntRange(32, 1024))
 @click.option(
