@@ -88,10 +88,12 @@ class VerdictRule:
     Attributes:
         ai: ``p_ai`` at or above it is ``ai``.
         real: ``p_ai`` below it is ``real``; never above ``ai``. Between the two is ``unsure``.
+        has_unsure: whether pictures with a doubt are ``unsure``; if not, they are as all others.
     """
 
     ai: float
     real: float
+    has_unsure: bool = True
 
     def __call__(self, p_ai: float, doubt: Doubt | None = None) -> Verdict:
         """Turn a calibrated probability into a verdict, rounded to ``P_AI_DECIMALS``.
@@ -102,7 +104,7 @@ class VerdictRule:
         return Verdict(self._label(p_ai, doubt), p_ai, doubt)
 
     def _label(self, p_ai: float, doubt: Doubt | None) -> VerdictLabel:
-        if doubt is not None and self.real < self.ai:
+        if doubt is not None and self.has_unsure:
             return VerdictLabel.UNSURE
         if p_ai >= self.ai:
             return VerdictLabel.AI
@@ -206,7 +208,9 @@ class ModelSpec:
                 outside 0 to 1.
         """
         ai = self._threshold(false_positive_rate, threshold)
-        return VerdictRule(ai, min(self.thresholds.real, ai) if unsure else ai)
+        if unsure:
+            return VerdictRule(ai, min(self.thresholds.real, ai))
+        return VerdictRule(ai, real=ai, has_unsure=False)
 
     def _threshold(self, false_positive_rate: float | None, threshold: float | None) -> float:
         """The threshold in force."""

@@ -9,7 +9,7 @@ import torch
 from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
-from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train.initialise import initialise
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.weights import read_state
@@ -71,6 +71,30 @@ def test_a_block_that_the_shallower_network_lacks_counts_by_half(halfway, tuned)
     assert torch.equal(halfway[block + "bn2.running_mean"], after[block + "bn2.running_mean"])
     for name in ("bn2.weight", "bn2.bias"):
         assert torch.allclose(halfway[block + name], after[block + name] / 2)
+
+
+def test_the_order_changes_nothing_but_the_last_layer(halfway, tuned, shallower):
+    network = Classifier("resnet34")
+    initialise(network, shallower, [tuned])
+    for name, tensor in network.backbone.state_dict().items():
+        if not name.startswith("fc."):
+            assert torch.equal(tensor, halfway[name]), name
+
+
+def test_three_networks_count_a_third_each(tuned, shallower, tmp_path):
+    third = _saved(tmp_path / "third.pt", "resnet34", seed=3)
+    network = Classifier("resnet34")
+    initialise(network, tuned, [shallower, third])
+    states = [read_state(Path(path)) for path in (tuned, shallower, third)]
+    name = "layer1.0.conv1.weight"
+    assert torch.allclose(
+        network.backbone.state_dict()[name], sum(state[name] for state in states) / 3
+    )
+
+
+def test_a_slim_network_is_refused_because_each_file_leaves_other_channels(shallower):
+    with pytest.raises(UsageError, match="keeps other channels of each file"):
+        initialise(Classifier("resnet16_slim"), shallower, [shallower])
 
 
 def test_weights_of_another_network_are_refused(tuned, tmp_path):

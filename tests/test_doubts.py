@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from labelled_pictures import EXAMPLES
 from PIL import Image, ImageDraw, ImageFont
 from scanning import SCRIPTS, parse, run
+from tiny_model import SPEC
 
 from trustthepixels.infer import Detector
 from trustthepixels.infer.doubts import doubt_of
@@ -116,9 +117,18 @@ def test_a_doubt_makes_every_verdict_unsure_and_keeps_its_probability(p_ai):
 
 
 def test_with_two_verdicts_there_is_no_third():
-    rule = VerdictRule(ai=0.5, real=0.5)
+    rule = SPEC.rule(threshold=0.5, unsure=False)
     assert rule(0.7, Doubt.TEXT).label is VerdictLabel.AI
     assert rule(0.3, Doubt.TEXT).label is VerdictLabel.REAL
+
+
+def test_a_low_threshold_of_ones_own_leaves_doubts_unsure():
+    """Nothing lies between the verdicts then, but what holds nothing to judge is still unsure."""
+    low = SPEC.thresholds.real / 2
+    rule = SPEC.rule(threshold=low)
+    assert rule(0.7, Doubt.TEXT).label is VerdictLabel.UNSURE
+    assert rule(0.7).label is VerdictLabel.AI
+    assert rule(0.0).label is VerdictLabel.REAL
 
 
 class TestThroughTheCommands:

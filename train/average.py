@@ -1,4 +1,4 @@
-"""The mean of several starting weights: of fine-tuned ones and of those they were tuned from.
+"""The mean of several networks: of a fine-tuned one and of what it was tuned from.
 
 Halfway between the two a network keeps most of what it was taught and forgets less of what it knew
 before, which helps on pictures from elsewhere (WiSE-FT, Wortsman et al. 2022).
@@ -15,8 +15,8 @@ from .grow import HEADS
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Start:
-    """The complete state of a network.
+class Part:
+    """The complete state of one network that takes part.
 
     Attributes:
         state: tensors by timm's names.
@@ -27,20 +27,20 @@ class Start:
     idle: AbstractSet[str] = frozenset()
 
 
-def average(starts: Sequence[Start]) -> dict[str, Tensor]:
-    """Equal shares of each in every tensor, but for those that it has idle.
+def average(parts: Sequence[Part]) -> dict[str, Tensor]:
+    """Each tensor's mean over the networks in which it is not idle, batch norms' statistics too.
 
     The last layer and what is no float are the first one's.
 
     Args:
-        starts: at least one, all of one architecture.
+        parts: at least one, all of one architecture.
     """
-    return {name: _mean(name, starts) for name in starts[0].state}
+    return {name: _mean(name, parts) for name in parts[0].state}
 
 
-def _mean(name: str, starts: Sequence[Start]) -> Tensor:
-    own = starts[0].state[name]
-    counted = [start.state[name] for start in starts if name not in start.idle]
+def _mean(name: str, parts: Sequence[Part]) -> Tensor:
+    own = parts[0].state[name]
+    counted = [part.state[name] for part in parts if name not in part.idle]
     if name.startswith(HEADS) or not own.is_floating_point() or not counted:
         return own
     return torch.stack(counted).mean(dim=0)

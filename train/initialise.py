@@ -5,10 +5,10 @@ from pathlib import Path
 
 import timm
 
-from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.errors import InputError, UsageError
 
 from .architectures import SLIM_ARCHITECTURES, slimmed
-from .average import Start, average
+from .average import Part, average
 from .grow import idle_tensors, load_or_grow
 from .network import Classifier
 from .weights import read_state
@@ -32,15 +32,29 @@ def initialise(network: Classifier, source: str, average_with: Sequence[str] = (
 
     Raises:
         InputError: the hub cannot be reached, or a file cannot be used.
+        UsageError: weights cannot be averaged in this architecture.
     """
-    described, starts = [], []
-    for each in (source, *average_with):
-        one = Classifier(network.architecture, (network.mean, network.std))
-        description, new_blocks = _load(one, each)
+    description, new_blocks = _load(network, source)
+    if not average_with:
+        return description
+    if network.architecture in SLIM_ARCHITECTURES:
+        raise UsageError(
+            f"{network.architecture} keeps other channels of each file; --average-with is for "
+            "networks of full width"
+        )
+    described, parts = [description], [_part(network, new_blocks)]
+    for each in average_with:
+        other = Classifier(network.architecture, (network.mean, network.std))
+        description, new_blocks = _load(other, each)
         described.append(description)
-        starts.append(Start(one.backbone.state_dict(), idle_tensors(one.backbone, new_blocks)))
-    network.backbone.load_state_dict(average(starts))
+        parts.append(_part(other, new_blocks))
+    network.backbone.load_state_dict(average(parts))
     return " averaged with ".join(described)
+
+
+def _part(network: Classifier, new_blocks: list[str]) -> Part:
+    backbone = network.backbone
+    return Part(backbone.state_dict(), idle_tensors(backbone, new_blocks))
 
 
 def _load(network: Classifier, source: str) -> tuple[str, list[str]]:
@@ -53,7 +67,7 @@ def _load(network: Classifier, source: str) -> tuple[str, list[str]]:
         except (OSError, RuntimeError) as error:
             raise InputError(
                 f"cannot fetch ImageNet weights for {network.architecture} from the hub; "
-                "give a local file with --init FILE, or start from nothing with --init random"
+                f"give a local file in place of {IMAGENET}, or start with --init {RANDOM}"
             ) from error
         load_or_grow(network.backbone, pretrained.state_dict())
         return f"timm's ImageNet weights of {network.architecture}", []

@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
 
 from .folds import FOLDS, split_by_fold
+from .last_layer import CHANGED_VIEWS, INVERSE_PENALTY
 from .manifest import Sample, fingerprint, load_samples, require_both_classes
 from .sampling import shuffled
 from .splits import Split, read_splits, select
@@ -143,13 +145,14 @@ def _claim(folder: Path, request: StudyRequest, data: "_StudyData") -> None:
         OutputError: it cannot be written.
     """
     path = folder / "request.json"
-    wanted = {
+    wanted: dict[str, Any] = {
         "data": data.fingerprint,
         "external": fingerprint(data.external),
         "init": hashlib.sha256(request.init.read_bytes()).hexdigest(),
         "splits": hashlib.sha256(request.splits.read_bytes()).hexdigest(),
         "side": request.side,
         "seed": request.seed,
+        "last layer": {"changed views": CHANGED_VIEWS, "C": INVERSE_PENALTY},
     }
     try:
         if not path.exists():

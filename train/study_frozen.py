@@ -38,8 +38,11 @@ def train_frozen(
     both = augmentation.view is View.BOTH
     views = (View.WHOLE, View.CROP) if both else (augmentation.view,)
     learned = [place[sample.file] for sample in run.train]
+    as_they_are = store.seen(samples, views[0], Tier.CLEAN)[learned]
+    # Of parts a different one of each picture, so that no corner is favoured.
+    part = np.arange(len(learned)) % as_they_are.shape[1]
     shown = [
-        store.seen(samples, views[0], Tier.CLEAN)[learned, 0],
+        as_they_are[np.arange(len(learned)), part],
         *(
             store.changed(samples, replace(augmentation, view=view), repeat)[learned]
             for repeat in range(CHANGED_VIEWS // len(views))

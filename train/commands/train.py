@@ -32,8 +32,8 @@ from ..recipes import RECIPES
 @click.option(
     "--average-with",
     multiple=True,
-    metavar="FILE",
-    help="Further weights, as --init takes them; the start is the mean of all. Repeatable.",
+    metavar="SOURCE",
+    help="What --init was tuned from, or tuned into; the start is the mean of all. Repeatable.",
 )
 @click.option("--image-size", default=224, show_default=True, type=click.IntRange(32, 1024))
 @click.option(
