@@ -1,43 +1,17 @@
 """``python -m benchmarks``: measure, then write ``results.json``, ``RESULTS.md`` and the plots."""
 
+import tempfile
 import time
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
-from . import (
-    accuracy_part,
-    cores_part,
-    decoder_part,
-    fidelity_part,
-    growth_part,
-    peer_part,
-    stage_part,
-    start_part,
-    tuning_part,
-)
+from .names import CUDA, DEVICES, part_key
+from .parts import PARTS, chosen_parts
 from .plots import write_plots
 from .report import report
 from .results import circumstances, load, store
-from .settings import HERE, QUICK, Settings
-
-PARTS: dict[str, Callable[[Settings], dict[str, Any]]] = {
-    "peers": peer_part.measure,
-    "stages": stage_part.measure,
-    "start": start_part.measure,
-    "cores": cores_part.measure,
-    "growth": growth_part.measure,
-    "accuracy": accuracy_part.measure,
-    "decoders": decoder_part.measure,
-    "fidelity": fidelity_part.measure,
-    "tuning": tuning_part.measure,
-}
-
-SLOW = ("fidelity", "tuning")
-"""Measured only when they are asked for: speed hardly matters to the one, and the other is done."""
+from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
 
 
 @click.command()
@@ -55,7 +29,7 @@ SLOW = ("fidelity", "tuning")
 @click.option(
     "--work",
     type=click.Path(path_type=Path),
-    default=Path("/tmp/trustthepixels-benchmarks"),
+    default=Path(tempfile.gettempdir(), "trustthepixels-benchmarks"),
     show_default=True,
     help="Where inputs and models are made; kept between runs.",
 )
@@ -67,8 +41,9 @@ SLOW = ("fidelity", "tuning")
     help="Where results.json, RESULTS.md and plots/ go.",
 )
 @click.option("--only", type=click.Choice([*PARTS, "report"]), multiple=True, help="Repeatable.")
+@click.option("--all", "everything", is_flag=True, help="The slow parts too: all that there are.")
 @click.option("--skip", type=click.Choice(list(PARTS)), multiple=True, help="Repeatable.")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1))
 @click.option("--quick", is_flag=True, help="Few pictures: shows that all works, not how fast.")
 def main(
@@ -77,27 +52,32 @@ def main(
     work: Path,
     out: Path,
     only: tuple[str, ...],
+    everything: bool,
     skip: tuple[str, ...],
     device: str,
     repeats: int | None,
     quick: bool,
 ) -> None:
     """Measure the scanner beside its peers; what is not measured now keeps its old figures."""
-    usual = [name for name in PARTS if name not in SLOW]
-    chosen = [name for name in only or usual if name not in skip and name != "report"]
+    if everything and only:
+        raise click.UsageError("either --all or --only")
+    try:
+        chosen = chosen_parts(only, skip, everything=everything, device=device)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error
     if chosen and data is None:
         raise click.UsageError("--data is needed to measure anything")
     work.mkdir(parents=True, exist_ok=True)
-    settings = Settings(data or Path(), photos, work, device=device)
-    if quick:
-        settings = replace(settings, counts=QUICK)
+    counts = QUICK if quick else ON_CUDA if device == CUDA else Counts()
+    settings = Settings(data or Path(), photos, work, device=device, counts=counts)
     settings = settings.with_repeats(repeats)
     results = out / "results.json"
     for name in chosen:
-        about, start = circumstances(), time.perf_counter()
-        measured = PARTS[name](settings)
+        part, start = PARTS[name], time.perf_counter()
+        about = circumstances(device, part.repeats(settings))
+        measured = part.measure(settings)
         click.echo(f"{name}: {time.perf_counter() - start:.0f} s", err=True)
-        store(results, name, about, measured)
+        store(results, part_key(name, device), about, measured)
     parts = load(results)
     write_plots(parts, out / "plots")
     (out / "RESULTS.md").write_text(report(parts), encoding="utf-8")

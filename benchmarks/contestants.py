@@ -9,7 +9,7 @@ from trustthepixels.infer.spec import ModelSpec
 
 from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
 from .models import EDGE, default_precision, float32_model, has_edge_model, transformers_model
-from .names import OURS, OURS_EDGE, OURS_FP32, PIPELINE, TIMM, TORCH
+from .names import CPU, OURS, OURS_EDGE, OURS_FP32, PIPELINE, TIMM, TORCH
 from .processes import command, run, script
 from .settings import Settings
 
@@ -63,7 +63,8 @@ def torch_loop(settings: Settings) -> Contestant:
     """One picture after the other."""
 
     def arguments(folder: Path, out: Path) -> list[str | Path]:
-        return [*script("peers.torch_loop"), settings.weights, folder, "--out", out]
+        options = ["--device", settings.device, "--out", str(out)]
+        return [*script("peers.torch_loop"), settings.weights, folder, *options]
 
     return Contestant(TORCH, arguments, _record(settings), SAME_WEIGHTS)
 
@@ -78,7 +79,9 @@ def timm_loop(settings: Settings, best: tuple[int, int]) -> Contestant:
         return [*script("peers.timm_loop"), settings.weights, folder, *options]
 
     described = f"batch size {batch_size}, {workers} workers"
-    return Contestant(TIMM, arguments, _record(settings), SAME_WEIGHTS, described)
+    # On CUDA it computes in bfloat16, which is another precision.
+    tolerance = SAME_WEIGHTS if settings.device == CPU else None
+    return Contestant(TIMM, arguments, _record(settings), tolerance, described)
 
 
 def in_python(settings: Settings, name: str, model: str, tolerance: float | None) -> Contestant:

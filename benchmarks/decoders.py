@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.decode import decode_to_size
+from trustthepixels.infer.decode import SCALED_MARGIN, decode_to_size
 from trustthepixels.infer.limits import DecodeSize, Limits
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.preprocess import PixelArray
@@ -20,9 +20,6 @@ Size = tuple[int, int]
 """Height and width that the model takes."""
 
 FULL, SCALED = "trustthepixels, in full", "trustthepixels, scaled"
-
-_MARGIN = 4
-"""Scaled decoders leave at least so many times the target on both sides."""
 
 
 def decoders(size: Size) -> tuple[dict[str, Decoder], list[str]]:
@@ -144,8 +141,8 @@ def _opencv(size: Size) -> dict[str, Decoder]:
 
 
 def _at_least(size: Size) -> Size:
-    """What scaled decoders leave on both sides."""
-    return _MARGIN * size[0], _MARGIN * size[1]
+    """What scaled decoders leave on both sides: as much as ours."""
+    return SCALED_MARGIN * size[0], SCALED_MARGIN * size[1]
 
 
 def _resized(image: Image.Image, size: Size) -> PixelArray:

@@ -35,6 +35,7 @@ _COMPARED = (
     "Pillow, draft",
     "simplejpeg, scaled",
     "simplejpeg, scaled and fast",
+    "PyTurboJPEG, scaled",
     "pyvips, thumbnail",
     "OpenCV, reduced and area",
 )

@@ -4,7 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .names import CAMERA, OURS, OURS_EDGE, OURS_FP32, PIPELINE, SMALL, TIMM
+from .names import (
+    CAMERA,
+    CPU,
+    CUDA,
+    OURS,
+    OURS_EDGE,
+    OURS_FP32,
+    PIPELINE,
+    SMALL,
+    TIMM,
+    part_key,
+)
 from .series import median
 
 Json = dict[str, Any]
@@ -26,7 +37,7 @@ class Goal:
 
     Attributes:
         what: is measured.
-        limit: to be reached.
+        limit: to be reached; ``None`` where the figure is only shown.
         measured: from the results; raises ``KeyError`` where they lack it.
         unit: behind both figures.
         at_most: the limit is an upper one.
@@ -34,7 +45,7 @@ class Goal:
     """
 
     what: str
-    limit: float
+    limit: float | None
     measured: Callable[[Json], float]
     unit: str = ""
     at_most: bool = False
@@ -58,26 +69,33 @@ def outcomes(parts: Json) -> list[Outcome]:
 
 def _outcome(goal: Goal, parts: Json) -> Outcome:
     sign = "≤" if goal.at_most else "≥"
-    wanted = f"{sign} {goal.limit:g}{goal.unit}"
+    wanted = "–" if goal.limit is None else f"{sign} {goal.limit:g}{goal.unit}"
     try:
         value = goal.measured(parts)
     except _NOT_MEASURED:
         return Outcome(goal.what, wanted, "not measured", "–")
     except VoidError:
         return Outcome(goal.what, wanted, "void: the answers differ", "–")
+    return Outcome(goal.what, wanted, f"{value:.{goal.digits}f}{goal.unit}", _verdict(goal, value))
+
+
+def _verdict(goal: Goal, value: float) -> str:
+    if goal.limit is None:
+        return "–"
     reached = value <= goal.limit if goal.at_most else value >= goal.limit
-    return Outcome(
-        goal.what, wanted, f"{value:.{goal.digits}f}{goal.unit}", "reached" if reached else "missed"
-    )
+    return "reached" if reached else "missed"
 
 
-def _measured(parts: Json, part: str) -> Json:
-    found: Json = parts[part]["measured"]
+def _measured(parts: Json, part: str, device: str = CPU) -> Json:
+    found: Json = parts[part_key(part, device)]["measured"]
     return found
 
 
-def _share_of_bound(which: str) -> Callable[[Json], float]:
-    return lambda parts: float(_measured(parts, "stages")["together"][which]["share_of_bound"])
+def _share_of_bound(which: str, device: str = CPU) -> Callable[[Json], float]:
+    def share(parts: Json) -> float:
+        return float(_measured(parts, "stages", device)["together"][which]["share_of_bound"])
+
+    return share
 
 
 def _times_faster(pictures: str, ours: str, peer: str) -> Callable[[Json], float]:
@@ -90,16 +108,16 @@ def _times_faster(pictures: str, ours: str, peer: str) -> Callable[[Json], float
     return ratio
 
 
-def _steady_ratio(ours: str, peer: str) -> Callable[[Json], float]:
+def _steady_ratio(ours: str, peer: str, device: str = CPU) -> Callable[[Json], float]:
     def ratio(parts: Json) -> float:
-        found = _contestants(parts, "steady", (ours, peer))
+        found = _contestants(parts, "steady", (ours, peer), device)
         return median(found[ours]["images_per_s"]) / median(found[peer]["images_per_s"])
 
     return ratio
 
 
-def _contestants(parts: Json, pictures: str, names: Sequence[str]) -> Json:
-    found: Json = _measured(parts, "peers")[pictures]["contestants"]
+def _contestants(parts: Json, pictures: str, names: Sequence[str], device: str = CPU) -> Json:
+    found: Json = _measured(parts, "peers", device)[pictures]["contestants"]
     if any(found[name]["void"] for name in names):
         raise VoidError
     return found
@@ -157,14 +175,32 @@ def _one_core_rate(parts: Json) -> float:
     return median(_measured(parts, "growth")["one_core_files_per_s"])
 
 
-def _nothing(parts: Json) -> float:
-    raise KeyError("a GPU")
+def _all_cores_ratio(pictures: str) -> Callable[[Json], float]:
+    """How many times as fast all cores are as one."""
+
+    def ratio(parts: Json) -> float:
+        by_cores = _measured(parts, "cores")["images_per_s"][pictures]
+        return median(by_cores[max(by_cores, key=int)]) / median(by_cores["1"])
+
+    return ratio
 
 
 GOALS = (
     Goal(f"end to end / bound, {SMALL}, default", 0.95, _share_of_bound(f"{SMALL}, default")),
     Goal(f"end to end / bound, {CAMERA}, default", 0.95, _share_of_bound(f"{CAMERA}, default")),
-    Goal("end to end / slower stage, on a GPU", 0.9, _nothing),
+    Goal(f"end to end / bound, {SMALL}, edge", 0.95, _share_of_bound(f"{SMALL}, edge")),
+    Goal(
+        f"end to end / slower stage, on CUDA, {SMALL}, default",
+        0.9,
+        _share_of_bound(f"{SMALL}, default", CUDA),
+    ),
+    Goal(
+        f"end to end / slower stage, on CUDA, {CAMERA}, default",
+        0.9,
+        _share_of_bound(f"{CAMERA}, default", CUDA),
+    ),
+    Goal(f"all cores against one core, {SMALL}", None, _all_cores_ratio(SMALL), "×"),
+    Goal(f"all cores against one core, {CAMERA}", None, _all_cores_ratio(CAMERA), "×"),
     Goal(
         f"{SMALL}: default model against transformers' pipeline",
         4.2,
@@ -190,9 +226,15 @@ GOALS = (
         "×",
     ),
     Goal(
+        f"{CAMERA}: float32 against transformers' pipeline in float32",
+        2.4,
+        _times_faster("camera", OURS_FP32, PIPELINE),
+        "×",
+    ),
+    Goal(
         "steady state: default model against a timm-style loop", 2.5, _steady_ratio(OURS, TIMM), "×"
     ),
-    Goal("the same on CUDA", 2, _nothing, "×"),
+    Goal("the same on CUDA", 2, _steady_ratio(OURS, TIMM, CUDA), "×"),
     Goal(f"edge model against default model, end to end, {SMALL}", 3, _edge_ratio, "×"),
     Goal("edge: balanced accuracy lost, test", 1, _edge_loss("test"), " points", at_most=True),
     Goal(

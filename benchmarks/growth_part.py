@@ -27,16 +27,17 @@ def measure(settings: Settings) -> Json:
     counts = settings.counts.tiny
     # The longest run has no repeats: it is as long as all others together.
     once = {counts[-1]: [_scan(settings, tiny_files(settings, counts[-1]), str(null))]}
-    takes = {
-        count: partial(_scan, settings, tiny_files(settings, count), str(null))
-        for count in counts[:-1]
-    }
-    runs = interleaved(settings.counts.repeats, takes) | once
     largest = max(count for count in counts if count <= _ONE_CORE_FILES)
-    one_core = [
-        _scan(settings, tiny_files(settings, largest), str(null), cores=1)
-        for _ in range(settings.counts.repeats)
-    ]
+    # One core and all cores by turns, since they are compared.
+    kinds: list[tuple[int, int | None]] = [(count, None) for count in counts[:-1]]
+    kinds.append((largest, 1))
+    takes = {
+        (count, cores): partial(_scan, settings, tiny_files(settings, count), str(null), cores)
+        for count, cores in kinds
+    }
+    taken = interleaved(settings.counts.repeats, takes)
+    one_core = taken.pop((largest, 1))
+    runs = {count: done for (count, _), done in taken.items()} | once
     return {
         "peak_mb": {str(count): [done.peak_mb for done in runs[count]] for count in counts},
         "us_per_file": {

@@ -87,7 +87,7 @@ def large_pictures(settings: Settings) -> list[LargePicture]:
         for number, share in enumerate(_reduced_shares())
     ]
     if reduced:
-        files = files_of(made_set(settings, "reduced", reduced))
+        files = files_of(made_set(settings, "reduced", reduced, found))
         pictures += [LargePicture(path, Origin.REDUCED, is_ai=False) for path in files]
     return pictures
 
@@ -113,7 +113,8 @@ def _made_pictures(settings: Settings) -> list[LargePicture]:
     for label in ("ai", "real"):
         of_class = [sample for sample in samples if sample.label == label]
         jobs = [_planned(of_class, number, each) for number in range(each)]
-        files = files_of(made_set(settings, f"large-{label}", jobs))
+        origins = [part for job in jobs for part in job.parts]
+        files = files_of(made_set(settings, f"large-{label}", jobs, origins))
         made += [LargePicture(path, Origin.MADE, label == "ai") for path in files]
     return made
 

@@ -1,5 +1,6 @@
 """The models that run: the bundled ones, the same weights in float32, for the peers, and none."""
 
+import hashlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -34,13 +35,20 @@ def default_precision() -> str:
     return load_model().spec.precision
 
 
+def float32_path(settings: Settings) -> Path:
+    """Where ``float32_model`` is kept: other weights, or another calibration, have another name."""
+    bundled = load_model().spec
+    calibrated = repr((bundled.calibration, bundled.thresholds))
+    return settings.work / f"fp32-{_short_digest(settings.weights, calibrated)}.onnx"
+
+
 def float32_model(settings: Settings) -> Path:
     """The weights that the peers run, as our ONNX file in float32.
 
     The checks of ``trustthepixels export`` are left out; the answers are compared with the peers'.
     """
-    path = settings.work / "fp32.onnx"
-    if not _is_newer(path, settings.weights) or not _can_be_read(path):
+    path = float32_path(settings)
+    if not _can_be_read(path):
         # PyTorch takes seconds to import, and most parts do without.
         from trustthepixels.export.graph import export_graph
         from trustthepixels.train.weights import load_checkpoint
@@ -55,8 +63,8 @@ def float32_model(settings: Settings) -> Path:
 
 def transformers_model(settings: Settings) -> Path:
     """The same weights as a folder that Hugging Face's ``pipeline`` loads."""
-    folder = settings.work / "transformers"
-    if not _is_newer(folder / "model.safetensors", settings.weights):
+    folder = settings.work / f"transformers-{_short_digest(settings.weights)}"
+    if not (folder / "model.safetensors").exists():
         import transformers
 
         from trustthepixels.train.weights import load_checkpoint
@@ -133,7 +141,7 @@ def _null_graph() -> onnx.ModelProto:
 
 
 def _can_be_read(path: Path) -> bool:
-    """Whether this version wrote it, or one with the same specification."""
+    """Whether it is there, and this version wrote it, or one with the same specification."""
     try:
         read_model_file(path)
     except ModelError:
@@ -141,5 +149,9 @@ def _can_be_read(path: Path) -> bool:
     return True
 
 
-def _is_newer(made: Path, origin: Path) -> bool:
-    return made.exists() and made.stat().st_mtime > origin.stat().st_mtime
+def _short_digest(path: Path, text: str = "") -> str:
+    """Of a file's content, and of a text beside it."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+    digest.update(text.encode())
+    return digest.hexdigest()[:12]

@@ -1,7 +1,21 @@
-"""What contestants and image sets are called in the results."""
+"""What contestants, image sets and parts are called in the results."""
 
 OURS, OURS_FP32, OURS_EDGE = "scan-folder", "scan-folder, fp32", "scan-folder, edge"
 PIPELINE, TORCH, TIMM = "transformers pipeline", "plain PyTorch loop", "timm-style loop"
 
 SMALL, CAMERA = "500×375 JPEG", "2–12 megapixels JPEG"
 PNG, WEBP = "500×375 PNG", "500×375 WebP"
+
+CPU, CUDA = "cpu", "cuda"
+DEVICES = (CPU, CUDA)
+"""Where the models can run."""
+
+
+def part_key(part: str, device: str) -> str:
+    """What a part is called in ``results.json``; on the CPU by its name alone."""
+    return part if device == CPU else f"{part} on {device}"
+
+
+def plot_name(plot: str, device: str) -> str:
+    """What a plot's file is called, without its suffix."""
+    return plot if device == CPU else f"{plot}-{device}"

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .agreement import P_AI, compare
+from .agreement import P_AI, SAME_WEIGHTS, compare
 from .contestants import (
     Contestant,
     best_settings,
@@ -41,7 +41,7 @@ def measure(settings: Settings) -> Json:
         camera_peers.append(pipeline(settings, sweep(camera, -(-count // 3))))
     best = best_settings(settings, "peers.timm_loop", settings.weights, small, count)
     timm = timm_loop(settings, best)
-    loops = [in_python(settings, OURS_FP32, str(float32_model(settings)), timm.tolerance)]
+    loops = [in_python(settings, OURS_FP32, str(float32_model(settings)), SAME_WEIGHTS)]
     loops += [in_python(settings, OURS, "default", None), timm]
     ours = scanners(settings)
     return {

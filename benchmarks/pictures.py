@@ -5,6 +5,7 @@ a sensor leaves, and compressed to the bytes per pixel that cameras use. They ar
 (as many pixels, as many bytes, real subsampling), and say nothing about accuracy on real cameras.
 """
 
+import hashlib
 import io
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,20 +32,17 @@ _RECIPE = 2
 
 def small_jpegs(settings: Settings) -> Path:
     """A folder of JPEGs of 500×375, about 75 kB each."""
-    chosen = spread_samples(settings, settings.counts.small)
-    return made_set(settings, "small", [partial(_small, sample.path, "JPEG") for sample in chosen])
+    return _small_pictures(settings, "small", "JPEG", settings.counts.small)
 
 
 def small_pngs(settings: Settings) -> Path:
     """The same pictures as PNG, fewer of them."""
-    chosen = spread_samples(settings, settings.counts.other)
-    return made_set(settings, "png", [partial(_small, sample.path, "PNG") for sample in chosen])
+    return _small_pictures(settings, "png", "PNG", settings.counts.other)
 
 
 def small_webps(settings: Settings) -> Path:
     """The same pictures as lossy WebP, fewer of them."""
-    chosen = spread_samples(settings, settings.counts.other)
-    return made_set(settings, "webp", [partial(_small, sample.path, "WEBP") for sample in chosen])
+    return _small_pictures(settings, "webp", "WEBP", settings.counts.other)
 
 
 def camera_jpegs(settings: Settings) -> Path:
@@ -55,7 +53,7 @@ def camera_jpegs(settings: Settings) -> Path:
         partial(camera_jpeg, sample.path, size, seed)
         for seed, (sample, size) in enumerate(zip(chosen, sizes, strict=True))
     ]
-    return made_set(settings, "camera", jobs)
+    return made_set(settings, "camera", jobs, [sample.path for sample in chosen])
 
 
 def camera_sizes(count: int) -> list[tuple[int, int]]:
@@ -118,6 +116,11 @@ def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
+def _small_pictures(settings: Settings, name: str, format_name: str, count: int) -> Path:
+    paths = [sample.path for sample in spread_samples(settings, count)]
+    return made_set(settings, name, [partial(_small, path, format_name) for path in paths], paths)
+
+
 def _small(path: Path, format_name: str) -> bytes:
     with Image.open(path) as image:
         picture = ImageOps.fit(image.convert("RGB"), SMALL_SIZE, Image.Resampling.BICUBIC)
@@ -131,9 +134,21 @@ def _centre(image: Image.Image, side: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side))
 
 
-def made_set(settings: Settings, name: str, jobs: Sequence[Callable[[], bytes]]) -> Path:
-    """A folder with one file for each job, in their order; made once, and whole or not at all."""
-    folder = settings.work / f"{name}-{len(jobs)}-v{_RECIPE}"
+def made_set(
+    settings: Settings,
+    name: str,
+    jobs: Sequence[Callable[[], bytes]],
+    origins: Sequence[Path],
+) -> Path:
+    """A folder with one file for each job, in their order; made once, and whole or not at all.
+
+    Args:
+        settings: say where.
+        name: begins the folder's name, which the number of jobs and the origins complete.
+        jobs: each makes a file's content.
+        origins: the files from which the jobs make it; from others, another folder is made.
+    """
+    folder = settings.work / f"{name}-{len(jobs)}-{_digest_of(origins)}-v{_RECIPE}"
     if folder.exists():
         return folder
     suffix = name if name in ("png", "webp") else "jpg"
@@ -143,6 +158,15 @@ def made_set(settings: Settings, name: str, jobs: Sequence[Callable[[], bytes]])
         (unfinished / f"{number:04}.{suffix}").write_bytes(content)
     unfinished.rename(folder)
     return folder
+
+
+def _digest_of(origins: Sequence[Path]) -> str:
+    """Short, over where the files are, their sizes and when they were written."""
+    digest = hashlib.sha256()
+    for path in origins:
+        status = path.stat()
+        digest.update(f"{path.resolve()}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:8]
 
 
 def _call(job: Callable[[], bytes]) -> bytes:

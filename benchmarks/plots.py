@@ -1,11 +1,13 @@
 """The plots beside ``RESULTS.md``, one PNG for each part that was measured."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 
+from .names import DEVICES, part_key, plot_name
 from .series import median
 
 mpl.use("Agg")
@@ -18,12 +20,14 @@ Json = dict[str, Any]
 def write_plots(parts: Json, folder: Path) -> None:
     """Draw what there is."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (part, draw, columns) in PLOTS.items():
-        if part not in parts:
+    for (name, (part, draw, columns)), device in itertools.product(PLOTS.items(), DEVICES):
+        key = part_key(part, device)
+        if key not in parts:
             continue
         figure, axes = plt.subplots(1, columns, figsize=(5.5 * columns, 3.6), layout="constrained")
-        draw([axes] if columns == 1 else list(axes), parts[part]["measured"])
-        figure.savefig(folder / f"{name}.png", dpi=110, metadata={"Software": ""})
+        draw([axes] if columns == 1 else list(axes), parts[key]["measured"])
+        path = folder / f"{plot_name(name, device)}.png"
+        figure.savefig(path, dpi=110, metadata={"Software": ""})
         plt.close(figure)
 
 

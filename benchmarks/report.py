@@ -1,9 +1,11 @@
 """``RESULTS.md`` from ``results.json``, and from nothing else."""
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from .goals import outcomes
+from .names import CPU, CUDA, DEVICES, part_key, plot_name
 from .series import median, spread
 
 Json = dict[str, Any]
@@ -20,9 +22,11 @@ they are taken and how to take them again.
 def report(parts: Json) -> str:
     """The whole file."""
     sections = [_HEAD, _goals(parts), _circumstances(parts)]
-    sections += [
-        section(parts[name]["measured"]) for name, section in SECTIONS.items() if name in parts
-    ]
+    for name, section in SECTIONS.items():
+        for device in DEVICES:
+            key = part_key(name, device)
+            if key in parts:
+                sections.append(section.text(parts[key]["measured"], device))
     return "\n".join(sections)
 
 
@@ -42,28 +46,35 @@ def figure(values: Sequence[float], digits: int = 1) -> str:
 
 def _goals(parts: Json) -> str:
     rows = [(each.what, each.goal, each.measured, each.verdict) for each in outcomes(parts)]
-    note = (
+    text = "## Goals\n\n" + table(("what", "goal", "measured", ""), rows)
+    if any(part_key(name, CUDA) in parts for name in SECTIONS):
+        return text
+    return text + (
         "\nThe GPU's rows are not measured yet: no GPU was at hand. What a GPU shares with "
         "the CPU, such as several batches in flight, runs in the tests.\n"
     )
-    return "## Goals\n\n" + table(("what", "goal", "measured", ""), rows) + note
 
 
 def _circumstances(parts: Json) -> str:
     rows = []
     for name, part in parts.items():
         about = part["circumstances"]
-        rows.append((name, about["date"], f"{about['load']:.2f}", f"`{about['command']}`"))
-    text = "## Where and when\n\n" + table(("part", "date", "load before", "command"), rows)
+        # Parts that were measured before this was noted lack it.
+        repeats = str(about.get("repeats", ""))
+        load, command = f"{about['load']:.2f}", f"`{about['command']}`"
+        rows.append((name, about["date"], repeats, load, command))
+    head = ("part", "date", "repeats", "load before", "command")
+    text = "## Where and when\n\n" + table(head, rows)
     machines = {_machine(part["circumstances"]) for part in parts.values()}
     return text + "".join(f"\n{machine}\n" for machine in sorted(machines))
 
 
 def _machine(about: Json) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+    accelerator = f", {about['accelerator']}" if about.get("accelerator") else ""
     return (
         f"{about['processor']}, {about['cores']} cores ({', '.join(about['features'])}), "
-        f"{about['memory_gb']} GB; {versions}."
+        f"{about['memory_gb']} GB{accelerator}; {versions}."
     )
 
 
@@ -73,21 +84,20 @@ def _peers(measured: Json) -> str:
         "camera": "2 to 12 megapixels JPEG, whole process",
         "steady": "500×375 JPEG, steady state (the last three quarters of the answers)",
     }
-    text = "## Beside what else one could use\n"
+    text = ""
     if measured["absent"]:
-        text += f"\nNot installed, so absent: {', '.join(measured['absent'])}.\n"
+        text += f"Not installed, so absent: {', '.join(measured['absent'])}.\n\n"
     for key, title in titles.items():
         group = measured[key]
         rows = [
             _contestant(name, one, group["images"]) for name, one in group["contestants"].items()
         ]
         head = ("contestant", "images/s", "seconds", "CPU seconds", "MB", "largest Δp", "verdicts")
-        text += f"\n### {title}, {group['images']} images\n\n" + table(head, rows)
-    text += (
-        "\nΔp and verdicts are beside our float32 model; with the same weights in float32, a "
+        text += f"### {title}, {group['images']} images\n\n" + table(head, rows) + "\n"
+    return text + (
+        "Δp and verdicts are beside our float32 model; with the same weights in float32, a "
         "largest Δp above 0.02 makes a comparison void.\n"
     )
-    return text + "\n![peers](plots/peers.png)\n"
 
 
 def _contestant(name: str, one: Json, images: int) -> tuple[str, ...]:
@@ -125,19 +135,18 @@ def _stages(measured: Json) -> str:
     ]
     head = ("pictures, model", "prepare, 1 core", "prepare, all", "model, all", "bound")
     return (
-        "## Stages\n\nFiles per second of each stage alone, in one thread. Rows written: "
+        "Files per second of each stage alone, in one thread. Rows written: "
         + f"{figure(measured['rows_per_s'], 0)} per second.\n\n"
         + table(("pictures", *names), alone)
         + "\nTogether, as the scan runs: reading, decoding and resizing is *prepare*; the bound is "
         "1 / (t_prepare / cores + t_model). Files per second.\n\n"
         + table((*head, "end to end", "share", "spread"), together)
-        + "\n![stages](plots/stages.png)\n"
     )
 
 
 def _start(measured: Json) -> str:
     rows = [(name, figure(values, 3)) for name, values in measured["seconds"].items()]
-    return "## Start\n\n" + table(("", "seconds"), rows)
+    return table(("", "seconds"), rows)
 
 
 def _cores(measured: Json) -> str:
@@ -147,11 +156,7 @@ def _cores(measured: Json) -> str:
         for cores, values in by_cores.items()
     ]
     head = ("pictures", "cores", "images/s", "against 1 core")
-    return (
-        "## Cores\n\nThe default model in steady state.\n\n"
-        + table(head, rows)
-        + "\n![cores](plots/cores.png)\n"
-    )
+    return "The default model in steady state.\n\n" + table(head, rows)
 
 
 def _growth(measured: Json) -> str:
@@ -171,12 +176,11 @@ def _growth(measured: Json) -> str:
         f"one core, {figure(measured['all_cores_files_per_s'], 0)} on all.\n\n"
     )
     return (
-        "## Growth\n\nTiny files and a model that costs nothing. "
+        "Tiny files and a model that costs nothing. "
         + rates
         + table(("files", "peak MB"), memory)
         + "\n"
         + table(("files so far", "µs per file"), times)
-        + "\n![memory](plots/memory.png)\n"
     )
 
 
@@ -187,7 +191,7 @@ def _accuracy(measured: Json) -> str:
         for name, parts in measured["models"].items()
     ]
     return (
-        "## Accuracy\n\nBalanced accuracy at 0.5, with its 95 % interval. MODEL_CARD.md has the "
+        "Balanced accuracy at 0.5, with its 95 % interval. MODEL_CARD.md has the "
         "other figures.\n\n" + table(("model", *titles.values()), rows)
     )
 
@@ -199,7 +203,7 @@ def _share(estimate: Json) -> str:
 
 def _decoders(measured: Json) -> str:
     height, width = measured["size"]
-    text = f"## Decoders\n\nFrom bytes to {height}×{width} on one core, files per second; the "
+    text = f"From bytes to {height}×{width} on one core, files per second; the "
     text += "difference is that of the pixels (0 to 255) from the full decode.\n"
     if measured["absent"]:
         text += f"\nAbsent here: {', '.join(measured['absent'])}.\n"
@@ -209,13 +213,13 @@ def _decoders(measured: Json) -> str:
             for name, rates in one["files_per_s"].items()
         ]
         text += f"\n### {pictures}\n\n" + table(("decoder", "files/s", "difference"), rows)
-    return text + "\n![decoders](plots/decoders.png)\n"
+    return text
 
 
 def _fidelity(measured: Json) -> str:
     sizes, origins = measured["megapixels"], measured["origins"]
     text = (
-        f"## Fidelity of scaled decoding\n\n{measured['pictures']} pictures of {min(sizes):.1f} to "
+        f"{measured['pictures']} pictures of {min(sizes):.1f} to "
         f"{max(sizes):.1f} megapixels: {origins['made']} made from the data, half of them "
         f"AI-generated, {origins.get('found', 0)} photographs as they are and "
         f"{origins.get('reduced', 0)} smaller versions of these; "
@@ -240,7 +244,7 @@ def _fidelity(measured: Json) -> str:
 
 
 def _tuning(measured: Json) -> str:
-    text = "## Settings that were tried\n\nOne factor at a time; the defaults are in README.md.\n"
+    text = "One factor at a time; the defaults are in README.md.\n"
     for what, setups in measured["rates"].items():
         rows = [
             (title, figure(one["images_per_s"]), figure(one["cpu_ms_per_image"]))
@@ -250,14 +254,37 @@ def _tuning(measured: Json) -> str:
     return text
 
 
-SECTIONS: dict[str, Callable[[Json], str]] = {
-    "peers": _peers,
-    "stages": _stages,
-    "start": _start,
-    "cores": _cores,
-    "growth": _growth,
-    "accuracy": _accuracy,
-    "decoders": _decoders,
-    "fidelity": _fidelity,
-    "tuning": _tuning,
+@dataclass(frozen=True, slots=True)
+class _Section:
+    """What is told of one part.
+
+    Attributes:
+        title: of the section.
+        body: makes its text from what was measured.
+        plot: the name in ``plots.PLOTS``; empty where there is none.
+    """
+
+    title: str
+    body: Callable[[Json], str]
+    plot: str = ""
+
+    def text(self, measured: Json, device: str) -> str:
+        """The whole section."""
+        title = self.title if device == CPU else f"{self.title}, on {device.upper()}"
+        text = f"## {title}\n\n{self.body(measured)}"
+        if not self.plot:
+            return text
+        return f"{text}\n![{self.plot}](plots/{plot_name(self.plot, device)}.png)\n"
+
+
+SECTIONS = {
+    "peers": _Section("Beside what else one could use", _peers, "peers"),
+    "stages": _Section("Stages", _stages, "stages"),
+    "start": _Section("Start", _start),
+    "cores": _Section("Cores", _cores, "cores"),
+    "growth": _Section("Growth", _growth, "memory"),
+    "accuracy": _Section("Accuracy", _accuracy),
+    "decoders": _Section("Decoders", _decoders, "decoders"),
+    "fidelity": _Section("Fidelity of scaled decoding", _fidelity),
+    "tuning": _Section("Settings that were tried", _tuning),
 }

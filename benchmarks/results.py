@@ -1,6 +1,7 @@
 """``results.json``: what each part measured, when, where, and by which command."""
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ import psutil
 from trustthepixels.infer.bench import processor_name
 from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.distributions import installed_version
+
+from .names import CUDA
 
 Json = dict[str, Any]
 
@@ -43,6 +46,8 @@ class Circumstances:
         processor: its name.
         features: the instruction sets that matter for inference.
         memory_gb: of the machine, in 10^9 bytes.
+        accelerator: the GPU's name; empty on the CPU, and where nobody says.
+        repeats: how often each figure was taken.
         load: of the machine when the part began: processes that wanted a core, one minute's mean.
         versions: of Python and of the packages that were installed.
     """
@@ -53,12 +58,19 @@ class Circumstances:
     processor: str
     features: tuple[str, ...]
     memory_gb: float
+    accelerator: str
+    repeats: int
     load: float
     versions: dict[str, str]
 
 
-def circumstances() -> Circumstances:
-    """Where this runs, now."""
+def circumstances(device: str, repeats: int) -> Circumstances:
+    """Where this runs, now.
+
+    Args:
+        device: of the models, one of ``names.DEVICES``.
+        repeats: how often each figure is going to be taken.
+    """
     versions = {name: installed_version(name) for name in _PACKAGES}
     return Circumstances(
         date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
@@ -67,6 +79,8 @@ def circumstances() -> Circumstances:
         processor=processor_name(),
         features=_features(),
         memory_gb=round(psutil.virtual_memory().total / 1e9, 1),
+        accelerator=_gpu() if device == CUDA else "",
+        repeats=repeats,
         load=round(psutil.getloadavg()[0], 2),
         versions={"python": sys.version.split()[0]}
         | {name: version for name, version in versions.items() if version},
@@ -83,18 +97,28 @@ def without_paths(arguments: Sequence[str]) -> list[str]:
 
 
 def load(path: Path) -> Json:
-    """All parts by name; none where there is no file yet."""
+    """All parts by ``names.part_key``; none where there is no file yet."""
     if not path.exists():
         return {}
     parts: Json = json.loads(path.read_text(encoding="utf-8"))
     return parts
 
 
-def store(path: Path, part: str, about: Circumstances, measured: Mapping[str, Any]) -> None:
-    """Put one part into the file, in place of what it measured before."""
-    parts = load(path) | {part: {"circumstances": asdict(about), "measured": measured}}
+def store(path: Path, key: str, about: Circumstances, measured: Mapping[str, Any]) -> None:
+    """Put one part into the file, in place of what it measured before on the same device."""
+    parts = load(path) | {key: {"circumstances": asdict(about), "measured": measured}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+
+
+def _gpu() -> str:
+    """What the first GPU calls itself."""
+    query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
+    try:
+        done = subprocess.run(query, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return next(iter(done.stdout.splitlines()), "").strip()
 
 
 def _features() -> tuple[str, ...]:

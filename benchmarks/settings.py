@@ -38,6 +38,9 @@ QUICK = Counts(
 )
 """Enough to see that everything works; its figures say nothing."""
 
+ON_CUDA = Counts(small=2048, sweep=192)
+"""A GPU takes so many pictures a second that of fewer, start and compilation would decide."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:

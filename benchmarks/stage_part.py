@@ -2,13 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trustthepixels.infer.bench import BenchReport
+from trustthepixels.infer.bench import BenchReport, upper_bound
 from trustthepixels.infer.bench import measure as measure_scan
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.decode import decode, decode_to_size
@@ -26,7 +26,7 @@ from .models import EDGE, has_edge_model
 from .names import CAMERA, PNG, SMALL, WEBP
 from .pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
 from .scanner import scanner
-from .series import interleaved
+from .series import interleaved, median
 from .settings import Settings
 
 Json = dict[str, Any]
@@ -53,7 +53,7 @@ def measure(settings: Settings) -> Json:
     takes = {name: partial(_stages, folder, size) for name, folder in sets.items()}
     alone = interleaved(settings.counts.repeats, takes)
     together = {
-        f"{name}, {model}": asdict(_scan(settings, sets[name], model)) for name, model in pairs
+        name: asdict(combined(reports)) for name, reports in _scans(settings, sets, pairs).items()
     }
     writing = [_write_rate(settings) for _ in range(settings.counts.repeats)]
     return {"alone": alone, "together": together, "rows_per_s": writing}
@@ -63,11 +63,42 @@ def _models() -> list[str]:
     return ["default", *([EDGE] if has_edge_model() else [])]
 
 
-def _scan(settings: Settings, folder: Path, model: str) -> BenchReport:
-    session, options = scanner(model, Device(settings.device))
-    count = len(files_of(folder))
-    passes = min(_MOST_PASSES, max(1, _LONG_ENOUGH // count))
-    return measure_scan(folder, session, options, settings.counts.repeats, count, passes=passes)
+def _scans(
+    settings: Settings, sets: dict[str, Path], pairs: list[tuple[str, str]]
+) -> dict[str, list[BenchReport]]:
+    """Every set and model by turns, so that they can be compared: a report for each repeat."""
+    opened = {model: scanner(model, Device(settings.device)) for model in _models()}
+    takes = {}
+    for name, model in pairs:
+        ready, options = opened[model]
+        count = len(files_of(sets[name]))
+        passes = min(_MOST_PASSES, max(1, _LONG_ENOUGH // count))
+        takes[f"{name}, {model}"] = partial(
+            measure_scan, sets[name], ready, options, 1, count, passes=passes
+        )
+    return interleaved(settings.counts.repeats, takes)
+
+
+def combined(reports: Sequence[BenchReport]) -> BenchReport:
+    """One report from those of single rounds over the same pictures, as if taken in one go."""
+    whole = [report.end_to_end for report in reports]
+    one_core = median([report.decode_one_core for report in reports])
+    model_only = median([report.model_only for report in reports])
+    machine = reports[0].machine
+    bound = upper_bound(one_core, model_only, machine.cores, Device(machine.device))
+    return replace(
+        reports[0],
+        rounds=sum(report.rounds for report in reports),
+        decode_one_core=one_core,
+        decode_only=median([report.decode_only for report in reports]),
+        model_only=model_only,
+        end_to_end=median(whole),
+        bound=bound,
+        share_of_bound=median(whole) / bound,
+        spread=max(whole) / min(whole) - 1.0,
+        # Of the whole process, so the last one has seen the most.
+        peak_memory_mb=reports[-1].peak_memory_mb,
+    )
 
 
 def _stages(folder: Path, size: tuple[int, int]) -> dict[str, float]:

@@ -15,8 +15,10 @@ from .settings import ROOT, Settings
 
 Json = dict[str, Any]
 
-_MORE_REPEATS = 3
+MORE_REPEATS = 3
 """They are short, so they are taken so many times as often as the others."""
+
+_LIBRARIES = ("numpy.libs", "pillow.libs")
 
 
 def measure(settings: Settings) -> Json:
@@ -40,7 +42,7 @@ def measure(settings: Settings) -> Json:
     }
     if has_edge_model():
         takes["first row, edge"] = partial(first_row, EDGE)
-    return {"seconds": interleaved(_MORE_REPEATS * settings.counts.repeats, takes)}
+    return {"seconds": interleaved(MORE_REPEATS * settings.counts.repeats, takes)}
 
 
 def drop_from_cache(folder: Path) -> None:
@@ -48,15 +50,21 @@ def drop_from_cache(folder: Path) -> None:
 
     What another process has mapped at the moment stays in memory.
     """
-    roots = [folder, ROOT / "infer"]
-    for package in ("numpy", "PIL", "onnxruntime", "click", "simplejpeg"):
-        spec = importlib.util.find_spec(package)
-        if spec is not None and spec.origin:
-            roots.append(Path(spec.origin).parent)
-    for root in roots:
+    for root in (folder, ROOT / "infer", *package_folders()):
         for path in root.rglob("*"):
             if path.is_file():
                 _drop(path)
+
+
+def package_folders() -> list[Path]:
+    """Of what a scan imports, and of the libraries that wheels keep beside their packages."""
+    folders = []
+    for package in ("numpy", "PIL", "onnxruntime", "click", "simplejpeg", "tqdm"):
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin:
+            folders.append(Path(spec.origin).parent)
+    beside = [one.parent / libraries for one in folders for libraries in _LIBRARIES]
+    return folders + sorted({path for path in beside if path.is_dir()})
 
 
 def _drop(path: Path) -> None:

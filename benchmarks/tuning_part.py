@@ -1,6 +1,6 @@
-"""Part ``tuning``: the settings that were tried before the defaults were chosen.
+"""Part ``tuning``: the defaults, and what else was tried.
 
-One factor at a time around the defaults, on small and on camera pictures, all in one run by turns.
+One factor at a time around them, on small and on camera pictures, all in one run by turns.
 """
 
 import time
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
@@ -37,8 +38,9 @@ class Setup:
     Attributes:
         model_threads: of one ONNX Runtime session.
         decode_threads: of the pipeline.
-        batch_size: pictures in one batch.
         in_flight: batches that the model works on at once.
+        batch_size: pictures in one batch.
+        sessions: of ONNX Runtime, each with its own copy of the weights.
         spinning: whether ONNX Runtime's threads burn their core while they wait.
         arena: whether ONNX Runtime keeps its memory between runs.
         binding: whether outputs are bound to memory that is kept.
@@ -46,36 +48,32 @@ class Setup:
 
     model_threads: int
     decode_threads: int
+    in_flight: int
     batch_size: int = 4
-    in_flight: int = 1
-    spinning: bool = True
+    sessions: int = 1
+    spinning: bool = False
     arena: bool = True
     binding: bool = False
 
 
 def setups(cores: int) -> dict[str, Setup]:
-    """What is tried, by name; the first is what everything else departs from."""
-    base = Setup(model_threads=cores, decode_threads=cores)
-    tried = {"all threads, batch 4": base}
-    tried["no spinning"] = replace(base, spinning=False)
-    for threads in sorted({1, cores // 2 or 1, cores + 1, 2 * cores} - {cores}):
-        tried[f"{threads} decode threads"] = replace(base, decode_threads=threads, spinning=False)
+    """What is tried, by name; the first is the default, from which all else departs."""
+    base = Setup(model_threads=1, decode_threads=cores, in_flight=cores)
+    tried = {"the default": base}
+    for threads in sorted({1, cores + 1, 2 * cores} - {cores}):
+        tried[f"{threads} decode threads"] = replace(base, decode_threads=threads)
     if cores > 1:
-        fewer = replace(base, model_threads=cores - 1, spinning=False)
-        tried["1 model thread less"] = fewer
-        one_less = replace(fewer, decode_threads=1)
-        tried["1 model thread less, 1 decode thread"] = one_less
+        tried["one batch less in flight"] = replace(base, in_flight=cores - 1)
+        together = replace(base, model_threads=cores, in_flight=1)
+        tried["one batch in flight, all threads"] = together
+        tried["the same, spinning"] = replace(together, spinning=True)
+        tried["the same, IO binding"] = replace(together, binding=True)
+        tried["a session for each batch in flight"] = replace(base, sessions=cores)
+    tried["one batch more in flight"] = replace(base, in_flight=cores + 1)
     for size in (1, 2, 8, 16, 32):
-        tried[f"batch {size}"] = replace(base, batch_size=size, spinning=False)
-    if cores > 1:
-        halved = replace(base, model_threads=cores // 2, in_flight=2, spinning=False)
-        tried["2 batches in flight, half the threads each"] = halved
-        single = replace(base, model_threads=1, in_flight=cores, spinning=False)
-        tried["as many batches as cores, 1 thread each"] = single
-        tried["the same, batch 2"] = replace(single, batch_size=2)
-        tried["the same, batch 8"] = replace(single, batch_size=8)
-    tried["no arena"] = replace(base, arena=False, spinning=False)
-    tried["IO binding"] = replace(base, binding=True, spinning=False)
+        tried[f"batch {size}"] = replace(base, batch_size=size)
+    tried["no arena"] = replace(base, arena=False)
+    tried["IO binding"] = replace(base, binding=True)
     return tried
 
 
@@ -103,23 +101,12 @@ def measure(settings: Settings) -> Json:
     return {"rates": rates}
 
 
-class _Classifier:
-    """A session with options that the product does not offer."""
+class _Lane:
+    """A session, with memory for its answers if outputs are bound."""
 
-    def __init__(self, model: str, setup: Setup) -> None:
-        file = load_model(model)
-        self.spec: ModelSpec = file.spec
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = setup.model_threads
-        options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = setup.arena
-        options.log_severity_level = 4
-        spinning = "1" if setup.spinning else "0"
-        options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
-        self._session: Any = onnxruntime.InferenceSession(
-            file.content, options, providers=["CPUExecutionProvider"]
-        )
-        self._binding: Any = self._session.io_binding() if setup.binding else None
+    def __init__(self, session: Any, setup: Setup) -> None:
+        self._session = session
+        self._binding: Any = session.io_binding() if setup.binding else None
         if self._binding is not None:
             self._p_ai = np.empty(setup.batch_size, np.float32)
             pointer = onnxruntime.OrtValue.ortvalue_from_numpy(self._p_ai)
@@ -131,7 +118,37 @@ class _Classifier:
             return p_ai
         self._binding.bind_cpu_input(INPUT_NAME, images)
         self._session.run_with_iobinding(self._binding)
-        return self._p_ai
+        return self._p_ai.copy()
+
+
+class _Classifier:
+    """Sessions with options that the product does not offer; a lane for each batch in flight."""
+
+    def __init__(self, model: str, setup: Setup) -> None:
+        file = load_model(model)
+        self.spec: ModelSpec = file.spec
+        sessions = [_session(file.content, setup) for _ in range(setup.sessions)]
+        self._lanes: SimpleQueue[_Lane] = SimpleQueue()
+        for number in range(setup.in_flight):
+            self._lanes.put(_Lane(sessions[number % setup.sessions], setup))
+
+    def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
+        lane = self._lanes.get()
+        try:
+            return lane.run(images)
+        finally:
+            self._lanes.put(lane)
+
+
+def _session(content: bytes, setup: Setup) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = setup.model_threads
+    options.inter_op_num_threads = 1
+    options.enable_cpu_mem_arena = setup.arena
+    options.log_severity_level = 4
+    spinning = "1" if setup.spinning else "0"
+    options.add_session_config_entry("session.intra_op.allow_spinning", spinning)
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _rate(folder: Path, classifier: _Classifier, setup: Setup) -> tuple[float, float]:

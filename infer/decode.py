@@ -25,7 +25,7 @@ from .preprocess import PixelArray, orientation, resize
 from .results import FileStatus
 from .upright import Upright
 
-_MARGIN = 4
+SCALED_MARGIN = 4
 """How often the model's input size must fit into a scaled picture, on both sides. With 3, five
 verdicts in a thousand change, see ``benchmarks/fidelity_part.py``."""
 
@@ -128,7 +128,7 @@ def decode_to_size(
     """
     is_scaled = limits.decode_size is DecodeSize.SCALED
     height, width = size
-    at_least = (_MARGIN * height, _MARGIN * width) if is_scaled else (0, 0)
+    at_least = (SCALED_MARGIN * height, SCALED_MARGIN * width) if is_scaled else (0, 0)
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     with _opened(data, limits, structure) as file, budget.share(file.memory):
         decoded = file.decode(at_least, fill_gaps=fill_gaps)

@@ -3,13 +3,16 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 from PIL import Image
 
+from trustthepixels.infer.bench import BenchReport, Machine
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.session import open_session
@@ -22,13 +25,15 @@ sys.path.append(str(Path(__file__).parent.parent))
 from benchmarks import accuracy_part
 from benchmarks.agreement import SAME_WEIGHTS, compare, from_csv, from_record
 from benchmarks.goals import GOALS, outcomes
-from benchmarks.names import OURS, OURS_FP32, PIPELINE
+from benchmarks.names import CAMERA, OURS, OURS_FP32, PIPELINE, SMALL, TIMM, part_key
 from benchmarks.peers.record import Record, steady_rate
+from benchmarks.peers.spread import spread as spread_files
 from benchmarks.pictures import CAMERA_BYTES_PER_PIXEL, camera_jpeg, camera_sizes, small_jpegs
 from benchmarks.plots import write_plots
 from benchmarks.report import report
 from benchmarks.series import interleaved, median, spread
 from benchmarks.settings import Counts, Settings
+from benchmarks.stage_part import combined
 from benchmarks.tiny_files import tiny_files
 
 RULE = VerdictRule(ai=0.8, real=0.4)
@@ -52,6 +57,32 @@ def test_inputs_are_made_once(settings):
     assert {path: path.stat().st_mtime_ns for path in small_jpegs(settings).iterdir()} == before
 
 
+def test_other_data_makes_other_inputs(settings):
+    other = write_labelled_pictures(settings.data.parent / "other", per_picture=1)
+    before = small_jpegs(settings)
+    assert small_jpegs(replace(settings, data=other)) != before
+    assert small_jpegs(settings) == before
+    for path in (settings.data / "Real").iterdir():
+        path.write_bytes(path.read_bytes() + b"more")
+    assert small_jpegs(settings) != before
+
+
+def test_other_weights_make_another_model(settings, tmp_path):
+    from benchmarks.models import float32_path
+
+    paths = set()
+    for content in (b"some", b"other"):
+        weights = tmp_path / "weights.safetensors"
+        weights.write_bytes(content)
+        paths.add(float32_path(replace(settings, weights=weights)))
+    assert len(paths) == 2
+
+
+def test_a_sweep_takes_files_of_all_sizes():
+    assert spread_files(range(10), 5) == [0, 2, 4, 6, 8]
+    assert spread_files(range(3), 5) == [0, 1, 2]
+
+
 def test_camera_sizes_run_from_2_to_12_megapixels_with_a_mean_of_7_5():
     megapixels = [width * height / 1e6 for width, height in camera_sizes(80)]
     assert min(megapixels) == pytest.approx(2.0, rel=0.01)
@@ -72,6 +103,15 @@ def test_tiny_files_are_as_many_as_said_and_can_be_decoded(settings):
     assert len(files) == 1_234
     assert Image.open(files[0]).size == (8, 8)
     assert sorted(path.name for path in settings.work.iterdir()) == ["tiny-1234"]
+
+
+def test_our_own_pipeline_answers_each_picture_once(tiny_model, examples, tmp_path):
+    from benchmarks.peers.ours import main
+
+    out = tmp_path / "answers.json"
+    done = CliRunner().invoke(main, [str(tiny_model), str(examples / "Real"), "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    assert len(json.loads(out.read_text())["stamps"]) == 9
 
 
 def test_the_null_model_is_a_sound_model_that_looks_at_one_value(settings):
@@ -200,6 +240,139 @@ def test_no_goal_is_reached_against_a_contestant_with_other_answers():
 def test_what_was_not_measured_is_said_to_be_so():
     assert {each.verdict for each in outcomes({})} == {"–"}
     assert all(each.measured == "not measured" for each in outcomes({}))
+
+
+def on_cuda(parts):
+    """The same parts, measured on CUDA."""
+    return {part_key(name, "cuda"): part for name, part in parts.items()}
+
+
+def stages(share):
+    figures = {
+        "decode_one_core": 500.0,
+        "decode_only": 900.0,
+        "model_only": 90.0,
+        "bound": 80.0,
+        "end_to_end": 72.0,
+        "spread": 0.01,
+        "share_of_bound": share,
+    }
+    pairs = (f"{SMALL}, default", f"{CAMERA}, default", f"{SMALL}, edge")
+    measured = {
+        "alone": {SMALL: [{"walk": 9.0}]},
+        "together": dict.fromkeys(pairs, figures),
+        "rows_per_s": [1.0],
+    }
+    return {"stages": {**results([2.0], [10.0])["peers"], "measured": measured}}
+
+
+def test_what_was_measured_on_cuda_stands_beside_the_cpu(tmp_path):
+    steady = {OURS: [90.0], TIMM: [30.0]}
+    cuda = results([1.0], [50.0])
+    cuda["peers"]["measured"]["steady"] = {
+        "images": 8,
+        "contestants": {
+            name: contestant([1.0]) | {"images_per_s": rates} for name, rates in steady.items()
+        },
+    }
+    parts = results([2.0], [10.0]) | stages(0.97) | on_cuda(cuda | stages(0.85))
+    assert verdict_on(parts, "the same on CUDA") == ("3.00×", "reached")
+    assert verdict_on(parts, f"slower stage, on CUDA, {SMALL}") == ("0.85", "missed")
+    assert verdict_on(parts, f"end to end / bound, {SMALL}, edge") == ("0.97", "reached")
+    assert verdict_on(parts, SMALL_GOAL) == ("5.00×", "reached")
+    text = report(parts)
+    assert "## Stages\n" in text
+    assert "## Stages, on CUDA\n" in text
+    write_plots(parts, tmp_path)
+    names = [f"{name}.png" for name in ("peers", "peers-cuda", "stages", "stages-cuda")]
+    assert {path.name for path in tmp_path.iterdir()} == set(names)
+    assert all(f"(plots/{name})" in text for name in names)
+
+
+def test_a_missing_gpu_is_told_only_where_nothing_was_measured_on_one():
+    parts = results([2.0], [10.0])
+    assert "no GPU was at hand" in report(parts)
+    assert "no GPU was at hand" not in report(parts | on_cuda(parts))
+
+
+def test_a_figure_without_a_goal_is_neither_reached_nor_missed():
+    rates = {"1": [10.0, 10.0], "2": [19.0, 17.0], "16": [80.0]}
+    measured = {"images_per_s": {SMALL: rates, CAMERA: rates}}
+    parts = {"cores": {**results([2.0], [10.0])["peers"], "measured": measured}}
+    assert verdict_on(parts, f"all cores against one core, {SMALL}") == ("8.00×", "–")
+    assert f"| all cores against one core, {SMALL} | – | 8.00× | – |" in report(parts)
+
+
+def test_float32_is_compared_on_camera_files_too():
+    what = "2–12 megapixels JPEG: float32"
+    assert verdict_on(results([2.0], [20.0]), what) == ("2.50×", "reached")
+
+
+def test_how_often_figures_were_taken_is_told_where_it_is_known():
+    parts = results([2.0], [10.0])
+    assert "| peers | 2026-01-01 00:00 UTC |  | 0.00 |" in report(parts)
+    parts["peers"]["circumstances"]["repeats"] = 5
+    assert "| peers | 2026-01-01 00:00 UTC | 5 | 0.00 |" in report(parts)
+
+
+def test_one_option_measures_every_part():
+    pytest.importorskip("psutil")
+    from benchmarks.parts import PARTS, chosen_parts
+
+    def chosen(only=(), skip=(), everything=False, device="cpu"):
+        return chosen_parts(only, skip, everything=everything, device=device)
+
+    assert chosen(everything=True) == list(PARTS)
+    assert set(PARTS) - set(chosen()) == {"fidelity", "tuning"}
+    assert chosen(only=("tuning", "start"), skip=("start",)) == ["tuning"]
+    assert chosen(only=("report",)) == []
+    assert "cores" not in chosen(everything=True, device="cuda")
+    with pytest.raises(ValueError, match="decoders"):
+        chosen(only=("decoders",), device="cuda")
+
+
+def single_round(end_to_end, model_only):
+    machine = Machine(2, "some processor", "some system", "cpu", "CPUExecutionProvider", {})
+    rates = {"decode_one_core": 50.0, "decode_only": 90.0, "bound": 1.0, "share_of_bound": 1.0}
+    return BenchReport(
+        images=8,
+        failed=0,
+        megapixels=1.0,
+        rounds=1,
+        batch_size=4,
+        decode_threads=2,
+        model_only=model_only,
+        end_to_end=end_to_end,
+        spread=0.0,
+        peak_memory_mb=100.0,
+        model="some model",
+        machine=machine,
+        **rates,
+    )
+
+
+def test_rounds_taken_by_turns_give_one_report():
+    report = combined(
+        [single_round(40.0, 90.0), single_round(44.0, 100.0), single_round(45.0, 120.0)]
+    )
+    assert (report.rounds, report.end_to_end, report.model_only) == (3, 44.0, 100.0)
+    assert report.bound == pytest.approx(50.0)
+    assert report.share_of_bound == pytest.approx(0.88)
+    assert report.spread == pytest.approx(0.125)
+
+
+def test_a_cold_start_reads_the_libraries_beside_packages_again(tmp_path, monkeypatch):
+    pytest.importorskip("psutil")
+    from benchmarks.start_part import package_folders
+
+    for folder in ("tqdm", "numpy", "numpy.libs", "other.libs"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "__init__.py").touch()
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    for package in ("numpy", "tqdm"):
+        monkeypatch.delitem(sys.modules, package, raising=False)
+    inside = [path.name for path in package_folders() if path.parent == tmp_path]
+    assert inside == ["numpy", "tqdm", "numpy.libs"]
 
 
 def accuracies(default: float, edge: float) -> dict:

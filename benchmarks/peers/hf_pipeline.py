@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from .record import Record
+from .spread import spread
 
 
 @click.command()
@@ -35,7 +36,7 @@ def main(
     classify = pipeline("image-classification", model=str(model), device=device)
     paths = sorted(str(path) for path in folder.iterdir())
     if sweep:
-        _sweep(classify, paths[:sweep])
+        _sweep(classify, spread(paths, sweep))
         return
     record = Record(out)
     answers = classify(paths, batch_size=batch_size, num_workers=workers, top_k=2)
@@ -46,9 +47,13 @@ def main(
 
 
 def _sweep(classify, paths: list[str]) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+    from trustthepixels.infer.cpu import available_cores
+
     classify(paths[:4], batch_size=4, num_workers=0)
     best = (math.inf, 0, 0)
-    for batch_size, workers in itertools.product((1, 8, 16, 32), (0, 1, 2)):
+    # A larger batch would be the same one again.
+    sizes = [size for size in (1, 4, 8, 16, 32) if size <= len(paths)]
+    for batch_size, workers in itertools.product(sizes, sorted({0, 1, 2, available_cores()})):
         start = time.perf_counter()
         classify(paths, batch_size=batch_size, num_workers=workers)
         best = min(best, (time.perf_counter() - start, batch_size, workers))

@@ -21,10 +21,11 @@ def main(model: str, folder: Path, out: Path, device: str) -> None:
 
     from ..scanner import scanner
 
-    session, options = scanner(model, Device(device))
-    calibration = session.spec.calibration
+    batched, options = scanner(model, Device(device))
+    spec, calibration = batched.session.spec, batched.session.spec.calibration
     record = Record(out)
-    for row in scan_rows([os.fsencode(folder)], session, session.spec.rule(), options):
+    roots = [os.fsencode(folder)]
+    for row in scan_rows(roots, batched.classifier, spec.rule(), options, batched.allocate):
         assert row.verdict is not None, row
         # Rows carry six digits; the clamp keeps 0 and 1 finite.
         p_ai = min(max(row.verdict.p_ai, 1e-7), 1 - 1e-7)

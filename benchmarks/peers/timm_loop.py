@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from .record import Record, steady_rate
+from .spread import spread
 
 
 @click.command()
@@ -39,12 +40,14 @@ def main(
     classify: Any = torch.compile(placed) if device == "cuda" else placed
     paths = sorted(folder.iterdir())
     if sweep:
+        from trustthepixels.infer.cpu import available_cores
+
         best = (0.0, 0, 0)
         # Fewer than three batches have no steady state.
-        sizes = [size for size in (8, 16, 32) if 3 * size <= sweep]
-        for size, count in itertools.product(sizes, (1, 2)):
+        sizes = [size for size in (8, 16, 32, 64) if 3 * size <= sweep]
+        for size, count in itertools.product(sizes, sorted({1, 2, available_cores()})):
             record = Record(out)
-            _classify(classify, paths[:sweep], spec, size, count, device, record)
+            _classify(classify, spread(paths, sweep), spec, size, count, device, record)
             best = max(best, (steady_rate(record.stamps), size, count))
         click.echo(f"{best[1]} {best[2]}")
         return

@@ -11,7 +11,8 @@ from .record import Record
 @click.argument("weights", type=click.Path(path_type=Path))
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True)
-def main(weights: Path, folder: Path, out: Path) -> None:
+@click.option("--device", default="cpu")
+def main(weights: Path, folder: Path, out: Path, device: str) -> None:
     """Classify all pictures of FOLDER."""
     import torch
     from PIL import Image
@@ -20,6 +21,7 @@ def main(weights: Path, folder: Path, out: Path) -> None:
     from .timm_model import timm_model
 
     model, spec = timm_model(weights)
+    model = model.to(device)
     transform = transforms.Compose(
         [
             transforms.Resize(spec.input_size),
@@ -31,7 +33,7 @@ def main(weights: Path, folder: Path, out: Path) -> None:
     for path in sorted(folder.iterdir()):
         image = Image.open(path).convert("RGB")
         with torch.no_grad():
-            real, ai = model(transform(image).unsqueeze(0))[0].tolist()
+            real, ai = model(transform(image).unsqueeze(0).to(device))[0].tolist()
         record.add(path, ai - real)
     record.write()
 
