@@ -2,7 +2,7 @@
 
 The bound that a pipeline on one CPU cannot pass is ``1 / (t_decode / cores + t_model)``: each
 picture costs its decoding on one core, and its share of a batch on all of them. With the model on
-another device the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
+a GPU the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
 """
 
 import os
@@ -12,16 +12,17 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from .batched import BatchedModel
 from .cpu import available_cores
 from .decode import Limits
-from .devices import Device
+from .devices import ON_CPU, Device
 from .distributions import installed_version
 from .errors import InputError
 from .pipeline import Classifier, ScanOptions, scan_found
@@ -70,7 +71,7 @@ class BenchReport:
         decode_threads: threads that read, decode and resize.
         decode_one_core: reading, decoding and resizing in one thread.
         decode_only: the same through the pipeline, with a model that costs nothing.
-        model_only: the session alone on full batches.
+        model_only: the model alone on full batches.
         end_to_end: the pipeline as ``scan-folder`` runs it.
         bound: see the module's text, from ``decode_one_core`` and ``model_only``.
         share_of_bound: ``end_to_end / bound``.
@@ -110,7 +111,7 @@ class _NoModel:
 
 def measure(
     folder: Path,
-    session: Session,
+    model: BatchedModel,
     options: ScanOptions,
     rounds: int,
     most_files: int,
@@ -120,7 +121,7 @@ def measure(
 
     Args:
         folder: searched as ``scan-folder`` does.
-        session: an open model.
+        model: brought to the size of the batches of ``options``.
         options: as the scan shall run.
         rounds: how often to take each figure; they alternate, so that a busy moment of the machine
             hits all of them.
@@ -130,25 +131,25 @@ def measure(
     Raises:
         InputError: the folder has no picture that can be decoded.
     """
+    session = model.session
     files = list(islice(walk([os.fsencode(folder)], options.walk), most_files))
     # This pass also brings the files into the system's cache.
     sizes, failed = _survey(files, session.spec.input_size, options.limits)
     if not sizes:
         raise InputError(f"{folder} has no picture that can be decoded")
-    batch = _batch(files, session.spec.input_size, options)
-    session.run(batch)
-    no_model = _NoModel(session.spec)
+    batch = _batch(files, model, options)
+    no_model = replace(model, classifier=_NoModel(session.spec))
     scanned = files * passes
-    one_core, decode, model, whole = [], [], [], []
+    one_core, decode, alone, whole = [], [], [], []
     for _ in range(rounds):
         one_core.append(len(files) / _seconds(lambda: _prepare_all(files, session, options)))
         decode.append(len(files) / _seconds(lambda: _scan(files, no_model, options)))
-        model.append(_model_rate(session, batch, options.batches_in_flight))
-        whole.append(len(scanned) / _seconds(lambda: _scan(scanned, session, options)))
+        alone.append(_model_rate(model.classifier, batch, options.batches_in_flight))
+        whole.append(len(scanned) / _seconds(lambda: _scan(scanned, model, options)))
     cores = available_cores()
     end_to_end = statistics.median(whole)
     bound = upper_bound(
-        statistics.median(one_core), statistics.median(model), cores, session.device
+        statistics.median(one_core), statistics.median(alone), cores, session.device
     )
     return BenchReport(
         images=len(sizes),
@@ -159,7 +160,7 @@ def measure(
         decode_threads=options.decode_threads,
         decode_one_core=statistics.median(one_core),
         decode_only=statistics.median(decode),
-        model_only=statistics.median(model),
+        model_only=statistics.median(alone),
         end_to_end=end_to_end,
         bound=bound,
         share_of_bound=end_to_end / bound,
@@ -180,7 +181,7 @@ def upper_bound(decode_one_core: float, model_only: float, cores: int, device: D
         device: where the model runs.
     """
     decode_seconds, model_seconds = 1 / (decode_one_core * cores), 1 / model_only
-    if device is Device.CPU:
+    if device in ON_CPU:
         return 1 / (decode_seconds + model_seconds)
     return 1 / max(decode_seconds, model_seconds)
 
@@ -226,12 +227,16 @@ def _survey(
     return [(row.width or 0) * (row.height or 0) for row in sound], len(rows) - len(sound)
 
 
-def _batch(files: Sequence[Found], input_size: tuple[int, int], options: ScanOptions) -> PixelArray:
-    """A full batch of real pictures, repeated where there are too few."""
+def _batch(files: Sequence[Found], model: BatchedModel, options: ScanOptions) -> PixelArray:
+    """A full batch of real pictures, repeated where there are too few, in memory as in a scan."""
+    input_size = model.session.spec.input_size
     prepared = (prepare(file, input_size, options.limits) for file in files)
     sound = (image.pixels for image in prepared if isinstance(image, PreparedImage))
     pixels = list(islice(sound, options.batch_size))
-    return np.stack([pixels[index % len(pixels)] for index in range(options.batch_size)])
+    batch = model.allocate((options.batch_size, *input_size, 3))
+    for index in range(options.batch_size):
+        batch[index] = pixels[index % len(pixels)]
+    return batch
 
 
 def _prepare_all(files: Sequence[Found], session: Session, options: ScanOptions) -> None:
@@ -239,19 +244,20 @@ def _prepare_all(files: Sequence[Found], session: Session, options: ScanOptions)
         prepare(file, session.spec.input_size, options.limits)
 
 
-def _scan(files: Sequence[Found], classifier: Classifier, options: ScanOptions) -> None:
-    for _ in scan_found(files, classifier, classifier.spec.rule(), options):
+def _scan(files: Sequence[Found], model: BatchedModel, options: ScanOptions) -> None:
+    rule = model.session.spec.rule()
+    for _ in scan_found(files, model.classifier, rule, options, model.allocate):
         pass
 
 
-def _model_rate(session: Session, batch: PixelArray, in_flight: int) -> float:
-    """Images per second of the session alone, with as many batches at once as in a scan."""
+def _model_rate(classifier: Classifier, batch: PixelArray, in_flight: int) -> float:
+    """Images per second of the model alone, with as many batches at once as in a scan."""
     begin = time.perf_counter()
 
     def repeat() -> int:
         images = 0
         while time.perf_counter() - begin < _MODEL_SECONDS or not images:
-            session.run(batch)
+            classifier.run(batch)
             images += len(batch)
         return images
 

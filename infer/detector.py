@@ -1,9 +1,10 @@
 """The Python API: one model, ready to judge pictures."""
 
+import logging
 import os
 from collections.abc import Generator, Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +21,7 @@ from .decode import (
     decode_image,
     decode_to_size,
 )
-from .devices import Device, usual_batch_size, usual_batches_in_flight
+from .devices import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
 from .doubts import doubt_of
 from .errors import InputError, UsageError
 from .models import DEFAULT_MODEL
@@ -31,7 +32,10 @@ from .session import Session, open_session
 from .spec import ModelSpec
 
 if TYPE_CHECKING:
+    from .batched import BatchedModel
     from .pipeline import ScanOptions
+
+_log = logging.getLogger(__name__)
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
 """A path, the bytes of a file, a Pillow picture, or RGB pixels."""
@@ -50,6 +54,7 @@ class Detector:
         threads: threads of the model on the CPU; by default the cores that the process may use.
         false_positive_rate: which of the model's operating points decides; by default its own.
         threshold: ``p_ai`` from which a picture is called AI, in place of an operating point.
+        unsure: ``False`` for two verdicts, where all that is not AI is real.
         limits: sizes above which a picture is refused.
 
     Raises:
@@ -66,6 +71,7 @@ class Detector:
         threads: int | None = None,
         false_positive_rate: float | None = None,
         threshold: float | None = None,
+        unsure: bool = True,
         limits: Limits | None = None,
     ) -> None:
         if threads is not None and threads < 1:
@@ -73,8 +79,11 @@ class Detector:
         self._threads = available_cores() if threads is None else threads
         # All of them for one operator, because a single picture shall be quick too.
         self.session: Session = open_session(load_model(model), _device(device), self._threads)
-        self.rule = self.spec.rule(false_positive_rate=false_positive_rate, threshold=threshold)
+        self.rule = self.spec.rule(
+            false_positive_rate=false_positive_rate, threshold=threshold, unsure=unsure
+        )
         self._limits = limits or Limits()
+        self._batched: tuple[_Batches, BatchedModel] | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -108,13 +117,13 @@ class Detector:
 
         Args:
             paths: a folder or file, or several; an iterator is read lazily.
-            options: how to scan; by default with this detector's limits.
+            options: how to scan; by default as ``scan-folder`` does, with this detector's limits.
+                What the device cannot do of it is said in this module's log.
 
         Raises:
             ModelError: the model gave something that is no probability.
             ProviderError: the device failed.
         """
-        from .pinned import batch_memory
         from .pipeline import ScanOptions, scan_rows
 
         if isinstance(paths, str | os.PathLike):
@@ -122,15 +131,37 @@ class Detector:
         encoded = (os.fsencode(path) for path in paths)
         # The walk of a single root needs no memory, so it must see that there is only one.
         roots = list(encoded) if isinstance(paths, Sequence) else encoded
+        threads = self._threads
         if options is None:
             device = self.session.device
+            if device is Device.CPU:
+                threads = threads_of_operators(device, threads)
             options = ScanOptions(
                 limits=self._limits,
                 batch_size=usual_batch_size(device),
                 batches_in_flight=usual_batches_in_flight(device, self._threads),
             )
-        allocate = batch_memory(self.session.device)
-        return scan_rows(roots, self.session, self.rule, options, allocate)
+        batched = self._in_batches(options, threads)
+        return scan_rows(roots, batched.classifier, self.rule, options, batched.allocate)
+
+    def _in_batches(self, options: "ScanOptions", threads: int) -> "BatchedModel":
+        """The model for these batches, of the last scan where that had the same ones.
+
+        Args:
+            options: of the scan.
+            threads: of one operator on the CPU.
+        """
+        from .batched import in_batches
+
+        wanted = _Batches(options.batch_size, options.batches_in_flight, threads)
+        if self._batched is not None and self._batched[0] == wanted:
+            return self._batched[1]
+        session = self.session
+        if threads != self._threads:
+            session = open_session(session.model, session.device, threads)
+        batched = in_batches(session, options, _log.warning)
+        self._batched = wanted, batched
+        return batched
 
     def decode(self, image: ImageInput) -> DecodedImage:
         """The picture in full: upright, 8-bit RGB.
@@ -157,6 +188,14 @@ class Detector:
         if isinstance(file, bytes):
             return file
         return read_file(os.fsencode(file), self._limits.max_bytes)
+
+
+class _Batches(NamedTuple):
+    """What a model in batches depends on."""
+
+    size: int
+    in_flight: int
+    threads: int
 
 
 def _device(device: Device | str) -> Device:

@@ -37,17 +37,25 @@ LOG_FATAL = 4
 """ONNX Runtime's quietest level: failures arrive as exceptions too, and its log repeats them."""
 
 NVIDIA = frozenset({Device.CUDA, Device.TENSORRT})
-"""Devices that compute fastest in half precision, replay graphs and copy from pinned memory."""
+"""Devices that compute fastest in half precision and copy from pinned memory."""
+
+ON_CPU = frozenset({Device.CPU, Device.OPENVINO})
+"""Devices that take the cores which decode; OpenVINO is asked for nothing but the processor."""
 
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
 
-_MOST_IN_FLIGHT = 4
-"""More would cost more memory: each has activations of its own."""
+_IN_FLIGHT = 4
+"""Batches at once on a CPU at most; each has activations of its own."""
+
+_TENSORRT_LIBRARIES = (
+    "the folder of TensorRT's libraries, which of its wheels is site-packages/tensorrt_libs, "
+    "must be named in LD_LIBRARY_PATH, on Windows in PATH"
+)
 
 _HOW_TO_GET = {
     Device.CUDA: "install 'trustthepixels[gpu]'",
-    Device.TENSORRT: "install 'trustthepixels[gpu]' and TensorRT's libraries",
+    Device.TENSORRT: f"install 'trustthepixels[gpu]' and TensorRT; {_TENSORRT_LIBRARIES}",
     Device.OPENVINO: "install onnxruntime-openvino in place of onnxruntime",
     Device.COREML: "it exists on macOS only",
 }
@@ -55,25 +63,43 @@ _HOW_TO_GET = {
 
 def usual_batch_size(device: Device) -> int:
     """Pictures in one batch where the user does not say otherwise."""
-    return 4 if device is Device.CPU else 64
+    return 4 if device in ON_CPU else 64
 
 
 def usual_batches_in_flight(device: Device, threads: int) -> int:
     """Batches that the model works on at once.
 
-    On a CPU, threads that share a layer wait for each other at its end, so each batch gets few of
-    them: one where there are up to four. A device is fed the next batch while it computes one.
+    On a CPU, threads that share a layer wait for each other at its end; threads that work on
+    different batches do not. A device is fed the next batch while it computes one.
 
     Args:
         device: never ``auto``.
         threads: of the model on the CPU, all together.
     """
-    return min(threads, _MOST_IN_FLIGHT) if device is Device.CPU else 2
+    return min(threads, _IN_FLIGHT) if device in ON_CPU else 2
 
 
-def threads_per_batch(threads: int) -> int:
-    """Threads of one operator on the CPU, where all batches in flight have so many together."""
-    return threads // usual_batches_in_flight(Device.CPU, threads)
+def threads_of_operators(device: Device, threads: int) -> int:
+    """``intra_op_num_threads`` of a session whose batches in flight have so many threads together.
+
+    ONNX Runtime counts the caller among them: a session makes one thread less, and all its callers
+    share these. OpenVINO is given all, because its batches share one number.
+
+    Args:
+        device: may be ``auto``, which never takes OpenVINO.
+        threads: of the model on the CPU, all together.
+    """
+    if device is Device.OPENVINO:
+        return threads
+    return threads - usual_batches_in_flight(Device.CPU, threads) + 1
+
+
+def library_advice(device: Device) -> str:
+    """What to add to the words of a device that did not start; empty for most.
+
+    ONNX Runtime preloads CUDA's and cuDNN's wheels, but not TensorRT's.
+    """
+    return f"; {_TENSORRT_LIBRARIES}" if device is Device.TENSORRT else ""
 
 
 def load_onnxruntime() -> ModuleType:

@@ -6,6 +6,10 @@
     classify   M  (scan-classify-0 …)   ``batches``      ``rows``, a Channel of numbered rows
     in order   the caller's             ``rows``         the caller, in the order of the walk
 
+``batches`` is a BatchAssembler of M + K buffers, which decode threads fill in place. They hand odd
+files to worker processes and wait for them (``worker_pool``); on CUDA each batch is computed in its
+lane's own thread (``device_0``, see ``lanes``). The command's caller is what writes the rows.
+
 Every file gets a number when it is found and keeps a place in the ``window`` until its row has
 left, so memory depends on the sizes in ``ScanOptions`` and never on the number of files. A failure
 in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.

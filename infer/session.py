@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from .acceleration import PLAIN, Acceleration, provider_options
-from .devices import LOG_FATAL, NVIDIA, PROVIDERS, Device, load_onnxruntime, require_provider
+from .devices import (
+    LOG_FATAL,
+    NVIDIA,
+    PROVIDERS,
+    Device,
+    library_advice,
+    load_onnxruntime,
+    require_provider,
+)
 from .errors import ModelError, OutOfMemoryError, ProviderError, one_line
 from .known_answer import check_known_answer
 from .model_file import ModelFile, read_model_file
@@ -142,7 +150,7 @@ def open_session(
     Args:
         model: a verified file.
         device: ``auto`` takes CUDA where it works, else the CPU; any other is taken or refused.
-        threads: threads of one operator on the CPU, at least 1.
+        threads: threads of one operator on the CPU, of OpenVINO all together; at least 1.
         acceleration: what a GPU is asked for.
 
     Raises:
@@ -194,19 +202,23 @@ def _open_on(
                 model.content,
                 _options(onnxruntime, threads),
                 providers=list(PROVIDERS[device]),
-                provider_options=provider_options(device, model.spec.input_size, acceleration),
+                provider_options=provider_options(
+                    device, model.spec.input_size, threads, acceleration
+                ),
                 enable_fallback=0,
             )
         inference.disable_fallback()
     except errors as error:
         if device is Device.CPU:
             raise ModelError(f"ONNX Runtime cannot load {model.path}: {one_line(error)}") from error
-        raise ProviderError(f"the device '{device}' cannot be used: {one_line(error)}") from error
+        raise ProviderError(
+            f"the device '{device}' cannot be used: {one_line(error)}{library_advice(device)}"
+        ) from error
     provider = PROVIDERS[device][0]
     if provider not in inference.get_providers():
         raise ProviderError(
             f"the device '{device}' cannot be used: {provider} did not start "
-            f"(are its driver and libraries installed?)"
+            f"(are its driver and libraries installed?){library_advice(device)}"
         )
     check_signature(inference, model)
     return Session(model, device, provider, inference, errors)

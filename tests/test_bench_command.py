@@ -38,9 +38,10 @@ def test_reports_every_stage_as_a_table_and_as_json(run_command, tiny_model, exa
     assert machine["versions"]["pillow"] == PIL.__version__
 
 
-def test_the_bound_on_a_cpu_adds_both_stages():
+@pytest.mark.parametrize("device", [Device.CPU, Device.OPENVINO])
+def test_the_bound_on_a_cpu_adds_both_stages(device):
     # 10 ms on each of 2 cores and 5 ms of the model make 10 ms.
-    assert upper_bound(100.0, 200.0, 2, Device.CPU) == pytest.approx(100.0)
+    assert upper_bound(100.0, 200.0, 2, device) == pytest.approx(100.0)
 
 
 def test_the_bound_with_a_gpu_is_the_slower_stage():

@@ -18,8 +18,10 @@ from trustthepixels.infer.errors import (
     UsageError,
 )
 from trustthepixels.infer.limits import DecodeSize
+from trustthepixels.infer.pipeline import ScanOptions
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus, VerdictLabel
+from trustthepixels.infer.session import open_session
 
 
 @pytest.fixture
@@ -138,6 +140,10 @@ class TestConstruction:
         assert loose.predict(path).label is VerdictLabel.AI
         assert Detector(tiny_model, threshold=p_ai).predict(path).label is VerdictLabel.AI
 
+    def test_without_unsure_there_are_two_verdicts(self, tiny_model, examples):
+        rows = list(Detector(tiny_model, unsure=False).scan(examples))
+        assert {row.verdict.label for row in rows} == {VerdictLabel.AI, VerdictLabel.REAL}
+
     def test_a_device_that_cannot_be_had_is_an_error(self, tiny_model):
         with pytest.raises(ProviderError):
             Detector(tiny_model, "openvino")
@@ -184,6 +190,22 @@ class TestScan:
         (row,) = detector.scan(tmp_path / "bad.jpg")
         assert row.status is FileStatus.NOT_AN_IMAGE
         assert row.verdict is None
+
+    def test_shares_the_threads_as_the_scan_command_does_unless_it_is_told_how(
+        self, tiny_model, examples, monkeypatch
+    ):
+        threads = []
+
+        def open_one(model, device, count):
+            threads.append(count)
+            return open_session(model, device, count)
+
+        monkeypatch.setattr("trustthepixels.infer.detector.open_session", open_one)
+        detector = Detector(tiny_model, "cpu", threads=5)
+        first, second = (list(detector.scan(examples)) for _ in range(2))
+        assert threads == [5, 1]
+        assert first == second == list(detector.scan(examples, ScanOptions()))
+        assert threads == [5, 1]
 
     def test_can_be_left_early(self, detector, examples):
         rows = detector.scan(examples)

@@ -113,26 +113,34 @@ class TestLanes:
 
 class TestOptions:
     def test_the_cpu_has_none(self):
-        assert provider_options(Device.CPU, (224, 224), Acceleration(graphs=True)) == [{}]
+        assert provider_options(Device.CPU, (224, 224), 2, Acceleration(graphs=True)) == [{}]
 
     def test_there_is_one_for_each_provider(self):
         for device, providers in PROVIDERS.items():
-            assert len(provider_options(device, (224, 224), PLAIN)) == len(providers)
+            assert len(provider_options(device, (224, 224), 1, PLAIN)) == len(providers)
 
     def test_graphs_are_captured_where_they_are_asked_for(self):
         for graphs, value in ((True, "1"), (False, "0")):
-            cuda, cpu = provider_options(Device.CUDA, (224, 224), Acceleration(graphs=graphs))
+            cuda, cpu = provider_options(Device.CUDA, (224, 224), 1, Acceleration(graphs=graphs))
             assert (cuda["enable_cuda_graph"], cpu) == (value, {})
 
     def test_one_engine_serves_every_size_of_batch_and_can_be_kept(self):
-        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), Acceleration(32))
+        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, Acceleration(32))
         assert tensorrt["trt_profile_min_shapes"] == "images:1x160x192x3"
         assert tensorrt["trt_profile_max_shapes"] == "images:32x160x192x3"
         assert "trt_engine_cache_path" not in tensorrt
         kept = Acceleration(32, engine_cache=Path("/engines"))
-        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), kept)
+        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, kept)
         assert tensorrt["trt_engine_cache_enable"] == "1"
         assert tensorrt["trt_engine_cache_path"] == "/engines"
+
+    def test_batches_of_a_size_that_is_open_are_not_bounded(self):
+        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, PLAIN)
+        assert tensorrt == {"trt_fp16_enable": "1"}
+
+    def test_openvino_computes_on_the_cpu_with_the_threads_that_it_is_given(self):
+        openvino, cpu = provider_options(Device.OPENVINO, (224, 224), 3, PLAIN)
+        assert (openvino, cpu) == ({"device_type": "CPU", "num_of_threads": "3"}, {})
 
 
 class TestPinnedMemory:

@@ -69,6 +69,11 @@ class TestLines:
         assert ": ai (" in predict(path, "--fpr", "0.05").stdout
         assert ": ai (" in predict(path, "--threshold", "0.79").stdout
 
+    def test_no_unsure_leaves_two_verdicts(self, predict, examples):
+        path = examples / "Real" / "bear-plushie.jpg"
+        assert ": real (79.6 %" in predict(path, "--no-unsure").stdout
+        assert ": ai (79.6 %" in predict(path, "--no-unsure", "--threshold", "0.79").stdout
+
     def test_names_cannot_act_on_the_terminal(self, predict, tmp_path):
         (tmp_path / "a\x1b[31m\nb\u202e.jpg").write_bytes(b"no picture")
         result = predict(tmp_path / "a\x1b[31m\nb\u202e.jpg")

@@ -10,7 +10,7 @@ import click
 from ..devices import Device
 from ..errors import InputError, OutputError, one_line
 from .options import device_option, model_option, threads_option
-from .terminal import note_device, printable, quiet_decoders
+from .terminal import note, note_device, printable, quiet_decoders
 
 if TYPE_CHECKING:
     from ..bench import BenchReport
@@ -55,22 +55,23 @@ def bench(
         raise InputError(f"{folder} is no folder")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise OutputError(f"the folder of {json_file} does not exist")
+    from ..batched import in_batches, open_for_batches
     from ..bench import measure
     from ..bundled import load_model
     from ..cpu import available_cores
-    from ..devices import threads_per_batch, usual_batch_size, usual_batches_in_flight
+    from ..devices import usual_batch_size, usual_batches_in_flight
     from ..pipeline import ScanOptions
-    from ..session import open_session
 
     threads = threads or available_cores()
-    session = open_session(load_model(model), device, threads_per_batch(threads))
+    session = open_for_batches(load_model(model), device, threads, batch_size)
     note_device(session, device)
     options = ScanOptions(
         batch_size=batch_size or usual_batch_size(session.device),
         batches_in_flight=usual_batches_in_flight(session.device, threads),
         decode_threads=decode_threads or available_cores(),
     )
-    report = measure(folder, session, options, rounds, most_files)
+    batched = in_batches(session, options, note)
+    report = measure(folder, batched, options, rounds, most_files)
     for line in table(report):
         click.echo(printable(line))
     if json_file is not None:

@@ -15,6 +15,7 @@ from .options import (
     device_option,
     false_positive_rate_option,
     model_option,
+    no_unsure_option,
     threads_option,
     threshold_option,
 )
@@ -67,6 +68,7 @@ class _Judged:
 @device_option
 @false_positive_rate_option
 @threshold_option
+@no_unsure_option
 @threads_option
 @click.pass_context
 def predict(
@@ -81,6 +83,7 @@ def predict(
     device: Device,
     false_positive_rate: float | None,
     threshold: float | None,
+    unsure: bool,
     threads: int | None,
 ) -> None:
     """Print the verdict and the probability of AI generation for each IMAGE.
@@ -100,6 +103,7 @@ def predict(
         threads=threads,
         false_positive_rate=false_positive_rate,
         threshold=threshold,
+        unsure=unsure,
     )
     note_device(detector.session, device)
     judged = []

@@ -24,7 +24,8 @@ from ..rows import COLUMNS, escape_path, path_text
 from ..unhurried import waited_for
 from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
-from .scan_model import open_model, warmed_up
+from .scan_model import open_model
+from .terminal import note
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -87,20 +88,22 @@ def scan_folders(
             "model", lambda: open_model(model, quiet=output.quiet), _import_the_rest
         )
         options = _options(source, model, session, frozenset(rows_out.identities))
-        classifier = waited_for("model", lambda: warmed_up(session, options))
+        from ..batched import in_batches
+
+        batched = waited_for("model", lambda: in_batches(session, options, note))
         kept = rows_out.begin(_identity(source, session, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
         from ..kept_rows import not_kept
-        from ..pinned import batch_memory
         from ..pipeline import scan_found
         from ..walk import walk
 
         files = walk(roots, options.walk)
         if report.counts.kept:
             files = not_kept(files, rows_out.kept_paths())
-        allocate = batch_memory(session.device)
-        rows = stack.enter_context(closing(scan_found(files, classifier, rule, options, allocate)))
+        rows = stack.enter_context(
+            closing(scan_found(files, batched.classifier, rule, options, batched.allocate))
+        )
         show = stack.enter_context(progress_bar(report.counts, visible=_is_watched(output)))
         for row in rows:
             rows_out.write(row)

@@ -1,0 +1,108 @@
+"""A model is brought to the size of its batches alike in a scan, in Python and in ``bench``."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from trustthepixels.infer import Detector, bench, lanes
+from trustthepixels.infer.batched import in_batches, open_for_batches
+from trustthepixels.infer.devices import Device
+from trustthepixels.infer.model_file import read_model_file
+from trustthepixels.infer.pinned import pinned_memory, plain_memory
+from trustthepixels.infer.pipeline import ScanOptions
+from trustthepixels.infer.session import Session, open_session
+
+
+@pytest.fixture
+def session(tiny_model) -> Session:
+    return open_session(read_model_file(tiny_model), Device.CPU, 1)
+
+
+@pytest.fixture
+def made(monkeypatch) -> list["PlayedLanes"]:
+    """All lanes that are made, which the CPU plays."""
+    made: list[PlayedLanes] = []
+
+    def make(*arguments) -> PlayedLanes:
+        made.append(PlayedLanes(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(lanes, "Lanes", make)
+    return made
+
+
+class PlayedLanes:
+    """What ``Lanes`` is told, and which batches come through it."""
+
+    def __init__(self, session, open_one, batch_size, count):
+        self.session, self.spec = session, session.spec
+        self.shape = (batch_size, count)
+        self.sizes: list[int] = []
+
+    def run(self, images):
+        self.sizes.append(len(images))
+        return self.session.run(images)
+
+
+def on_cuda(session: Session) -> Session:
+    return replace(session, device=Device.CUDA)
+
+
+class TestInBatches:
+    def test_the_cpu_gets_neither_lanes_nor_pinned_memory(self, session, made):
+        told: list[str] = []
+        batched = in_batches(session, ScanOptions(), told.append)
+        assert batched.allocate is plain_memory
+        assert not made
+        assert not told
+        images = np.zeros((4, 224, 224, 3), np.uint8)
+        assert np.array_equal(batched.classifier.run(images), session.run(images))
+
+    def test_cuda_gets_a_lane_for_each_batch_in_flight_and_is_tried_at_once(self, session, made):
+        options = ScanOptions(batch_size=6, batches_in_flight=3)
+        batched = in_batches(on_cuda(session), options, pytest.fail)
+        assert batched.allocate is pinned_memory
+        assert [(one.shape, one.sizes) for one in made] == [((6, 3), [6])]
+
+    def test_where_lanes_cannot_be_had_it_says_so_and_goes_on_without(self, session):
+        told: list[str] = []
+        options = ScanOptions(batch_size=2)
+        batched = in_batches(on_cuda(session), options, told.append)
+        (line,) = told
+        assert line.startswith("going on without CUDA graphs, because ")
+        assert batched.classifier.run(np.zeros((2, 224, 224, 3), np.uint8)).shape == (2,)
+
+    def test_all_threads_are_shared_by_the_batches(self, tiny_model):
+        session = open_for_batches(read_model_file(tiny_model), Device.CPU, 8)
+        assert session.inference.get_session_options().intra_op_num_threads == 2
+
+
+def test_a_scan_in_python_goes_through_lanes_which_the_next_one_finds(tiny_model, examples, made):
+    detector = Detector(tiny_model, "cpu")
+    expected = list(detector.scan(examples))
+    detector.session = on_cuda(detector.session)
+    rows = [list(detector.scan(examples, ScanOptions(batch_size=6))) for _ in range(2)]
+    assert rows == [expected, expected]
+    (lanes_of_both,) = made
+    assert lanes_of_both.shape == (6, 1)
+    assert lanes_of_both.sizes == [6] * 7
+
+
+def test_bench_measures_what_a_scan_does(session, examples, made, monkeypatch):
+    monkeypatch.setattr(bench, "_MODEL_SECONDS", 0.0)
+    options = ScanOptions(batch_size=3)
+    buffers: list[tuple[int, ...]] = []
+
+    def allocate(shape):
+        buffers.append(shape)
+        return plain_memory(shape)
+
+    batched = in_batches(on_cuda(session), options, pytest.fail)
+    folder = examples / "Real"
+    report = bench.measure(folder, replace(batched, allocate=allocate), options, 1, 3)
+    assert report.images == 3
+    # The built-in picture, the model alone, end to end.
+    assert made[0].sizes == [3, 3, 3]
+    # The model alone; decoding alone and end to end with a buffer in flight and two beside it.
+    assert buffers == [(3, 224, 224, 3)] * 7

@@ -1,0 +1,51 @@
+"""How much of a machine a model gets where the user does not say: batches, threads."""
+
+import subprocess
+import sys
+
+import pytest
+
+from trustthepixels.infer.devices import (
+    Device,
+    threads_of_operators,
+    usual_batch_size,
+    usual_batches_in_flight,
+)
+
+
+@pytest.mark.parametrize("device", [Device.CPU, Device.OPENVINO])
+@pytest.mark.parametrize(("threads", "batches"), [(1, 1), (2, 2), (4, 4), (5, 4), (64, 4)])
+def test_on_the_cpu_a_batch_for_each_thread_up_to_four(device, threads, batches):
+    assert usual_batches_in_flight(device, threads) == batches
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 4, 5, 7, 16])
+def test_a_session_makes_as_many_threads_as_its_callers_leave(threads):
+    """Counted in a process of its own, after ONNX Runtime has made those that every session has."""
+    code = f"""
+import os
+from trustthepixels.infer.batched import open_for_batches
+from trustthepixels.infer.bundled import load_model
+from trustthepixels.infer.devices import Device, usual_batches_in_flight
+def count(): return len(os.listdir("/proc/self/task"))
+model = load_model("edge")
+one = open_for_batches(model, Device.CPU, 1)
+before = count()
+shared = open_for_batches(model, Device.CPU, {threads})
+print(count() - before + usual_batches_in_flight(Device.CPU, {threads}))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert int(done.stdout) == threads
+
+
+def test_openvino_shares_all_threads_among_its_batches():
+    assert threads_of_operators(Device.OPENVINO, 6) == 6
+
+
+def test_a_gpu_gets_large_batches_and_the_next_one_while_it_computes():
+    for device in (Device.CUDA, Device.TENSORRT, Device.COREML):
+        assert (usual_batch_size(device), usual_batches_in_flight(device, 16)) == (64, 2)
+
+
+def test_what_computes_on_the_cpu_gets_small_batches():
+    assert usual_batch_size(Device.CPU) == usual_batch_size(Device.OPENVINO) == 4
