@@ -9,7 +9,7 @@ import torch
 from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
-from trustthepixels.infer.errors import InputError, UsageError
+from trustthepixels.infer.errors import InputError
 from trustthepixels.train.initialise import initialise
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.weights import read_state
@@ -92,9 +92,19 @@ def test_three_networks_count_a_third_each(tuned, shallower, tmp_path):
     )
 
 
-def test_a_slim_network_is_refused_because_each_file_leaves_other_channels(shallower):
-    with pytest.raises(UsageError, match="keeps other channels of each file"):
-        initialise(Classifier("resnet16_slim"), shallower, [shallower])
+def test_a_slim_network_is_averaged_with_the_channels_that_it_has_kept(shallower, tmp_path):
+    """By its own gains the other file would keep others, and the mean would mix them."""
+    slim = Classifier("resnet16_slim")
+    initialise(slim, shallower)
+    torch.save(slim.backbone.state_dict(), tmp_path / "slim.pt")
+    other = read_state(Path(shallower))
+    other["layer4.0.bn1.weight"] = other["layer4.0.bn1.weight"].flip(0)
+    torch.save(other, tmp_path / "other.pt")
+    averaged = Classifier("resnet16_slim")
+    initialise(averaged, str(tmp_path / "slim.pt"), [str(tmp_path / "other.pt")])
+    for name in ("layer4.0.conv1.weight", "layer4.0.conv2.weight", "layer3.0.conv1.weight"):
+        found, kept = averaged.backbone.state_dict()[name], slim.backbone.state_dict()[name]
+        assert torch.allclose(found, kept, rtol=1e-6), name
 
 
 def test_weights_of_another_network_are_refused(tuned, tmp_path):

@@ -27,7 +27,7 @@ from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.recipes import REFERENCE
 from trustthepixels.train.stage_resnet import STAGE_FEATURES
-from trustthepixels.train.weights import load_checkpoint, read_state
+from trustthepixels.train.weights import load_checkpoint, read_state, save_weights
 
 SIDE = 64
 SPEC = ModelSpec(
@@ -162,15 +162,25 @@ class TestFitting:
         assert "take resnet34_stages" in outcome.stderr
         assert not (tmp_path / "run").exists()
 
-    def test_a_teacher_without_epochs_is_refused(self, pictures, start, finished, tmp_path):
-        teacher = finished / "weights.safetensors"
+    def test_a_teachers_answers_take_the_place_of_the_labels(
+        self, pictures, start, finished, tmp_path
+    ):
+        """Of a teacher that takes everything for the opposite, and sees smaller pictures."""
+        teacher, spec = load_checkpoint(finished / "weights.safetensors")
+        with torch.no_grad():
+            for tensor in teacher.backbone.fc.parameters():
+                tensor.neg_()
+        save_weights(tmp_path / "opposite.safetensors", teacher, spec)
         outcome = trustthepixels(
             *("train", pictures, "--out", tmp_path / "run", "--arch", "resnet18_stages"),
-            *("--init", start, "--image-size", SIDE, "--epochs", "0", "--teacher", teacher),
+            *("--init", start, "--image-size", SIDE + 16, "--epochs", "0"),
+            *("--teacher", tmp_path / "opposite.safetensors"),
         )
-        assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
-        assert "--teacher" in outcome.stderr
-        assert not (tmp_path / "run").exists()
+        assert outcome.returncode == 0, outcome.stderr
+        student, _ = load_checkpoint(tmp_path / "run" / "weights.safetensors")
+        splits = dict(_columns(tmp_path / "run" / "splits.csv", "file", "split"))
+        learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
+        assert _share_right(student, learned) < 0.1
 
     def test_it_leaves_no_metrics_of_epochs(self, finished):
         assert sorted(path.name for path in finished.iterdir()) == [

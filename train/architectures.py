@@ -7,6 +7,7 @@ import timm
 import torch
 from timm.models import register_model
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 SLIM_ARCHITECTURES = ("resnet16_slim", "resnet16_slim_stages")
 """Which take the weights of a ResNet18 by way of ``slimmed``."""
@@ -50,19 +51,34 @@ def slim_last_stage(network: Any) -> None:
     network.load_state_dict(slimmed(state))
 
 
-def slimmed(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+def slimmed(
+    state: Mapping[str, Tensor], like: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
     """A ResNet18's state as ``resnet16_slim`` takes it; a state that fits already is unchanged.
 
     Of the last stage's first block the inner channels with the largest batch norm gains stay
     (network slimming, Liu et al. 2017); its second block is left out.
+
+    Args:
+        state: by timm's names.
+        like: of a slim network; those channels stay that its own are most alike, in its order.
     """
     kept = {name: value for name, value in state.items() if not name.startswith("layer4.1.")}
     gain = kept.get("layer4.0.bn1.weight")
     if gain is None or len(gain) <= _SLIM_WIDTH:
         return kept
-    chosen = torch.topk(gain.abs(), _SLIM_WIDTH).indices.sort().values
+    if like is None:
+        chosen = torch.topk(gain.abs(), _SLIM_WIDTH).indices.sort().values
+    else:
+        chosen = _most_alike(kept["layer4.0.conv1.weight"], like["layer4.0.conv1.weight"])
     for name in [name for name in kept if name.startswith(("layer4.0.conv1.", "layer4.0.bn1."))]:
         if kept[name].ndim:
             kept[name] = kept[name][chosen]
     kept["layer4.0.conv2.weight"] = kept["layer4.0.conv2.weight"][:, chosen]
     return kept
+
+
+def _most_alike(filters: Tensor, wanted: Tensor) -> Tensor:
+    """For each wanted filter, (out, in, height, width), the index of the nearest by its angle."""
+    directions = [F.normalize(one.float().flatten(1), dim=1) for one in (wanted, filters)]
+    return (directions[0] @ directions[1].T).argmax(dim=1)

@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trustthepixels.infer.cpu import available_cores
-from trustthepixels.infer.errors import UsageError
 
 from .dataset import PictureDataset
 from .hardware import Accelerator, PrecisionName, choose_accelerator, choose_precision
@@ -79,7 +78,7 @@ def prepare_fit(
     Raises:
         ProviderError: CUDA was asked for and is not there.
         UsageError: there is no such recipe, or the last layer alone is asked for of a network
-            that cannot have it fitted, or of a teacher.
+            that cannot have it fitted.
         InputError: there is no such architecture, or weights cannot be used.
     """
     accelerator = choose_accelerator(device)
@@ -88,8 +87,6 @@ def prepare_fit(
     network = Classifier(settings.architecture)
     if settings.epochs == 0:
         staged_backbone(network)
-        if settings.teacher:
-            raise UsageError("--epochs 0 fits the last layer to the labels; leave --teacher out")
     if not _last_checkpoint(folder).exists():
         described = initialise(network, settings.init, settings.average_with)
         _log.info("starting from %s", described)

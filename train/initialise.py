@@ -1,11 +1,12 @@
 """Where a training starts from: ImageNet, a file, a smaller network, a mean of them, or nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import timm
+from torch import Tensor
 
-from trustthepixels.infer.errors import InputError, UsageError
+from trustthepixels.infer.errors import InputError
 
 from .architectures import SLIM_ARCHITECTURES, slimmed
 from .average import Part, average
@@ -32,20 +33,14 @@ def initialise(network: Classifier, source: str, average_with: Sequence[str] = (
 
     Raises:
         InputError: the hub cannot be reached, or a file cannot be used.
-        UsageError: weights cannot be averaged in this architecture.
     """
     description, new_blocks = _load(network, source)
     if not average_with:
         return description
-    if network.architecture in SLIM_ARCHITECTURES:
-        raise UsageError(
-            f"{network.architecture} keeps other channels of each file; --average-with is for "
-            "networks of full width"
-        )
     described, parts = [description], [_part(network, new_blocks)]
     for each in average_with:
         other = Classifier(network.architecture, (network.mean, network.std))
-        description, new_blocks = _load(other, each)
+        description, new_blocks = _load(other, each, like=network.backbone.state_dict())
         described.append(description)
         parts.append(_part(other, new_blocks))
     network.backbone.load_state_dict(average(parts))
@@ -57,8 +52,13 @@ def _part(network: Classifier, new_blocks: list[str]) -> Part:
     return Part(backbone.state_dict(), idle_tensors(backbone, new_blocks))
 
 
-def _load(network: Classifier, source: str) -> tuple[str, list[str]]:
-    """Set the weights of one source; what was done, and the blocks that stay at identity."""
+def _load(
+    network: Classifier, source: str, like: Mapping[str, Tensor] | None = None
+) -> tuple[str, list[str]]:
+    """Set the weights of one source; what was done, and the blocks that stay at identity.
+
+    For ``like`` see ``slimmed``.
+    """
     if source == RANDOM:
         return "random weights", []
     if source == IMAGENET:
@@ -74,7 +74,7 @@ def _load(network: Classifier, source: str) -> tuple[str, list[str]]:
     path = Path(source)
     state = read_state(path)
     if network.architecture in SLIM_ARCHITECTURES:
-        state = slimmed(state)
+        state = slimmed(state, like)
     new_blocks = load_or_grow(network.backbone, state)
     if new_blocks:
         return f"{path.name}, grown: {len(new_blocks)} new blocks at identity", new_blocks

@@ -5,7 +5,7 @@ sources that nobody trained on it does better than short fine-tuning (``train/bu
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.spec import LABELS
 
 from .augment import augment
+from .bootstrap import FloatArray
 from .dataset import load_image
 from .hardware import PrecisionName
 from .manifest import Sample
@@ -26,6 +27,7 @@ from .metrics import IntArray
 from .network import Classifier
 from .recipes import Augmentation, View
 from .stage_statistics import Features, stage_statistics, staged_backbone
+from .teacher import TEMPERATURE, Teacher
 from .view_batches import See, in_batches, views_of_sample
 
 CHANGED_VIEWS = 2
@@ -44,6 +46,7 @@ def fit_last_layer(
     augmentation: Augmentation,
     size: tuple[int, int],
     precision: PrecisionName,
+    teacher: Teacher | None = None,
 ) -> None:
     """Set the last layer; all else stays as it is.
 
@@ -52,13 +55,28 @@ def fit_last_layer(
         samples: the training pictures, of both classes.
         augmentation: how they are changed, in views beside the picture as it is.
         size: of the network's input.
-        precision: of the arithmetic of the stages.
+        precision: of the arithmetic of the stages, and of the teacher.
+        teacher: whose answers to the same views, at its own size, take the place of the labels.
 
     Raises:
         UsageError: the network's last layer does not see its stages.
         InputError: a picture cannot be used.
     """
     staged_backbone(network)
+    features = stage_statistics(network, _shown(samples, augmentation, size), precision)
+    if teacher is None:
+        targets = np.array([sample.target for sample in samples] * (1 + CHANGED_VIEWS))
+        regression = fit_regression(features, targets)
+    else:
+        shown = _shown(samples, augmentation, teacher.input_size)
+        regression = fit_soft_regression(features, softened_answers(teacher, shown, precision))
+    set_last_layer(network, regression)
+
+
+def _shown(
+    samples: Sequence[Sample], augmentation: Augmentation, size: tuple[int, int]
+) -> Iterator[list[PixelArray]]:
+    """Batches of all pictures as they are, then changed once, and once more."""
     ways: list[See] = [
         partial(views_of_sample, view=View.WHOLE, size=size),
         *(
@@ -66,14 +84,9 @@ def fit_last_layer(
             for repeat in range(CHANGED_VIEWS)
         ),
     ]
-    shown = (
-        [view for views in batch for view in views]
-        for see in ways
-        for batch in in_batches(samples, see, _BATCH_SIZE)
-    )
-    features = stage_statistics(network, shown, precision)
-    targets = np.array([sample.target for sample in samples] * len(ways))
-    set_last_layer(network, fit_regression(features, targets))
+    for see in ways:
+        for batch in in_batches(samples, see, _BATCH_SIZE):
+            yield [view for views in batch for view in views]
 
 
 def changed_view(
@@ -100,6 +113,43 @@ def fit_regression(features: Features, targets: IntArray) -> Pipeline:
         StandardScaler(),
         LogisticRegression(C=INVERSE_PENALTY, class_weight="balanced", max_iter=1000),
     ).fit(features, targets)
+
+
+def softened_answers(
+    teacher: Teacher, shown: Iterable[Sequence[PixelArray]], precision: PrecisionName
+) -> FloatArray:
+    """A teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
+
+    Args:
+        teacher: moved to the GPU where there is one.
+        shown: batches of views, uint8 of its size.
+        precision: of its arithmetic.
+    """
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    answers = []
+    with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
+        for views in shown:
+            logits = teacher.logits(torch.from_numpy(np.stack(views)).to(device))
+            answers.append(torch.softmax(logits / TEMPERATURE, dim=1)[:, 1].double().cpu().numpy())
+    return np.concatenate(answers)
+
+
+def fit_soft_regression(features: Features, probability: FloatArray) -> Pipeline:
+    """As ``fit_regression``, to probabilities of the second label in place of labels.
+
+    Args:
+        features: (n, features).
+        probability: (n,), 0 to 1.
+    """
+    # Each view counts once as either label, by the probability of each: the cross entropy.
+    targets = np.repeat([1, 0], len(features))
+    return make_pipeline(
+        StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
+    ).fit(
+        np.concatenate([features, features]),
+        targets,
+        logisticregression__sample_weight=np.concatenate([probability, 1 - probability]),
+    )
 
 
 def set_last_layer(network: Classifier, regression: Pipeline) -> None:

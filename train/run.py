@@ -60,8 +60,14 @@ def _trained(
     """The backbone's state after the training, as timm names it."""
     if settings.epochs == 0:
         size = (settings.image_size, settings.image_size)
-        augmentation = start.recipe.augmentation
-        fit_last_layer(start.network, parts[Split.TRAIN], augmentation, size, start.precision)
+        fit_last_layer(
+            start.network,
+            parts[Split.TRAIN],
+            start.recipe.augmentation,
+            size,
+            start.precision,
+            start.teacher,
+        )
         return start.network.backbone.state_dict()
     best = fit(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION], folder)
     merge_metrics(folder / LOGS_NAME, folder / "metrics.csv")
