@@ -26,7 +26,7 @@ class DecodeSize(StrEnum):
     FULL = "full"
     """All of them."""
     SCALED = "scaled"
-    """A half, a quarter or an eighth on each side, where that leaves at least four times
+    """A half, a quarter or an eighth on each side, where that leaves at least six times
     the model's input size on both."""
 
 

@@ -254,8 +254,8 @@ class TestScaling:
         limits = Limits(truncated=TruncatedPolicy.SCORE, decode_size=DecodeSize.SCALED)
         assert decode_to_size(cut, SMALL, limits, MemoryBudget()).note
 
-    @pytest.mark.parametrize(("side", "is_scaled"), [(799, False), (800, True)])
-    def test_leaves_pictures_below_eight_times_the_size_as_they_are(self, side, is_scaled):
+    @pytest.mark.parametrize(("side", "is_scaled"), [(1199, False), (1200, True)])
+    def test_leaves_pictures_below_twelve_times_the_size_as_they_are(self, side, is_scaled):
         data = encoded("JPEG", photograph().resize((side, side)))
         scaled, full = (prepared(data, (100, 100), size) for size in DecodeSize)
         assert np.array_equal(scaled, full) != is_scaled

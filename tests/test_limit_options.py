@@ -131,7 +131,7 @@ def test_a_limit_that_is_none_is_one_line_and_exit_code_2(scan, options):
 
 def test_large_jpegs_are_scaled_unless_they_shall_be_decoded_in_full(scan):
     # White points on black: a full decode clips what a scaled one has averaged before.
-    points = np.random.default_rng(5).random((1800, 1800)) < 0.1
+    points = np.random.default_rng(5).random((2700, 2700)) < 0.1
     data = encoded("JPEG", Image.fromarray(points.astype(np.uint8) * 255))
     expected = {
         size.value: expected_p_ai(

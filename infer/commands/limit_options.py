@@ -85,7 +85,7 @@ _OPTIONS = (
         default="scaled",
         show_default=True,
         help="Decode JPEGs of several megapixels at a half, a quarter or an eighth of their size, "
-        "where that is still four times what the model sees; or in full.",
+        "where that is still six times what the model sees; or in full.",
     ),
     click.option(
         "--isolate",
