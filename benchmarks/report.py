@@ -47,6 +47,10 @@ def figure(values: Sequence[float], digits: int = 1) -> str:
 def _goals(parts: Json) -> str:
     rows = [(each.what, each.goal, each.measured, each.verdict) for each in outcomes(parts)]
     text = "## Goals\n\n" + table(("what", "goal", "measured", ""), rows)
+    text += (
+        "\nWhat is in the way where a goal is missed, with profiles, and what was tried: "
+        "[README.md](README.md#where-goals-are-missed).\n"
+    )
     if any(part_key(name, CUDA) in parts for name in SECTIONS):
         return text
     return text + (
