@@ -51,7 +51,7 @@ PARTS = {
     "growth": Part(growth_part.measure),
     "accuracy": Part(accuracy_part.measure, times=0),
     "decoders": Part(decoder_part.measure, is_on_cpu=True),
-    # Speed hardly matters to the one, and the other is done.
+    # The one changes with the models alone, and the other asks what has been settled.
     "fidelity": Part(fidelity_part.measure, is_usual=False, times=0),
     "tuning": Part(tuning_part.measure, is_usual=False, is_on_cpu=True),
 }

@@ -169,14 +169,14 @@ class TestScan:
     def test_of_a_large_jpeg_predict_and_scan_see_the_same_pixels(self, tiny_model, tmp_path):
         path = tmp_path / "large.jpg"
         # White points on black: a full decode clips what a scaled one has averaged before.
-        points = np.random.default_rng(3).random((1800, 1900)) < 0.1
+        points = np.random.default_rng(3).random((2700, 2800)) < 0.1
         Image.fromarray(points.astype(np.uint8) * 255).save(path)
         verdicts = []
         for decode_size in DecodeSize:
             detector = Detector(tiny_model, limits=Limits(decode_size=decode_size))
             (row,) = detector.scan(path)
             assert row.verdict == detector.predict(path) == detector.predict(path.read_bytes())
-            assert (row.width, row.height) == (1900, 1800)
+            assert (row.width, row.height) == (2800, 2700)
             verdicts.append(row.verdict)
         assert verdicts[0] != verdicts[1]
 
@@ -203,9 +203,9 @@ class TestScan:
         monkeypatch.setattr("trustthepixels.infer.detector.open_session", open_one)
         detector = Detector(tiny_model, "cpu", threads=5)
         first, second = (list(detector.scan(examples)) for _ in range(2))
-        assert threads == [5, 1]
+        assert threads == [5, 2]
         assert first == second == list(detector.scan(examples, ScanOptions()))
-        assert threads == [5, 1]
+        assert threads == [5, 2]
 
     def test_can_be_left_early(self, detector, examples):
         rows = detector.scan(examples)

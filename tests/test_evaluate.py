@@ -151,7 +151,7 @@ def test_a_tier_changes_what_the_model_sees(tiny_model, crops):
 
 def test_large_pictures_are_seen_as_a_scan_sees_them(tiny_model, tmp_path):
     rng = np.random.default_rng(0)
-    grain = rng.integers(0, 256, (1900, 1900, 3), dtype=np.uint8)
+    grain = rng.integers(0, 256, (2700, 2700, 3), dtype=np.uint8)
     path = tmp_path / "AI" / "large.jpg"
     path.parent.mkdir()
     Image.fromarray(grain // np.uint8(2)).save(path, quality=90)
