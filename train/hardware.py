@@ -37,3 +37,8 @@ def choose_precision(precision: Precision, accelerator: Accelerator) -> Precisio
         )
         precision = Precision.BF16 if native else Precision.FP32
     return "bf16-mixed" if precision is Precision.BF16 else "32-true"
+
+
+def arithmetic(accelerator: Accelerator, precision: PrecisionName) -> torch.autocast:
+    """The context in which a network computes in that precision."""
+    return torch.autocast(accelerator, torch.bfloat16, enabled=precision == "bf16-mixed")

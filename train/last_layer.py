@@ -21,11 +21,12 @@ from trustthepixels.infer.spec import LABELS
 from .augment import augment
 from .bootstrap import FloatArray
 from .dataset import load_image
-from .hardware import PrecisionName
+from .hardware import PrecisionName, arithmetic, choose_accelerator
 from .manifest import Sample
 from .metrics import IntArray
 from .network import Classifier
 from .recipes import Augmentation, View
+from .settings import Device
 from .stage_statistics import Features, stage_statistics, staged_backbone
 from .teacher import TEMPERATURE, Teacher
 from .view_batches import See, in_batches, views_of_sample
@@ -125,9 +126,9 @@ def softened_answers(
         shown: batches of views, uint8 of its size.
         precision: of its arithmetic.
     """
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_accelerator(Device.AUTO)
     answers = []
-    with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
+    with arithmetic(device, precision):
         for views in shown:
             logits = teacher.logits(torch.from_numpy(np.stack(views)).to(device))
             answers.append(torch.softmax(logits / TEMPERATURE, dim=1)[:, 1].double().cpu().numpy())

@@ -9,8 +9,9 @@ import torch
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.preprocess import PixelArray
 
-from .hardware import PrecisionName
+from .hardware import PrecisionName, arithmetic, choose_accelerator
 from .network import Classifier
+from .settings import Device
 from .stage_resnet import StageResNet
 
 Features = npt.NDArray[np.float32]
@@ -31,10 +32,10 @@ def stage_statistics(
         UsageError: the network's last layer does not see its stages.
     """
     backbone = staged_backbone(network)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_accelerator(Device.AUTO)
     network.eval().to(device).to(memory_format=torch.channels_last)
     found = []
-    with torch.autocast(device, torch.bfloat16, enabled=precision == "bf16-mixed"):
+    with arithmetic(device, precision):
         for views in shown:
             images = torch.from_numpy(np.stack(views)).to(device)
             features = backbone.forward_features(network.normalised(images))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .hardware import choose_accelerator, choose_precision
+from .hardware import arithmetic, choose_accelerator, choose_precision
 from .network import Classifier
 from .settings import Device, Precision
 
@@ -31,8 +31,7 @@ def judging_speeds(workloads: Sequence[Workload]) -> Mapping[Workload, float]:
     distinct = list(dict.fromkeys(workloads))
     networks = {one: _network(one, accelerator) for one in distinct}
     seconds: dict[Workload, list[float]] = {one: [] for one in distinct}
-    half = torch.autocast(accelerator, torch.bfloat16, enabled=precision == "bf16-mixed")
-    with torch.inference_mode(), half:
+    with torch.inference_mode(), arithmetic(accelerator, precision):
         for turn in range(_ROUNDS + 1):
             for one in distinct:
                 took = _seconds(networks[one], one, accelerator)

@@ -11,6 +11,7 @@ import torch
 from .bootstrap import FloatArray
 from .calibrate import margin_of
 from .fit import fit, prepare_fit
+from .hardware import choose_accelerator
 from .manifest import Sample
 from .network import Classifier
 from .recipes import View
@@ -94,7 +95,7 @@ def _margins(
     view: View,
     tier: Tier = Tier.CLEAN,
 ) -> FloatArray:
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = choose_accelerator(Device.AUTO)
     network.eval().to(device).to(memory_format=torch.channels_last)
     found = [np.empty(0)]
     see = partial(views_of_sample, view=view, size=(side, side), tier=tier)
