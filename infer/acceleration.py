@@ -43,7 +43,11 @@ def provider_options(
     """
     options = {
         _OF_TENSORRT: _tensorrt_options(input_size, acceleration),
-        _OF_CUDA: {"enable_cuda_graph": _flag(acceleration.graphs and device is Device.CUDA)},
+        _OF_CUDA: {
+            "enable_cuda_graph": _flag(acceleration.graphs and device is Device.CUDA),
+            # Timing all algorithms, the default, takes others each time, which round otherwise.
+            "cudnn_conv_algo_search": "HEURISTIC",
+        },
         _OF_OPENVINO: {"device_type": "CPU", "num_of_threads": str(threads)},
     }
     return [options.get(provider, {}) for provider in PROVIDERS[device]]

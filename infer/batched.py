@@ -94,7 +94,8 @@ def in_batches(session: Session, options: "ScanOptions", tell: Tell) -> BatchedM
 
 def _in_lanes(session: Session, options: "ScanOptions", tell: Tell) -> "Lanes | None":
     """On CUDA, full batches as graphs; ``None`` on other devices, or where that fails."""
-    if session.device is not Device.CUDA:
+    # CUDA leaves the conversions of a quantized model to the CPU, and then captures nothing.
+    if session.device is not Device.CUDA or session.spec.precision == "int8":
         return None
     from .lanes import Lanes
 

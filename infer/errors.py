@@ -88,7 +88,7 @@ class ProviderError(TrustThePixelsError):
 
 
 class OutOfMemoryError(ProviderError):
-    """A device has too little memory for a batch; a smaller one may fit."""
+    """A batch is too large for a device, mostly for its memory; a smaller one may fit."""
 
 
 class ExportCheckError(TrustThePixelsError):

@@ -135,8 +135,12 @@ class MemoryBudget:
 
 def default_memory() -> int:
     """The default budget in bytes: half of what this process may use, at most 2 GiB."""
-    usable = min([_physical_memory(), *_cgroup_limits(), *_address_space()])
-    return max(_LEAST_MEMORY, min(DEFAULT_MEMORY, usable // 2))
+    return max(_LEAST_MEMORY, min(DEFAULT_MEMORY, usable_memory() // 2))
+
+
+def usable_memory() -> int:
+    """Bytes that this process may use at most: of the machine, its control groups, its limits."""
+    return min([_physical_memory(), *_cgroup_limits(), *_address_space()])
 
 
 def _physical_memory() -> int:

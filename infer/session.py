@@ -23,10 +23,11 @@ from .devices import (
     load_onnxruntime,
     require_provider,
 )
-from .errors import ModelError, OutOfMemoryError, ProviderError, one_line
+from .errors import ModelError, OutOfMemoryError, ProviderError
 from .known_answer import check_known_answer
 from .model_file import ModelFile, read_model_file
 from .preprocess import PixelArray
+from .runtime_words import is_too_much, reason_of
 from .signature import INPUT_NAME as INPUT_NAME
 from .signature import LOGITS_NAME as LOGITS_NAME
 from .signature import P_AI_NAME as P_AI_NAME
@@ -112,31 +113,16 @@ class Session:
         try:
             yield
         except self.errors as error:
-            reason = one_line(error)
-            kind = OutOfMemoryError if _is_out_of_memory(error) else ProviderError
+            kind = OutOfMemoryError if is_too_much(error) else ProviderError
             raise kind(
-                f"the model failed on {self.provider} with a batch of {batch_size}: {reason}"
+                f"the model failed on {self.provider} with a batch of {batch_size}: "
+                f"{reason_of(error)}"
             ) from error
 
     def _outputs(self, names: list[str], images: PixelArray) -> list[FloatArray]:
         with self.typed_errors(len(images)):
             outputs: list[FloatArray] = self.inference.run(names, {INPUT_NAME: images})
         return outputs
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in _OUT_OF_MEMORY)
-
-
-_OUT_OF_MEMORY = (
-    "out of memory",
-    "failed to allocate",
-    "bad_alloc",
-    "bad allocation",
-    "alloc_failed",
-)
-"""What ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++ say; none has a code of its own."""
 
 
 def open_session(
@@ -210,9 +196,11 @@ def _open_on(
         inference.disable_fallback()
     except errors as error:
         if device is Device.CPU:
-            raise ModelError(f"ONNX Runtime cannot load {model.path}: {one_line(error)}") from error
+            raise ModelError(
+                f"ONNX Runtime cannot load {model.path}: {reason_of(error)}"
+            ) from error
         raise ProviderError(
-            f"the device '{device}' cannot be used: {one_line(error)}{library_advice(device)}"
+            f"the device '{device}' cannot be used: {reason_of(error)}{library_advice(device)}"
         ) from error
     provider = PROVIDERS[device][0]
     if provider not in inference.get_providers():

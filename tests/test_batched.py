@@ -73,6 +73,13 @@ class TestInBatches:
         assert line.startswith("going on without CUDA graphs, because ")
         assert batched.classifier.run(np.zeros((2, 224, 224, 3), np.uint8)).shape == (2,)
 
+    def test_a_quantized_model_gets_no_lanes_and_nothing_is_said(self, session, made):
+        spec = replace(session.spec, precision="int8")
+        quantized = replace(on_cuda(session), model=replace(session.model, spec=spec))
+        batched = in_batches(quantized, ScanOptions(batch_size=2), pytest.fail)
+        assert not made
+        assert batched.classifier.run(np.zeros((2, 224, 224, 3), np.uint8)).shape == (2,)
+
     def test_four_batches_share_the_threads_that_they_leave(self, tiny_model):
         """Each of the four brings one; the session counts one of its callers too."""
         session = open_for_batches(read_model_file(tiny_model), Device.CPU, 8)

@@ -123,6 +123,7 @@ class TestOptions:
         for graphs, value in ((True, "1"), (False, "0")):
             cuda, cpu = provider_options(Device.CUDA, (224, 224), 1, Acceleration(graphs=graphs))
             assert (cuda["enable_cuda_graph"], cpu) == (value, {})
+            assert cuda["cudnn_conv_algo_search"] == "HEURISTIC"
 
     def test_one_engine_serves_every_size_of_batch_and_can_be_kept(self):
         tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, Acceleration(32))

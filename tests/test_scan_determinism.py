@@ -63,6 +63,14 @@ def test_a_thousand_files(thousand, tmp_path):
     assert all(other == first for other in others)
 
 
+@pytest.mark.gpu
+def test_a_gpu_gives_the_same_bytes_again(thousand):
+    """For one batch size: for another, cuDNN takes other kernels, which round otherwise."""
+    on_gpu = ("--device", "cuda", "--decode-threads")
+    first, second = (scan(thousand, DEFAULT_MODEL, *on_gpu, threads) for threads in ("2", "5"))
+    assert first == second
+
+
 def test_json_lines_too(thousand, tmp_path):
     model = write_tiny_model(tmp_path / "tiny.onnx")
     first, *others = (scan(thousand, model, "--format", "jsonl", *o) for o in SETTINGS[:2])

@@ -244,7 +244,8 @@ class TestDevice:
         session = session_on(tiny_model, device)
         assert session.provider == "CUDAExecutionProvider"
         on_cpu = session_on(tiny_model).run(noise(7))
-        np.testing.assert_allclose(session.run(noise(7)), on_cpu, atol=1e-5)
+        # CUDA multiplies float32 in TF32, of which ten bits are left behind the point.
+        np.testing.assert_allclose(session.run(noise(7)), on_cpu, atol=5e-4)
 
     @pytest.fixture
     def cuda_without_gpu(self, monkeypatch):
