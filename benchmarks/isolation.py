@@ -1,8 +1,9 @@
-"""What it costs to decode in worker processes: ``python -m benchmarks.isolation FOLDER``.
+"""What it costs to decode in other processes: ``python -m benchmarks.isolation FOLDER``.
 
-The files of a folder go through the pipeline, with a model that costs nothing, in threads as far as
-``infer.placement`` allows and with every file in a process, in turns. Wall time, and processor time
-of all processes, are printed as medians with their spread.
+The files of a folder go through the pipeline, with a model that costs nothing, in turns: in threads
+as far as ``infer.placement`` allows, with a helper process for each thread, and with every file in
+a worker process. Wall time, processor time of all processes, and that of the scan's own, in which
+threads wait for one lock, are printed as medians with their spread.
 """
 
 import argparse
@@ -12,6 +13,8 @@ import resource
 import statistics
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
 
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.placement import Isolation
@@ -20,19 +23,57 @@ from trustthepixels.infer.results import FileStatus
 from .no_model import NoModel, no_verdict
 
 
-def _processor_seconds() -> float:
-    whose = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
-    usages = [resource.getrusage(who) for who in whose]
-    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+class Way(StrEnum):
+    """How files are decoded."""
+
+    THREADS = "threads"
+    HELPERS = "helpers"
+    WORKERS = "workers"
 
 
-def _run(folder: str, isolation: Isolation, threads: int) -> tuple[float, float, int, int]:
-    options = ScanOptions(isolation=isolation, decode_threads=threads)
-    started, processor = time.perf_counter(), _processor_seconds()
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One pass over the folder.
+
+    Attributes:
+        files: how many rows there were.
+        decoded: how many of them are ``ok``.
+        wall_s: seconds.
+        processor_s: of all processes, in seconds.
+        own_s: of the scan's process, in seconds.
+    """
+
+    files: int
+    decoded: int
+    wall_s: float
+    processor_s: float
+    own_s: float
+
+
+def _processor_seconds(whose: int) -> float:
+    usage = resource.getrusage(whose)
+    return usage.ru_utime + usage.ru_stime
+
+
+def _run(folder: str, way: Way, threads: int) -> Taken:
+    options = ScanOptions(
+        isolation=Isolation.ALL if way is Way.WORKERS else Isolation.ODD,
+        decode_threads=threads,
+        decode_processes=threads if way is Way.HELPERS else 0,
+    )
+    started = time.perf_counter()
+    own, children = (_processor_seconds(whose) for whose in _PROCESSES)
     rows = list(scan_rows([os.fsencode(folder)], NoModel(), no_verdict, options))
     wall = time.perf_counter() - started
+    own, children = (
+        _processor_seconds(whose) - before
+        for whose, before in zip(_PROCESSES, (own, children), strict=True)
+    )
     good = sum(row.status is FileStatus.OK for row in rows)
-    return wall, _processor_seconds() - processor, len(rows), good
+    return Taken(len(rows), good, wall, own + children, own)
+
+
+_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def _figures(values: Sequence[float]) -> dict[str, float]:
@@ -46,21 +87,22 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--decode-threads", type=int, default=2)
     arguments = parser.parse_args()
-    runs: dict[Isolation, list[tuple[float, float, int, int]]] = {kind: [] for kind in Isolation}
+    runs: dict[Way, list[Taken]] = {way: [] for way in Way}
     for round_ in range(arguments.rounds + 1):
-        for kind in list(Isolation)[:: 1 if round_ % 2 else -1]:
-            figures = _run(arguments.folder, kind, arguments.decode_threads)
+        for way in list(Way)[:: 1 if round_ % 2 else -1]:
+            taken = _run(arguments.folder, way, arguments.decode_threads)
             # The first round warms the disk cache.
             if round_:
-                runs[kind].append(figures)
+                runs[way].append(taken)
     report = {
-        kind.value: {
-            "files": found[0][2],
-            "decoded": found[0][3],
-            "wall_s": _figures([run[0] for run in found]),
-            "processor_s": _figures([run[1] for run in found]),
+        way.value: {
+            "files": found[0].files,
+            "decoded": found[0].decoded,
+            "wall_s": _figures([one.wall_s for one in found]),
+            "processor_s": _figures([one.processor_s for one in found]),
+            "own_s": _figures([one.own_s for one in found]),
         }
-        for kind, found in runs.items()
+        for way, found in runs.items()
     }
     print(json.dumps(report, indent=1))
 

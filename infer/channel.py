@@ -55,25 +55,34 @@ class Channel(Generic[Item]):
             self._not_empty.notify_all()
             self._not_full.notify_all()
 
+    def take(self, most: int) -> list[Item]:
+        """The next items, at least one and at most ``most``; none where no item will come.
+
+        Waits for the first one and for no other.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        with self._not_empty:
+            while not self._items and not self._closed and not self._cancelled:
+                self._not_empty.wait()
+            if self._cancelled:
+                raise Cancelled
+            before = len(self._items)
+            taken = [self._items.popleft() for _ in range(min(most, before))]
+            if len(self._items) <= self._capacity // 2 < before:
+                # Waking a producer for each item costs two switches of threads per item.
+                self._not_full.notify_all()
+            return taken
+
     def __iter__(self) -> Iterator[Item]:
         """Take items until the channel is closed and empty; several threads may iterate at once.
 
         Raises:
             Cancelled: the run was cancelled.
         """
-        while True:
-            with self._not_empty:
-                while not self._items and not self._closed and not self._cancelled:
-                    self._not_empty.wait()
-                if self._cancelled:
-                    raise Cancelled
-                if not self._items:
-                    return
-                item = self._items.popleft()
-                if len(self._items) == self._capacity // 2:
-                    # Waking a producer for each item costs two switches of threads per item.
-                    self._not_full.notify_all()
-            yield item
+        while taken := self.take(1):
+            yield taken[0]
 
 
 class Window:

@@ -7,7 +7,8 @@
     in order   the caller's             ``rows``         the caller, in the order of the walk
 
 ``batches`` is a BatchAssembler of M + K buffers, which decode threads fill in place. They hand odd
-files to worker processes and wait for them (``worker_pool``); on CUDA each batch is computed in its
+files to worker processes and wait for them (``worker_pool``), and on many cores most files to
+helpers (``helpers``); on CUDA each batch is computed in its
 lane's own thread (``device_0``, see ``lanes``). The command's caller is what writes the rows.
 
 Every file gets a number when it is found and keeps a place in the ``window`` until its row has
@@ -26,10 +27,12 @@ from .batches import BatchAssembler
 from .channel import Channel, Window
 from .cpu import available_cores
 from .decode import Limits
+from .decode_stage import DecodeThread, helpers_of
+from .helpers import usual_decode_processes
 from .memory import MemoryBudget, default_memory
 from .pinned import Allocate, plain_memory
 from .placement import Isolation
-from .prepare import PreparedImage, Resources, prepare
+from .prepare import PreparedImage, Resources
 from .preprocess import PixelArray
 from .results import ScanRow
 from .spec import ModelSpec, VerdictRule
@@ -70,6 +73,8 @@ class ScanOptions:
         batch_buffers: batches that exist beside those in flight: one fills, the others wait.
         queue_size: items that wait between two stages.
         window: files between the walk and the rows, so how far rows can wait for an earlier one.
+        decode_processes: decode threads that have a process do their work; ``None`` for the usual
+            number.
     """
 
     walk: WalkOptions = field(default_factory=WalkOptions)
@@ -82,6 +87,14 @@ class ScanOptions:
     batch_buffers: int = 2
     queue_size: int = 256
     window: int = 8192
+    decode_processes: int | None = None
+
+    @property
+    def helpers(self) -> int:
+        """How many of the decode threads get a helper process, see ``helpers``."""
+        if self.decode_processes is None:
+            return usual_decode_processes(self.decode_threads)
+        return min(self.decode_processes, self.decode_threads)
 
 
 def scan_rows(
@@ -133,6 +146,7 @@ def scan_found(
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool() if WorkerPool.is_available else None
     resources = Resources(MemoryBudget(options.memory), workers, options.isolation)
+    helpers = helpers_of(options.helpers, spec.input_size, options.limits, resources)
 
     def find() -> None:
         for number, file in enumerate(files):
@@ -141,8 +155,8 @@ def scan_found(
             found.put((number, file))
 
     def decode() -> None:
-        for number, file in found:
-            prepared = prepare(file, spec.input_size, options.limits, resources)
+        thread = DecodeThread(spec.input_size, options.limits, resources, helpers)
+        for number, prepared in thread.prepared(found):
             if isinstance(prepared, ScanRow):
                 rows.put([(number, prepared)])
                 batches.skip()
@@ -160,8 +174,7 @@ def scan_found(
             )
 
     waits: list[Cancellable] = [window, found, batches, rows, resources.budget]
-    if workers is not None:
-        waits.append(workers)
+    waits += [processes for processes in (workers, helpers) if processes is not None]
     stages = Stages(waits)
     try:
         stages.start("find", find, then=found.close)

@@ -38,12 +38,12 @@ _Message = tuple[dict[str, Any], bytes]
 
 def main() -> None:
     """Serve until standard input ends."""
-    output = _own_output()
+    output = own_output()
     messages: queue.SimpleQueue[_Message] = queue.SimpleQueue()
     reader = threading.Thread(target=_read_all, args=(sys.stdin.buffer, messages), daemon=True)
     reader.start()
-    _give_up_rights()
-    _send(output, {"ready": True})
+    give_up_rights()
+    send(output, {"ready": True})
     while True:
         values, data = messages.get()
         budget = _AskedBudget(output, messages)
@@ -64,7 +64,7 @@ class _AskedBudget:
     @contextmanager
     def share(self, size: int) -> Iterator[None]:
         """Ask for ``size`` bytes."""
-        _send(self._output, {"memory": size})
+        send(self._output, {"memory": size})
         answer, _ = self._messages.get()
         if "refused" in answer:
             raise ImageError(FileStatus.TOO_LARGE, answer["refused"])
@@ -81,17 +81,18 @@ def _answer(
         _send_error(output, unexpected(error))
     else:
         answer = {"header": header_as_json(result.header), "note": result.note}
-        _send(output, answer, result.pixels.tobytes())
+        send(output, answer, result.pixels.tobytes())
 
 
 def _send_error(output: BinaryIO, error: DecodeError) -> None:
     # A reason can quote the file.
     reason = error.reason[:2000]
     header = header_as_json(error.header)
-    _send(output, {"status": error.status.value, "reason": reason, "header": header})
+    send(output, {"status": error.status.value, "reason": reason, "header": header})
 
 
-def _send(output: BinaryIO, values: dict[str, Any], data: bytes = b"") -> None:
+def send(output: BinaryIO, values: dict[str, Any], data: bytes = b"") -> None:
+    """Write one message of ``worker_messages``."""
     output.write(packed(values, len(data)))
     output.write(data)
     output.flush()
@@ -110,14 +111,15 @@ def _read_all(source: BinaryIO, messages: "queue.SimpleQueue[_Message]") -> NoRe
         messages.put(unpacked(read, sys.maxsize))
 
 
-def _own_output() -> BinaryIO:
+def own_output() -> BinaryIO:
     """Standard output for messages alone: what decoders print goes nowhere."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return output
 
 
-def _give_up_rights() -> None:
+def give_up_rights() -> None:
+    """Keep no limit that the scan checks itself, and leave no files behind."""
     # The scan has its own limit, which it checks before pixels are allocated.
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1

@@ -27,7 +27,7 @@ from .worker_messages import error_from_json, header_from_json, limits_as_json, 
 
 _START_TIMEOUT_S = 60.0
 _PART = 1 << 20
-_ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
+ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Threads and arenas that a decoder does not need would count against its memory."""
 
 
@@ -262,7 +262,7 @@ def _started() -> _Worker:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={**os.environ, **_ENVIRONMENT},
+            env={**os.environ, **ENVIRONMENT},
             # Ctrl-C is for the scan, which then ends its workers.
             start_new_session=True,
         )

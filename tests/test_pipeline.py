@@ -316,7 +316,7 @@ class TestTheEnd:
         def fail(*_arguments):
             raise SystemError("broken")
 
-        monkeypatch.setattr("trustthepixels.infer.pipeline.prepare", fail)
+        monkeypatch.setattr("trustthepixels.infer.decode_stage.prepare", fail)
         with pytest.raises(SystemError, match="broken"):
             scan(".")
 

@@ -45,6 +45,7 @@ SETTINGS = (
     ("--threads", "1", "--decode-threads", "1", "--batch-size", "1"),
     ("--threads", "2", "--decode-threads", "5", "--batch-size", "32"),
     ("--threads", "3", "--decode-threads", "2", "--batch-size", "7"),
+    ("--decode-threads", "2", "--decode-processes", "2"),
 )
 
 

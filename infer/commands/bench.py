@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @threads_option
 @click.option("--batch-size", type=click.IntRange(1, 4096), metavar="N")
 @click.option("--decode-threads", type=click.IntRange(1, 1024), metavar="N")
+@click.option("--decode-processes", type=click.IntRange(0, 1024), metavar="N")
 def bench(
     folder: Path,
     rounds: int,
@@ -43,6 +44,7 @@ def bench(
     threads: int | None,
     batch_size: int | None,
     decode_threads: int | None,
+    decode_processes: int | None,
 ) -> None:
     """Measure how fast the pictures in DIR are scanned, in one run.
 
@@ -69,6 +71,7 @@ def bench(
         batch_size=batch_size or usual_batch_size(session.device),
         batches_in_flight=usual_batches_in_flight(session.device, threads),
         decode_threads=decode_threads or available_cores(),
+        decode_processes=decode_processes,
     )
     batched = in_batches(session, options, note)
     report = measure(folder, batched, options, rounds, most_files)

@@ -94,6 +94,13 @@ from .terminal import note, quiet_decoders
     metavar="N",
     help="Threads that read and decode.  [default: the cores that this process may use]",
 )
+@click.option(
+    "--decode-processes",
+    type=click.IntRange(0, 1024),
+    metavar="N",
+    help="Decode threads that have a process of their own do the work; 0 for none.  [default: all "
+    "from 8 threads on, else none]",
+)
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.pass_context
 def scan(context: click.Context, /, **values: Any) -> None:

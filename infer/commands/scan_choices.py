@@ -40,6 +40,7 @@ class ScanModel:
     threads: int | None
     batch_size: int | None
     decode_threads: int | None
+    decode_processes: int | None
     trust: Trust
     engine_cache: Path | None
 

@@ -154,6 +154,7 @@ def _options(
             session.device, model.threads or available_cores()
         ),
         decode_threads=model.decode_threads or available_cores(),
+        decode_processes=model.decode_processes,
     )
 
 

@@ -11,7 +11,8 @@ import pytest
 from hostile_cases import CASES, TIMEOUT_S, make_all, make_sound
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer import Detector
+from trustthepixels.infer import Detector, decode_stage
+from trustthepixels.infer.helpers import Helper
 from trustthepixels.infer.limits import Limits
 from trustthepixels.infer.pipeline import ScanOptions
 from trustthepixels.infer.results import FileStatus
@@ -138,3 +139,19 @@ def test_the_rows_are_the_same_through_python(finished, hostile, model, monkeypa
         assert row.status.value == found[row.path]["status"], row
         assert row.error == found[row.path]["error"]
     assert sys.exc_info() == (None, None, None)
+
+
+def test_the_rows_are_the_same_with_helpers(finished, hostile, model, monkeypatch):
+    monkeypatch.chdir(hostile)
+    # From the first file on, as they else are in a long scan.
+    monkeypatch.setattr(decode_stage, "_ALONE_FIRST", 0)
+    monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 0)
+    at_once = Helper.is_ready
+    monkeypatch.setattr(Helper, "is_ready", lambda self: at_once(self, 60.0))
+    limits = Limits(timeout_s=TIMEOUT_S)
+    options = ScanOptions(limits=limits, memory=MEMORY, decode_threads=2, decode_processes=2)
+    _, found = finished
+    seen = {row.path: row for row in Detector(model, "cpu").scan(".", options)}
+    assert {path: (row.status.value, row.error) for path, row in seen.items()} == {
+        path: (row["status"], row["error"]) for path, row in found.items()
+    }

@@ -1,0 +1,81 @@
+"""The process that prepares files for one decode thread (``helpers``): ``python -m`` this module.
+
+It takes paths from standard input, a few at a time, and leaves the pictures in memory that it
+shares with the scan. What is not done here at once it leaves to the scan: files that must be
+isolated, that are large, or from which nothing comes but a reason.
+"""
+
+import mmap
+import os
+import sys
+from dataclasses import replace
+from typing import Any, NoReturn
+
+import numpy as np
+
+from .errors import ImageError
+from .limits import Limits
+from .memory import MemoryBudget
+from .placement import Isolation
+from .prepare import PreparedImage, Resources, prepare
+from .preprocess import PixelArray
+from .results import Doubt, FileStatus
+from .walk import Found
+from .worker import give_up_rights, own_output, send
+from .worker_messages import limits_from_json, unpacked
+from .worker_pool import WorkerPool
+
+
+def main() -> None:
+    """Serve until standard input ends."""
+    output = own_output()
+    give_up_rights()
+    setup, _ = unpacked(_read, sys.maxsize)
+    (height, width), slots = setup["size"], setup["slots"]
+    shared = mmap.mmap(int(sys.argv[1]), slots * height * width * 3)
+    pixels = np.frombuffer(shared, np.uint8).reshape(slots, height, width, 3)
+    limits = limits_from_json(setup["limits"])
+    limits = replace(limits, max_bytes=min(limits.max_bytes, setup["largest"]))
+    resources = Resources(MemoryBudget(setup["memory"]), _Elsewhere(), Isolation.ODD)
+    send(output, {"ready": True})
+    while True:
+        _, data = unpacked(_read, sys.maxsize)
+        paths = data.split(b"\0")
+        rows = [
+            _prepared(path, slot, limits, resources)
+            for path, slot in zip(paths, pixels, strict=False)
+        ]
+        send(output, {"rows": rows})
+
+
+class _Elsewhere(WorkerPool):
+    """Isolates nothing: the scan has workers of its own for that."""
+
+    def decode_to_size(self, *_: object) -> NoReturn:
+        """Leave the file to the scan."""
+        raise ImageError(FileStatus.UNSUPPORTED, "not here")
+
+
+def _prepared(
+    path: bytes, slot: PixelArray, limits: Limits, resources: Resources
+) -> list[Any] | None:
+    """Fill a slot; what the row says beside the path, or ``None`` where the scan must look."""
+    height, width, _ = slot.shape
+    prepared = prepare(Found(path), (height, width), limits, resources)
+    if not isinstance(prepared, PreparedImage):
+        return None
+    slot[:] = prepared.pixels
+    row, doubt = prepared.row, prepared.doubt
+    return [row.width, row.height, row.format, row.bytes, row.note, doubt and Doubt(doubt).name]
+
+
+def _read(count: int) -> bytes:
+    """Exactly so many bytes of standard input; the end of it is the end of this process."""
+    content = sys.stdin.buffer.read(count)
+    if len(content) < count:
+        os._exit(0)
+    return content
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,260 @@
+"""Helper processes prepare files faster, and change nothing else."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from test_scan_determinism import make_pictures
+from tiny_model import write_tiny_model
+
+from trustthepixels.infer import decode_stage, helpers
+from trustthepixels.infer.channel import Channel
+from trustthepixels.infer.decode_stage import helpers_of
+from trustthepixels.infer.devices import Device
+from trustthepixels.infer.helpers import (
+    CHUNK,
+    Helper,
+    HelperGone,
+    Helpers,
+    HelperSetup,
+    usual_decode_processes,
+)
+from trustthepixels.infer.limits import Limits
+from trustthepixels.infer.memory import MemoryBudget
+from trustthepixels.infer.model_file import read_model_file
+from trustthepixels.infer.pipeline import ScanOptions, scan_rows
+from trustthepixels.infer.placement import Isolation
+from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
+from trustthepixels.infer.results import FileStatus, ScanRow
+from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.walk import Found
+from trustthepixels.infer.worker_pool import WorkerPool
+
+SETUP = HelperSetup((224, 224), Limits(), 64 << 20, 1 << 20)
+
+
+@pytest.fixture(scope="module")
+def session(tmp_path_factory: pytest.TempPathFactory) -> Session:
+    model = write_tiny_model(tmp_path_factory.mktemp("model") / "tiny.onnx")
+    return open_session(read_model_file(model), Device.CPU, 1)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, examples: Path) -> Path:
+    """Two hundred files of all formats, some damaged, which threads and workers decode."""
+    folder = tmp_path_factory.mktemp("pictures")
+    make_pictures(folder, sorted(examples.glob("*/*")), 200)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(folder: Path, session: Session) -> list[ScanRow]:
+    return rows_of(folder, session, 0)
+
+
+@pytest.fixture
+def asked(monkeypatch) -> list[list[PreparedImage | None]]:
+    """What helpers answer, which are there from the first file on."""
+    answers: list[list[PreparedImage | None]] = []
+
+    def prepare_and_note(self, paths):
+        answers.append(real(self, paths))
+        return answers[-1]
+
+    real, at_once = Helper.prepare, Helper.is_ready
+    monkeypatch.setattr(Helper, "prepare", prepare_and_note)
+    monkeypatch.setattr(Helper, "is_ready", lambda self: at_once(self, 60.0))
+    monkeypatch.setattr(decode_stage, "_ALONE_FIRST", 0)
+    return answers
+
+
+@pytest.fixture
+def started(monkeypatch) -> list[Helper]:
+    """All helpers that were started."""
+    found: list[Helper] = []
+
+    def start_and_note(self):
+        helper = real(self)
+        if helper is not None:
+            found.append(helper)
+        return helper
+
+    real = Helpers.start
+    monkeypatch.setattr(Helpers, "start", start_and_note)
+    return found
+
+
+@pytest.fixture
+def helper() -> Iterator[Helper]:
+    helper = Helper(SETUP)
+    assert helper.is_ready(60.0)
+    yield helper
+    helper.close()
+
+
+def scan(folder: Path, session: Session, processes: int) -> Iterator[ScanRow]:
+    options = ScanOptions(batch_size=4, decode_threads=2, decode_processes=processes)
+    return scan_rows([bytes(folder)], session, session.spec.rule(), options)
+
+
+def rows_of(folder: Path, session: Session, processes: int) -> list[ScanRow]:
+    return list(scan(folder, session, processes))
+
+
+class TestRows:
+    def test_are_the_same_with_helpers(self, folder, session, expected, asked):
+        assert rows_of(folder, session, 2) == expected
+        answers = [answer for chunk in asked for answer in chunk]
+        assert sum(answer is not None for answer in answers) > 100
+        # Those that workers decode, and the damaged ones.
+        assert any(answer is None for answer in answers)
+        assert {row.status for row in expected} > {FileStatus.OK}
+
+    def test_are_the_same_when_only_some_threads_have_one(self, folder, session, expected, asked):
+        assert rows_of(folder, session, 1) == expected
+        assert asked
+
+    def test_are_the_same_when_helpers_crash(
+        self, folder, session, expected, asked, monkeypatch, started
+    ):
+        def crash(self, paths):
+            self.kill()
+            return real(self, paths)
+
+        real = Helper.prepare
+        monkeypatch.setattr(Helper, "prepare", crash)
+        monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 5)
+        assert rows_of(folder, session, 2) == expected
+        assert len(started) > 2
+
+    def test_are_the_same_when_helpers_talk_nonsense(
+        self, folder, session, expected, asked, monkeypatch
+    ):
+        monkeypatch.setattr(Helper, "_receive", lambda self: {"rows": [[1, "x"]] * CHUNK})
+        assert rows_of(folder, session, 2) == expected
+
+    def test_are_the_same_when_no_process_can_be_had(
+        self, folder, session, expected, asked, monkeypatch
+    ):
+        def refuse(*_, **__):
+            raise OSError("no more processes")
+
+        monkeypatch.setattr(helpers.subprocess, "Popen", refuse)
+        monkeypatch.setattr(WorkerPool, "is_available", True)
+        ours = [row for row in rows_of(folder, session, 2) if row.status is FileStatus.OK]
+        by_thread = {"JPEG", "PNG", "WEBP", "BMP"}
+        assert ours == [
+            row for row in expected if row.status is FileStatus.OK and row.format in by_thread
+        ]
+
+
+class TestProcesses:
+    def test_a_small_scan_starts_none(self, folder, session, started):
+        small = folder / "0"
+        assert len(rows_of(small, session, 2)) == 20
+        assert not started
+
+    def test_end_with_the_scan(self, folder, session, asked, started):
+        rows_of(folder, session, 2)
+        assert len(started) == 2
+        assert all(one._process.poll() is not None for one in started)
+
+    def test_end_when_the_scan_is_left_early(self, folder, session, asked, started):
+        rows = scan(folder, session, 2)
+        next(rows)
+        rows.close()
+        assert started
+        for one in started:
+            one._process.wait(10)
+
+    def test_end_when_the_scan_was_killed(self, tmp_path):
+        """Their input ends then."""
+        memory = tmp_path / "memory"
+        memory.write_bytes(bytes(CHUNK * 8 * 8 * 3))
+        with memory.open("r+b") as file:
+            done = subprocess.run(
+                [sys.executable, "-m", "trustthepixels.infer.helper_process", str(file.fileno())],
+                input=b"",
+                capture_output=True,
+                pass_fds=(file.fileno(),),
+                check=False,
+                timeout=60,
+            )
+        assert (done.returncode, done.stdout) == (0, b"")
+
+
+class TestHelper:
+    def test_gives_what_a_thread_would(self, helper, examples):
+        paths = [bytes(path) for path in sorted(examples.glob("AI/*"))[:CHUNK]]
+        answers = helper.prepare(paths)
+        for path, answer in zip(paths, answers, strict=True):
+            own = prepare(Found(path), SETUP.size, SETUP.limits)
+            assert isinstance(own, PreparedImage)
+            assert answer is not None
+            assert (answer.row, answer.doubt) == (own.row, own.doubt)
+            assert (answer.pixels == own.pixels).all()
+
+    def test_a_doubt_is_passed_on(self, helper, tmp_path):
+        path = tmp_path / "grey.png"
+        Image.new("RGB", (100, 100), "grey").save(path)
+        (answer,) = helper.prepare([bytes(path)])
+        own = prepare(Found(bytes(path)), SETUP.size, SETUP.limits)
+        assert isinstance(own, PreparedImage)
+        assert answer is not None
+        assert own.doubt is not None
+        assert (answer.row, answer.doubt) == (own.row, own.doubt)
+
+    def test_leaves_what_is_not_simple(self, helper, tmp_path, examples):
+        (tmp_path / "text.jpg").write_text("no picture")
+        Image.new("RGB", (50, 50)).save(tmp_path / "frames.gif")
+        (tmp_path / "large.jpg").write_bytes(
+            next(examples.glob("AI/*.jpg")).read_bytes().ljust(SETUP.largest + 1)
+        )
+        names = ("text.jpg", "frames.gif", "large.jpg", "not there.jpg", "")
+        paths = [bytes(tmp_path / name) for name in names]
+        assert helper.prepare(paths) == [None] * len(names)
+
+    def test_that_was_killed_says_so(self, helper):
+        helper.kill()
+        with pytest.raises(HelperGone):
+            helper.prepare([b"a.jpg"])
+
+
+class TestHelpersOf:
+    RESOURCES = Resources(MemoryBudget(1 << 30), WorkerPool())
+
+    def count(self, number: int, **changes: object) -> bool:
+        resources = replace(self.RESOURCES, **changes)
+        return helpers_of(number, (224, 224), Limits(), resources) is not None
+
+    def test_need_memory_each(self):
+        assert self.count(4)
+        assert not self.count(4, budget=MemoryBudget(128 << 20))
+
+    def test_are_of_no_use_where_every_file_is_isolated(self):
+        assert not self.count(4, isolation=Isolation.ALL)
+
+    def test_are_not_had_where_no_process_is(self):
+        assert not self.count(4, workers=None)
+
+    def test_come_with_many_threads(self):
+        assert [usual_decode_processes(threads) for threads in (1, 7, 8, 64)] == [0, 0, 8, 64]
+
+    def test_are_no_more_than_threads(self):
+        assert ScanOptions(decode_threads=3, decode_processes=9).helpers == 3
+        assert ScanOptions(decode_threads=16).helpers == 16
+        assert ScanOptions(decode_threads=16, decode_processes=0).helpers == 0
+
+
+def test_a_channel_gives_several_items_and_waits_for_one_only():
+    channel = Channel[int](10)
+    for number in range(5):
+        channel.put(number)
+    assert channel.take(3) == [0, 1, 2]
+    assert channel.take(3) == [3, 4]
+    channel.close()
+    assert channel.take(3) == []
