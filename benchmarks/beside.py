@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 _PACKAGE = "trustthepixels"
 _HERE = Path(__file__).parent.parent
@@ -54,14 +55,16 @@ def _serve() -> None:
     from trustthepixels.infer.pipeline import ScanOptions, scan_rows
     from trustthepixels.infer.results import FileStatus
 
-    from .no_model import NoModel, no_verdict
+    from .no_model import NO_MODEL, NO_VERDICT
 
     # The other checkout may be older than this choice.
-    full = {"decode_size": "full"} if "decode_size" in Limits.__dataclass_fields__ else {}
+    full: dict[str, Any] = (
+        {"decode_size": "full"} if "decode_size" in Limits.__dataclass_fields__ else {}
+    )
     options = ScanOptions(limits=Limits(**full), decode_threads=1, batch_size=4)
     for line in sys.stdin:
         started = time.process_time()
-        rows = list(scan_rows([os.fsencode(line.rstrip("\n"))], NoModel(), no_verdict, options))
+        rows = list(scan_rows([os.fsencode(line.rstrip("\n"))], NO_MODEL, NO_VERDICT, options))
         used = time.process_time() - started
         assert all(row.status is FileStatus.OK for row in rows), "compare sound files only"
         print(used, flush=True)

@@ -20,7 +20,7 @@ from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.placement import Isolation
 from trustthepixels.infer.results import FileStatus
 
-from .no_model import NoModel, no_verdict
+from .no_model import NO_MODEL, NO_VERDICT
 
 
 class Way(StrEnum):
@@ -63,7 +63,7 @@ def _run(folder: str, way: Way, threads: int) -> Taken:
     )
     started = time.perf_counter()
     own, children = (_processor_seconds(whose) for whose in _PROCESSES)
-    rows = list(scan_rows([os.fsencode(folder)], NoModel(), no_verdict, options))
+    rows = list(scan_rows([os.fsencode(folder)], NO_MODEL, NO_VERDICT, options))
     wall = time.perf_counter() - started
     own, children = (
         _processor_seconds(whose) - before
