@@ -1,6 +1,7 @@
 """A student learns what its teacher answers, on views that both see."""
 
 import csv
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from trustthepixels.infer.preprocess import resize
 from trustthepixels.train.architectures import slimmed
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.network import Classifier
-from trustthepixels.train.teacher import distillation_loss, shrink, view_size
+from trustthepixels.train.teacher import Teacher, distillation_loss, shrink, view_size
 from trustthepixels.train.weights import read_state, save_weights
 
 TINY = "resnet10t"
@@ -75,20 +76,49 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.manual_seed(1)
-    path = tmp_path_factory.mktemp("teacher") / "weights.safetensors"
-    save_weights(path, Classifier(TINY), replace(SPEC, architecture=TINY, input_size=(48, 48)))
+def splits(pictures: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    parts = ("train", "train", "validation", "test")
+    lines = [f"{row['file']},{parts[i % 4]}" for i, row in enumerate(_rows(pictures))]
+    path = tmp_path_factory.mktemp("splits") / "splits.csv"
+    path.write_text("\n".join(["file,split", *lines]))
     return path
 
 
-def test_labels_do_not_matter_to_a_student(pictures, teacher, tmp_path):
-    rows = list(csv.DictReader((pictures / "manifest.csv").open()))
-    parts = ("train", "train", "validation", "test")
-    splits = tmp_path / "splits.csv"
-    splits.write_text(
-        "\n".join(["file,split", *(f"{r['file']},{parts[i % 4]}" for i, r in enumerate(rows))])
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return _write_teacher(tmp_path_factory.mktemp("teacher"), side=48, seed=1)
+
+
+def _write_teacher(folder: Path, *, side: int, seed: int) -> Path:
+    torch.manual_seed(seed)
+    path = folder / f"teacher-{seed}.safetensors"
+    save_weights(path, Classifier(TINY), replace(SPEC, architecture=TINY, input_size=(side, side)))
+    return path
+
+
+def test_several_teachers_answer_with_their_mean(teacher, tmp_path):
+    other = _write_teacher(tmp_path, side=48, seed=2)
+    images = torch.randint(256, (4, 48, 48, 3), dtype=torch.uint8)
+    alone = [Teacher([path]).logits(images) for path in (teacher, other)]
+    together = Teacher([teacher, other])
+    assert together.input_size == (48, 48)
+    assert not torch.allclose(alone[0], alone[1], atol=1e-2)
+    torch.testing.assert_close(together.logits(images), (alone[0] + alone[1]) / 2)
+
+
+def test_teachers_that_see_other_sizes_are_refused(pictures, splits, teacher, tmp_path):
+    other = _write_teacher(tmp_path, side=64, seed=2)
+    options = ("--splits", str(splits), "--teacher", str(teacher), "--teacher", str(other))
+    outcome = _outcome(pictures, tmp_path / "run", *options)
+    assert outcome.returncode == 2
+    assert outcome.stderr.endswith(
+        "error: the teachers see pictures at different sizes: 48×48, 64×64\n"
     )
+    assert not (tmp_path / "run").exists()
+
+
+def test_labels_do_not_matter_to_a_student(pictures, splits, teacher, tmp_path):
+    rows = _rows(pictures)
     mixed = tmp_path / "mixed"
     mixed.mkdir()
     for folder in ("AI", "Real"):
@@ -106,7 +136,16 @@ def test_labels_do_not_matter_to_a_student(pictures, teacher, tmp_path):
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 
+def _rows(data: Path) -> list[dict[str, str]]:
+    with (data / "manifest.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
 def _train(data: Path, run: Path, *options: str) -> None:
-    command = ("train", data, "--out", run, "--arch", TINY, "--recipe", "distil")
-    outcome = trustthepixels(*command, *OPTIONS, *options)
+    outcome = _outcome(data, run, *options)
     assert outcome.returncode == 0, outcome.stderr
+
+
+def _outcome(data: Path, run: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = ("train", data, "--out", run, "--arch", TINY, "--recipe", "distil")
+    return trustthepixels(*command, *OPTIONS, *options)

@@ -162,6 +162,25 @@ class TestFitting:
         assert "take resnet34_stages" in outcome.stderr
         assert not (tmp_path / "run").exists()
 
+    @pytest.mark.parametrize(
+        ("option", "value"),
+        [
+            ("--train-size", "48"),
+            ("--learning-rate", "0.1"),
+            # The usual value, but it was asked for.
+            ("--batch-size", "32"),
+            ("--views", "2"),
+        ],
+    )
+    def test_what_only_epochs_need_is_refused(self, pictures, start, tmp_path, option, value):
+        outcome = trustthepixels(
+            *("train", pictures, "--out", tmp_path / "run", "--arch", "resnet18_stages"),
+            *("--init", start, "--image-size", SIDE, "--epochs", "0", option, value),
+        )
+        assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
+        assert f"--epochs 0 fits the last layer alone, without {option} " in outcome.stderr
+        assert not (tmp_path / "run").exists()
+
     def test_a_teachers_answers_take_the_place_of_the_labels(
         self, pictures, start, finished, tmp_path
     ):

@@ -73,3 +73,13 @@ def test_a_run_from_before_there_were_folds_can_be_resumed(tmp_path):
     open_run(tmp_path, TrainSettings(data="d"), resume=True)
     with pytest.raises(UsageError, match="other settings: fold"):
         open_run(tmp_path, TrainSettings(data="d", fold=1), resume=True)
+
+
+def test_a_run_from_before_there_were_several_teachers_keeps_its_own(tmp_path):
+    open_run(tmp_path, TrainSettings(data="d"), resume=False)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["teachers"]
+    (tmp_path / "config.json").write_text(json.dumps(config | {"teacher": "t"}))
+    open_run(tmp_path, TrainSettings(data="d", teachers=("t",)), resume=True)
+    with pytest.raises(UsageError, match="other settings: teachers"):
+        open_run(tmp_path, TrainSettings(data="d"), resume=True)

@@ -2,13 +2,11 @@
 
 import logging
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import lightning.pytorch as pl
-import torch
 from lightning.pytorch.callbacks import (
     Callback,
     EMAWeightAveraging,
@@ -16,18 +14,16 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, default_collate
 
-from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.errors import UsageError
 
-from .dataset import PictureDataset
 from .hardware import Accelerator, PrecisionName, choose_accelerator, choose_precision
 from .initialise import initialise
+from .kept_views import require_memory
+from .loaders import training_loader, validation_loader
 from .manifest import Sample
 from .module import ClassifierModule
 from .network import Classifier
-from .pairs import PairedPictures, flatten_pairs
 from .recipes import Recipe, recipe_by_name
 from .settings import Device, Precision, TrainSettings
 from .stage_statistics import staged_backbone
@@ -77,12 +73,15 @@ def prepare_fit(
 
     Raises:
         ProviderError: CUDA was asked for and is not there.
-        UsageError: there is no such recipe, or the last layer alone is asked for of a network
-            that cannot have it fitted.
-        InputError: there is no such architecture, or weights cannot be used.
+        UsageError: there is no such recipe, it needs pairs where views are kept one by one, or the
+            last layer alone is asked for of a network that cannot have it fitted.
+        InputError: there is no such architecture, weights cannot be used, or teachers see pictures
+            at different sizes.
     """
     accelerator = choose_accelerator(device)
     recipe = recipe or recipe_by_name(settings.recipe)
+    if settings.views and recipe.pairs:
+        raise UsageError("--views changes pictures one by one; a recipe of pairs needs --views 0")
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     network = Classifier(settings.architecture)
     if settings.epochs == 0:
@@ -90,8 +89,27 @@ def prepare_fit(
     if not _last_checkpoint(folder).exists():
         described = initialise(network, settings.init, settings.average_with)
         _log.info("starting from %s", described)
-    teacher = Teacher(Path(settings.teacher)) if settings.teacher else None
+    teacher = Teacher([Path(file) for file in settings.teachers]) if settings.teachers else None
     return Start(recipe, network, teacher, accelerator, choose_precision(precision, accelerator))
+
+
+def require_room(
+    settings: TrainSettings, start: Start, train: Sequence[Sample], validation: Sequence[Sample]
+) -> None:
+    """Refuse views that the memory cannot keep; reads and writes nothing.
+
+    Args:
+        settings: of the run.
+        start: of the run.
+        train: the training split.
+        validation: the validation split, which is kept with it.
+
+    Raises:
+        UsageError: they are too many, or too large.
+    """
+    if settings.views:
+        changed = len(train) * settings.views * _view_side(settings, start) ** 2
+        require_memory(changed + len(validation) * settings.image_size**2)
 
 
 def fit(
@@ -114,19 +132,11 @@ def fit(
     # Tips and device reports would only hide the progress bar; warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     pl.seed_everything(settings.seed, workers=True, verbose=False)
-    recipe, teacher = start.recipe, start.teacher
-    side = settings.train_size
-    if teacher is not None:
-        side = view_size(teacher.input_size, settings.image_size, settings.train_size)
-    size = (settings.image_size, settings.image_size)
+    recipe = start.recipe
+    side = _view_side(settings, start)
     loaders = (
-        _training_loader(train, side, recipe, settings),
-        DataLoader(
-            PictureDataset(validation, size),
-            batch_size=settings.batch_size,
-            num_workers=1,
-            pin_memory=torch.cuda.is_available(),
-        ),
+        training_loader(train, side, recipe, settings, start.accelerator),
+        validation_loader(validation, settings, start.accelerator),
     )
     last = _last_checkpoint(folder)
     # Lightning's save_last writes only together with a new best, so a resumption would lose epochs.
@@ -153,35 +163,23 @@ def fit(
         gradient_clip_val=1.0,
         num_sanity_val_steps=0,
         enable_model_summary=False,
+        # Views have one size, so the fastest convolutions are worth a search.
+        benchmark=start.accelerator == "cuda",
     )
     steps = math.ceil(len(loaders[0]) / trainer.world_size) * settings.epochs
     module = ClassifierModule(
-        start.network, recipe, settings.learning_rate, steps, teacher, settings.train_size
+        start.network, recipe, settings.learning_rate, steps, start.teacher, settings.train_size
     )
     trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None)
     return Path(best.best_model_path)
 
 
+def _view_side(settings: TrainSettings, start: Start) -> int:
+    """Side of the training's views, which the teacher sees where there is one."""
+    if start.teacher is None:
+        return settings.train_size
+    return view_size(start.teacher.input_size, settings.image_size, settings.train_size)
+
+
 def _last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / LAST_CHECKPOINT
-
-
-def _training_loader(
-    samples: Sequence[Sample], side: int, recipe: Recipe, settings: TrainSettings
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    dataset: Dataset[Any] = PictureDataset(samples, (side, side), recipe.augmentation)
-    collate: Callable[[list[Any]], Any] = default_collate
-    batch_size = settings.batch_size
-    if recipe.pairs:
-        dataset = PairedPictures(samples, (side, side), recipe.augmentation)
-        collate, batch_size = flatten_pairs, batch_size // 2
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        shuffle=True,
-        drop_last=len(samples) > settings.batch_size,
-        collate_fn=collate,
-        num_workers=max(1, available_cores() - 1),
-        persistent_workers=True,
-        pin_memory=torch.cuda.is_available(),
-    )

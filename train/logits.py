@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from trustthepixels.infer.cpu import available_cores
+
 from .dataset import PictureDataset
 from .manifest import Sample
 from .network import Classifier
@@ -27,7 +29,7 @@ def score(
     """
     device = torch.device(accelerator)
     network = network.eval().to(device).to(memory_format=torch.channels_last)
-    loader = DataLoader(PictureDataset(samples, size), _BATCH_SIZE, num_workers=1)
+    loader = DataLoader(PictureDataset(samples, size), _BATCH_SIZE, num_workers=available_cores())
     logits, targets = [], []
     for images, labels in loader:
         logits.append(network(images.to(device)).cpu())

@@ -12,7 +12,7 @@ from trustthepixels.infer.spec import ModelSpec
 
 from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics
-from .fit import LOGS_NAME, Start, fit, prepare_fit
+from .fit import LOGS_NAME, Start, fit, prepare_fit, require_room
 from .folds import split_by_fold
 from .hard_examples import hard_examples
 from .hardware import Accelerator
@@ -47,6 +47,7 @@ def train_run(
     parts[Split.TRAIN] += _hard_examples(settings, parts)
     # Whatever of the request cannot be done is found before the folder is taken.
     start = prepare_fit(settings, folder, device, precision)
+    require_room(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION])
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
     weights = folder / WEIGHTS_NAME

@@ -53,8 +53,9 @@ class TrainSettings:
             ``splits`` and the seed's split.
         hard: folders of pictures that join the training split, as ``evaluate --mistakes`` writes
             them.
-        teacher: weights of a trained network whose answers take the place of the labels; empty
-            where there is none.
+        teachers: weights of trained networks whose mean answers take the place of the labels.
+        views: changed views of each training picture to keep in memory, see ``kept_views``; 0
+            changes each picture anew in every epoch.
     """
 
     data: str
@@ -71,8 +72,9 @@ class TrainSettings:
     splits: str = ""
     fold: int | None = None
     hard: tuple[str, ...] = ()
-    teacher: str = ""
+    teachers: tuple[str, ...] = ()
     average_with: tuple[str, ...] = ()
+    views: int = 0
 
 
 def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
@@ -98,6 +100,9 @@ def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"no run to resume in {folder} ({error})") from error
     now = json.loads(json.dumps(asdict(settings)))
+    # There was one teacher at most, under another name.
+    if before.get("teacher"):
+        before.setdefault("teachers", [before["teacher"]])
     # A setting that did not exist when the run began had the value that is now its default.
     usual = json.loads(json.dumps(asdict(TrainSettings(data=settings.data))))
     changed = sorted(key for key in now if now[key] != before.get(key, usual[key]))

@@ -5,13 +5,15 @@ trained for many such views: "function matching" (Beyer et al. 2022, "Knowledge 
 good teacher is patient and consistent").
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .network import Classifier
+from trustthepixels.infer.errors import InputError
+
 from .weights import load_checkpoint
 
 TEMPERATURE = 2.0
@@ -19,28 +21,34 @@ TEMPERATURE = 2.0
 
 
 class Teacher:
-    """A trained network that only answers; no module, so that no checkpoint holds its weights.
+    """Trained networks that only answer; no module, so that no checkpoint holds their weights.
 
     Args:
-        path: ``weights.safetensors`` of a training run.
+        paths: ``weights.safetensors`` of training runs, at least one.
 
     Raises:
-        InputError: the file cannot be used.
-        SpecError: it carries no spec, or a damaged one.
+        InputError: a file cannot be used, or they see pictures at different sizes.
+        SpecError: one carries no spec, or a damaged one.
     """
 
-    def __init__(self, path: Path) -> None:
-        network, spec = load_checkpoint(path)
-        self.input_size = spec.input_size
-        self._network: Classifier = network.to(memory_format=torch.channels_last)
+    def __init__(self, paths: Sequence[Path]) -> None:
+        loaded = [load_checkpoint(path) for path in paths]
+        sizes = {spec.input_size for _, spec in loaded}
+        if len(sizes) > 1:
+            listed = ", ".join(f"{height}×{width}" for height, width in sorted(sizes))
+            raise InputError(f"the teachers see pictures at different sizes: {listed}")
+        (self.input_size,) = sizes
+        self._networks = [network.to(memory_format=torch.channels_last) for network, _ in loaded]
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
-        """Answers, float32 (batch, 2), for uint8 images (batch, height, width, 3) on any device."""
-        if self._network.scale.device != images.device:
-            self._network.to(images.device)
-        answer: Tensor = self._network(images)
-        return answer.float()
+        """Mean answer, float32 (batch, 2), to uint8 (batch, height, width, 3) on any device."""
+        answers: list[Tensor] = []
+        for network in self._networks:
+            if network.scale.device != images.device:
+                network.to(images.device)
+            answers.append(network(images).float())
+        return torch.stack(answers).mean(dim=0)
 
 
 def view_size(teacher: tuple[int, int], student: int, train_size: int) -> int:

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.core import ParameterSource
 
 from trustthepixels.infer.commands.options import (
     device_option,
@@ -13,6 +12,8 @@ from trustthepixels.infer.commands.options import (
     threshold_option,
 )
 from trustthepixels.infer.errors import ExitCode
+
+from .typed import typed_options
 
 if TYPE_CHECKING:
     from ..evaluation_request import EvaluationRequest
@@ -166,10 +167,8 @@ _WITH_REGRESSIONS = frozenset({"model", "data", "regressions", "mark_fixed", "de
 
 def _replay(context: click.Context, model: str, folder: Path, *, mark_fixed: bool) -> NoReturn:
     """Replay the list of a folder and leave with the exit code that the outcome deserves."""
-    for name in context.params.keys() - _WITH_REGRESSIONS:
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            option = next(p.opts[0] for p in context.command.params if p.name == name)
-            raise click.UsageError(f"--regressions and {option} exclude each other", context)
+    for option in typed_options(context, context.params.keys() - _WITH_REGRESSIONS):
+        raise click.UsageError(f"--regressions and {option} exclude each other", context)
     from trustthepixels.infer.cpu import available_cores
 
     from ..regressions import Outcome, record_fixed, replay, replay_text, write_regressions

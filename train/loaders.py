@@ -1,0 +1,97 @@
+"""What feeds a training: changed pictures for the steps, pictures as they are for validation."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, default_collate
+
+from trustthepixels.infer.cpu import available_cores
+
+from .dataset import PictureDataset
+from .hardware import Accelerator
+from .kept_views import KeptViews, as_fetched, keep_views
+from .manifest import Sample
+from .pairs import PairedPictures, flatten_pairs
+from .recipes import Recipe
+from .settings import TrainSettings
+
+Loader = DataLoader[tuple[Tensor, int]]
+"""Batches of pictures and class indices; the types are those of one item."""
+
+
+def training_loader(
+    samples: Sequence[Sample],
+    side: int,
+    recipe: Recipe,
+    settings: TrainSettings,
+    accelerator: Accelerator,
+) -> Loader:
+    """Shuffled batches of changed views: uint8 (n, side, side, 3), class indices, int64 (n,).
+
+    Args:
+        samples: the training split.
+        side: of the views, in pixels.
+        recipe: how they are changed.
+        settings: of the run.
+        accelerator: where the batches go.
+
+    Raises:
+        InputError: a picture that is to be kept cannot be used.
+    """
+    size, batch_size = (side, side), settings.batch_size
+    drop_last = len(samples) > batch_size
+    if settings.views:
+        views = keep_views(samples, size, recipe.augmentation, settings.views, settings.seed)
+        kept = KeptViews(views, _targets(samples), accelerator)
+        return DataLoader(
+            kept, batch_size, shuffle=True, drop_last=drop_last, collate_fn=as_fetched
+        )
+    dataset: Dataset[Any] = PictureDataset(samples, size, recipe.augmentation)
+    collate: Callable[[list[Any]], Any] = default_collate
+    if recipe.pairs:
+        dataset = PairedPictures(samples, size, recipe.augmentation)
+        collate, batch_size = flatten_pairs, batch_size // 2
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        shuffle=True,
+        drop_last=drop_last,
+        collate_fn=collate,
+        num_workers=max(1, available_cores() - 1),
+        persistent_workers=True,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def validation_loader(
+    samples: Sequence[Sample], settings: TrainSettings, accelerator: Accelerator
+) -> Loader:
+    """Batches of what inference sees: uint8 (n, size, size, 3), class indices, int64 (n,).
+
+    They are kept in memory where the training's views are.
+
+    Args:
+        samples: the validation split.
+        settings: of the run; ``image_size`` is the size.
+        accelerator: where the batches go.
+
+    Raises:
+        InputError: a picture that is to be kept cannot be used.
+    """
+    size = (settings.image_size, settings.image_size)
+    if settings.views:
+        views = keep_views(samples, size, None, 1, settings.seed)
+        kept = KeptViews(views, _targets(samples), accelerator)
+        return DataLoader(kept, settings.batch_size, collate_fn=as_fetched)
+    return DataLoader(
+        PictureDataset(samples, size),
+        batch_size=settings.batch_size,
+        num_workers=1,
+        pin_memory=torch.cuda.is_available(),
+    )
+
+
+def _targets(samples: Sequence[Sample]) -> Tensor:
+    return torch.tensor([sample.target for sample in samples])
