@@ -17,6 +17,7 @@ from trustthepixels.train import kept_views
 from trustthepixels.train.augment import augment
 from trustthepixels.train.dataset import load_image, load_pixels
 from trustthepixels.train.fit import Start, prepare_fit, require_room
+from trustthepixels.train.hardware import Arithmetic
 from trustthepixels.train.kept_views import KeptViews, keep_views, require_memory
 from trustthepixels.train.loaders import training_loader, validation_loader
 from trustthepixels.train.manifest import Sample, load_samples
@@ -170,7 +171,7 @@ class TestRefusals:
             require_memory(101)
 
     def test_both_splits_are_counted(self, samples, monkeypatch):
-        start = Start(WEB, Classifier(TINY), None, "cpu", "32-true")
+        start = Start(WEB, Classifier(TINY), None, Arithmetic("cpu", "32-true"))
         settings = replace(SETTINGS, train_size=48)
         needed = (4 * 3 * 48 * 48 + 2 * 32 * 32) * 3
         monkeypatch.setattr(kept_views, "usable_memory", lambda: math.ceil(needed / 0.75))

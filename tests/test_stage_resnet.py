@@ -22,6 +22,7 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.grow import load_or_grow
+from trustthepixels.train.hardware import Arithmetic
 from trustthepixels.train.last_layer import fit_last_layer
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.network import Classifier
@@ -30,6 +31,7 @@ from trustthepixels.train.stage_resnet import STAGE_FEATURES
 from trustthepixels.train.weights import load_checkpoint, read_state, save_weights
 
 SIDE = 64
+EXACT = Arithmetic("cpu", "32-true")
 SPEC = ModelSpec(
     name="stages",
     architecture="resnet18_stages",
@@ -81,7 +83,7 @@ def test_timms_weights_fit_all_but_the_last_layer():
 
 def test_a_network_without_stages_in_its_last_layer_cannot_have_it_fitted():
     with pytest.raises(UsageError, match="take resnet34_stages"):
-        fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, (SIDE, SIDE), "32-true")
+        fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, (SIDE, SIDE), EXACT)
 
 
 @pytest.fixture(scope="module")
@@ -140,7 +142,7 @@ class TestFitting:
         learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
         again = _network()
         again.backbone.load_state_dict(network.backbone.state_dict())
-        fit_last_layer(again, learned, REFERENCE.augmentation, (SIDE, SIDE), "32-true")
+        fit_last_layer(again, learned, REFERENCE.augmentation, (SIDE, SIDE), EXACT)
         assert _share_right(again, learned) > 0.9
 
     def test_it_sees_each_picture_as_it_is_too(self, pictures):
@@ -148,7 +150,7 @@ class TestFitting:
         samples = load_samples(pictures)
         noise = replace(REFERENCE.augmentation, noise_probability=1, noise_deviation=(2000, 2000))
         network = _network()
-        fit_last_layer(network, samples, noise, (SIDE, SIDE), "32-true")
+        fit_last_layer(network, samples, noise, (SIDE, SIDE), EXACT)
         assert _share_right(network, samples) > 0.9
 
     def test_a_network_that_cannot_have_it_is_refused_before_the_folder_is_taken(

@@ -168,3 +168,33 @@ def _columns(path: Path, *names: str) -> list[tuple[str, ...]]:
 
 def _train(pictures: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return trustthepixels(*_arguments(pictures, folder, *options))
+
+
+TWO_PROCESSES = """
+import lightning.pytorch as pl
+from trustthepixels.train import fit
+from trustthepixels.infer.commands.entry import trustthepixels
+
+real = pl.Trainer
+fit.pl.Trainer = lambda **options: real(**options | {"devices": 2, "strategy": "ddp"})
+if __name__ == "__main__":
+    trustthepixels()
+"""
+"""The command as Lightning runs it on two GPUs: it starts itself again for the second."""
+
+
+def test_two_processes_train_one_run(pictures, tmp_path):
+    program, run = tmp_path / "program.py", tmp_path / "run"
+    program.write_text(TWO_PROCESSES)
+    arguments = _arguments(pictures, run, "--epochs", "1", "--device", "cpu")
+    done = subprocess.run(
+        [sys.executable, program, *arguments], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == 0, done.stderr
+    assert "MEMBER: 2/2" in done.stderr
+    assert done.stdout.count("wrote ") == 1
+    load_checkpoint(run / "weights.safetensors")
+    assert len(list((run / "logs").iterdir())) == 1
+    (row,) = csv.DictReader((run / "metrics.csv").open())
+    # Half of the batches that one process would take.
+    assert int(row["step"]) + 1 == 3

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from trustthepixels.infer.errors import UsageError
 
-from .hardware import Accelerator, PrecisionName, choose_accelerator, choose_precision
+from .hardware import Arithmetic, choose_arithmetic, is_first_process, process_count
 from .initialise import initialise
 from .kept_views import require_memory
 from .loaders import training_loader, validation_loader
@@ -44,15 +44,13 @@ class Start:
         recipe: how to train.
         network: with its starting weights, unless there is a checkpoint to go on from.
         teacher: whose answers are learned, if any.
-        accelerator: where.
-        precision: in which arithmetic.
+        arithmetic: where the network computes, and how exactly.
     """
 
     recipe: Recipe
     network: Classifier
     teacher: Teacher | None
-    accelerator: Accelerator
-    precision: PrecisionName
+    arithmetic: Arithmetic
 
 
 def prepare_fit(
@@ -78,7 +76,7 @@ def prepare_fit(
         InputError: there is no such architecture, weights cannot be used, or teachers see pictures
             at different sizes.
     """
-    accelerator = choose_accelerator(device)
+    arithmetic = choose_arithmetic(device, precision)
     recipe = recipe or recipe_by_name(settings.recipe)
     if settings.views and recipe.pairs:
         raise UsageError("--views changes pictures one by one; a recipe of pairs needs --views 0")
@@ -88,9 +86,10 @@ def prepare_fit(
         staged_backbone(network)
     if not _last_checkpoint(folder).exists():
         described = initialise(network, settings.init, settings.average_with)
-        _log.info("starting from %s", described)
+        if is_first_process():
+            _log.info("starting from %s", described)
     teacher = Teacher([Path(file) for file in settings.teachers]) if settings.teachers else None
-    return Start(recipe, network, teacher, accelerator, choose_precision(precision, accelerator))
+    return Start(recipe, network, teacher, arithmetic)
 
 
 def require_room(
@@ -109,7 +108,8 @@ def require_room(
     """
     if settings.views:
         changed = len(train) * settings.views * _view_side(settings, start) ** 2
-        require_memory(changed + len(validation) * settings.image_size**2)
+        kept = changed + len(validation) * settings.image_size**2
+        require_memory(process_count(start.arithmetic.accelerator) * kept)
 
 
 def fit(
@@ -131,12 +131,13 @@ def fit(
     """
     # Tips and device reports would only hide the progress bar; warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    # Again: the order of pictures shall not depend on what making the network has drawn.
     pl.seed_everything(settings.seed, workers=True, verbose=False)
-    recipe = start.recipe
+    recipe, accelerator = start.recipe, start.arithmetic.accelerator
     side = _view_side(settings, start)
     loaders = (
-        training_loader(train, side, recipe, settings, start.accelerator),
-        validation_loader(validation, settings, start.accelerator),
+        training_loader(train, side, recipe, settings, accelerator),
+        validation_loader(validation, settings, accelerator),
     )
     last = _last_checkpoint(folder)
     # Lightning's save_last writes only together with a new best, so a resumption would lose epochs.
@@ -151,9 +152,9 @@ def fit(
     if recipe.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=recipe.ema_decay))
     trainer = pl.Trainer(
-        accelerator=start.accelerator,
-        devices="auto" if start.accelerator == "cuda" else 1,
-        precision=start.precision,
+        accelerator=accelerator,
+        devices="auto" if accelerator == "cuda" else 1,
+        precision=start.arithmetic.precision,
         max_epochs=settings.epochs,
         callbacks=callbacks,
         logger=[
@@ -164,7 +165,7 @@ def fit(
         num_sanity_val_steps=0,
         enable_model_summary=False,
         # Views have one size, so the fastest convolutions are worth a search.
-        benchmark=start.accelerator == "cuda",
+        benchmark=accelerator == "cuda",
     )
     steps = math.ceil(len(loaders[0]) / trainer.world_size) * settings.epochs
     module = ClassifierModule(

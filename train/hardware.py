@@ -1,5 +1,6 @@
 """Which device and which arithmetic a training uses."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -39,6 +40,44 @@ def choose_precision(precision: Precision, accelerator: Accelerator) -> Precisio
     return "bf16-mixed" if precision is Precision.BF16 else "32-true"
 
 
-def arithmetic(accelerator: Accelerator, precision: PrecisionName) -> torch.autocast:
-    """The context in which a network computes in that precision."""
-    return torch.autocast(accelerator, torch.bfloat16, enabled=precision == "bf16-mixed")
+@dataclass(frozen=True, slots=True)
+class Arithmetic:
+    """Where a network computes, and how exactly.
+
+    Attributes:
+        accelerator: PyTorch's name of the device.
+        precision: Lightning's name.
+    """
+
+    accelerator: Accelerator
+    precision: PrecisionName
+
+    def autocast(self) -> torch.autocast:
+        """The context in which a network computes so."""
+        is_mixed = self.precision == "bf16-mixed"
+        return torch.autocast(self.accelerator, torch.bfloat16, enabled=is_mixed)
+
+
+def choose_arithmetic(
+    device: Device = Device.AUTO, precision: Precision = Precision.AUTO
+) -> Arithmetic:
+    """What was asked for, or the best that there is.
+
+    Raises:
+        ProviderError: CUDA was asked for and is not there.
+    """
+    accelerator = choose_accelerator(device)
+    return Arithmetic(accelerator, choose_precision(precision, accelerator))
+
+
+def process_count(accelerator: Accelerator) -> int:
+    """Processes that train: Lightning has one for each GPU."""
+    return torch.cuda.device_count() if accelerator == "cuda" else 1
+
+
+def is_first_process() -> bool:
+    """Whether this one writes the run's files; for further GPUs Lightning starts further ones."""
+    # Slow to import, and of no use to an evaluation.
+    from lightning.pytorch.utilities import rank_zero_only
+
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)

@@ -21,12 +21,11 @@ from trustthepixels.infer.spec import LABELS
 from .augment import augment
 from .bootstrap import FloatArray
 from .dataset import load_image
-from .hardware import PrecisionName, arithmetic, choose_accelerator
+from .hardware import Arithmetic
 from .manifest import Sample
 from .metrics import IntArray
 from .network import Classifier
 from .recipes import Augmentation, View
-from .settings import Device
 from .stage_statistics import Features, stage_statistics, staged_backbone
 from .teacher import TEMPERATURE, Teacher
 from .view_batches import See, in_batches, views_of_sample
@@ -46,7 +45,7 @@ def fit_last_layer(
     samples: Sequence[Sample],
     augmentation: Augmentation,
     size: tuple[int, int],
-    precision: PrecisionName,
+    arithmetic: Arithmetic,
     teacher: Teacher | None = None,
 ) -> None:
     """Set the last layer; all else stays as it is.
@@ -56,7 +55,7 @@ def fit_last_layer(
         samples: the training pictures, of both classes.
         augmentation: how they are changed, in views beside the picture as it is.
         size: of the network's input.
-        precision: of the arithmetic of the stages, and of the teacher.
+        arithmetic: where the stages and the teacher compute, and how exactly.
         teacher: whose answers to the same views, at its own size, take the place of the labels.
 
     Raises:
@@ -64,13 +63,13 @@ def fit_last_layer(
         InputError: a picture cannot be used.
     """
     staged_backbone(network)
-    features = stage_statistics(network, _shown(samples, augmentation, size), precision)
+    features = stage_statistics(network, _shown(samples, augmentation, size), arithmetic)
     if teacher is None:
         targets = np.array([sample.target for sample in samples] * (1 + CHANGED_VIEWS))
         regression = fit_regression(features, targets)
     else:
         shown = _shown(samples, augmentation, teacher.input_size)
-        regression = fit_soft_regression(features, softened_answers(teacher, shown, precision))
+        regression = fit_soft_regression(features, softened_answers(teacher, shown, arithmetic))
     set_last_layer(network, regression)
 
 
@@ -117,18 +116,18 @@ def fit_regression(features: Features, targets: IntArray) -> Pipeline:
 
 
 def softened_answers(
-    teacher: Teacher, shown: Iterable[Sequence[PixelArray]], precision: PrecisionName
+    teacher: Teacher, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
 ) -> FloatArray:
     """A teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
 
     Args:
-        teacher: moved to the GPU where there is one.
+        teacher: moved to where it computes.
         shown: batches of views, uint8 of its size.
-        precision: of its arithmetic.
+        arithmetic: where it computes, and how exactly.
     """
-    device = choose_accelerator(Device.AUTO)
+    device = arithmetic.accelerator
     answers = []
-    with arithmetic(device, precision):
+    with arithmetic.autocast():
         for views in shown:
             logits = teacher.logits(torch.from_numpy(np.stack(views)).to(device))
             answers.append(torch.softmax(logits / TEMPERATURE, dim=1)[:, 1].double().cpu().numpy())

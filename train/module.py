@@ -82,7 +82,7 @@ class ClassifierModule(pl.LightningModule):
         else:
             logits = self.network(shrink(images, self._train_size)).float()
             loss = distillation_loss(logits, self._teacher.logits(images))
-        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True)
+        self.log("train_loss", loss, prog_bar=True, on_step=False, on_epoch=True, sync_dist=True)
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:

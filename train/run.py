@@ -15,7 +15,7 @@ from .curves import draw_curves, merge_metrics
 from .fit import LOGS_NAME, Start, fit, prepare_fit, require_room
 from .folds import split_by_fold
 from .hard_examples import hard_examples
-from .hardware import Accelerator
+from .hardware import Accelerator, is_first_process
 from .last_layer import fit_last_layer
 from .logits import score
 from .manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
@@ -48,10 +48,14 @@ def train_run(
     # Whatever of the request cannot be done is found before the folder is taken.
     start = prepare_fit(settings, folder, device, precision)
     require_room(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION])
+    weights = folder / WEIGHTS_NAME
+    if not is_first_process():
+        _trained(settings, start, parts, folder)
+        return weights
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
-    weights = folder / WEIGHTS_NAME
-    finish(settings, _trained(settings, start, parts, folder), parts, weights, start.accelerator)
+    trained = _trained(settings, start, parts, folder)
+    finish(settings, trained, parts, weights, start.arithmetic.accelerator)
     return weights
 
 
@@ -66,13 +70,14 @@ def _trained(
             parts[Split.TRAIN],
             start.recipe.augmentation,
             size,
-            start.precision,
+            start.arithmetic,
             start.teacher,
         )
         return start.network.backbone.state_dict()
     best = fit(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION], folder)
-    merge_metrics(folder / LOGS_NAME, folder / "metrics.csv")
-    draw_curves(folder / "metrics.csv", folder / "curves.png")
+    if is_first_process():
+        merge_metrics(folder / LOGS_NAME, folder / "metrics.csv")
+        draw_curves(folder / "metrics.csv", folder / "curves.png")
     return read_state(best)
 
 

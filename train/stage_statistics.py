@@ -9,9 +9,8 @@ import torch
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.preprocess import PixelArray
 
-from .hardware import PrecisionName, arithmetic, choose_accelerator
+from .hardware import Arithmetic
 from .network import Classifier
-from .settings import Device
 from .stage_resnet import StageResNet
 
 Features = npt.NDArray[np.float32]
@@ -19,23 +18,23 @@ Features = npt.NDArray[np.float32]
 
 @torch.inference_mode()
 def stage_statistics(
-    network: Classifier, shown: Iterable[Sequence[PixelArray]], precision: PrecisionName
+    network: Classifier, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
 ) -> Features:
     """Mean and deviation of each channel, stage by stage, float32 (n, features).
 
     Args:
-        network: with stages; set to evaluation mode and moved to the GPU where there is one.
+        network: with stages; set to evaluation mode and moved to where it computes.
         shown: batches of views, uint8 of one shape.
-        precision: of the arithmetic.
+        arithmetic: where it computes, and how exactly.
 
     Raises:
         UsageError: the network's last layer does not see its stages.
     """
     backbone = staged_backbone(network)
-    device = choose_accelerator(Device.AUTO)
+    device = arithmetic.accelerator
     network.eval().to(device).to(memory_format=torch.channels_last)
     found = []
-    with arithmetic(device, precision):
+    with arithmetic.autocast():
         for views in shown:
             images = torch.from_numpy(np.stack(views)).to(device)
             features = backbone.forward_features(network.normalised(images))

@@ -11,7 +11,7 @@ import numpy as np
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.preprocess import PixelArray
 
-from .hardware import PrecisionName
+from .hardware import Arithmetic
 from .last_layer import changed_view
 from .manifest import Sample, fingerprint
 from .network import Classifier
@@ -31,13 +31,13 @@ class FeatureStore:
         folder: where the tables lie.
         network: whose stages speak, with its starting weights.
         side: of the square views in pixels.
-        precision: of the arithmetic.
+        arithmetic: where it computes, and how exactly.
     """
 
     folder: Path
     network: Classifier
     side: int
-    precision: PrecisionName
+    arithmetic: Arithmetic
 
     def seen(self, samples: Sequence[Sample], view: View, tier: Tier = Tier.CLEAN) -> Features:
         """Of pictures as inference would see them, (n, views, features).
@@ -87,7 +87,7 @@ class FeatureStore:
     def _compute(self, samples: Sequence[Sample], see: See) -> Features:
         batches = in_batches(samples, see, _BATCH_SIZE)
         shown = ([view for one in batch for view in one] for batch in batches)
-        features = stage_statistics(self.network, shown, self.precision)
+        features = stage_statistics(self.network, shown, self.arithmetic)
         values = features.shape[-1]
         return features.reshape(len(samples), -1, values)
 

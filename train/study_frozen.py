@@ -8,13 +8,12 @@ import numpy as np
 from sklearn.pipeline import Pipeline
 
 from .bootstrap import FloatArray
-from .hardware import choose_accelerator, choose_precision
+from .hardware import choose_arithmetic
 from .initialise import initialise
 from .last_layer import CHANGED_VIEWS, fit_regression
 from .manifest import Sample, load_samples
 from .network import Classifier
 from .recipes import View
-from .settings import Device, Precision
 from .stage_statistics import Features
 from .study import StudyRequest, StudyRun
 from .study_answers import RunAnswers
@@ -90,5 +89,4 @@ def _all_samples(data: Path) -> tuple[Sample, ...]:
 def _store(request: StudyRequest, architecture: str, side: int, folder: Path) -> FeatureStore:
     network = Classifier(architecture)
     initialise(network, str(request.init))
-    precision = choose_precision(Precision.AUTO, choose_accelerator(Device.AUTO))
-    return FeatureStore(folder / "features", network, side, precision)
+    return FeatureStore(folder / "features", network, side, choose_arithmetic())

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .hardware import arithmetic, choose_accelerator, choose_precision
+from .hardware import choose_arithmetic
 from .network import Classifier
-from .settings import Device, Precision
 
 _BATCH_SIZE = 16
 _ROUNDS = 5
@@ -26,12 +25,12 @@ class Workload:
 
 def judging_speeds(workloads: Sequence[Workload]) -> Mapping[Workload, float]:
     """Pictures a second of each network, without decoding: the median of rounds by turns."""
-    accelerator = choose_accelerator(Device.AUTO)
-    precision = choose_precision(Precision.AUTO, accelerator)
+    arithmetic = choose_arithmetic()
+    accelerator = arithmetic.accelerator
     distinct = list(dict.fromkeys(workloads))
     networks = {one: _network(one, accelerator) for one in distinct}
     seconds: dict[Workload, list[float]] = {one: [] for one in distinct}
-    with torch.inference_mode(), arithmetic(accelerator, precision):
+    with torch.inference_mode(), arithmetic.autocast():
         for turn in range(_ROUNDS + 1):
             for one in distinct:
                 took = _seconds(networks[one], one, accelerator)

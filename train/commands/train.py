@@ -114,6 +114,7 @@ def train(
             raise click.UsageError(
                 f"--epochs 0 fits the last layer alone, without {option}", context
             )
+    from ..hardware import is_first_process
     from ..run import train_run
     from ..settings import Device, Precision, TrainSettings
 
@@ -122,4 +123,5 @@ def train(
         data=str(data), image_size=image_size, train_size=train_size or image_size, **options
     )
     weights = train_run(settings, folder, Device(device), Precision(precision), resume=resume)
-    click.echo(f"wrote {weights}")
+    if is_first_process():
+        click.echo(f"wrote {weights}")
