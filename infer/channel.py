@@ -55,6 +55,11 @@ class Channel(Generic[Item]):
             self._not_empty.notify_all()
             self._not_full.notify_all()
 
+    @property
+    def is_well_filled(self) -> bool:
+        """Whether at least half of its room is taken: those who read it have work for a while."""
+        return 2 * len(self._items) >= self._capacity
+
     def take(self, most: int) -> list[Item]:
         """The next items, at least one and at most ``most``; none where no item will come.
 

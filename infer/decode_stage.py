@@ -1,55 +1,56 @@
 """What one decode thread of a scan does: prepare files itself, or have its helper do it."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from .channel import Cancelled, Channel
-from .helpers import CHUNK, LEAST_MEMORY, Helper, HelperGone, Helpers, HelperSetup
+from .helper_count import HELPED_SHARE, affordable_helpers
+from .helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from .limits import Limits
 from .placement import Isolation
 from .prepare import PreparedImage, Resources, prepare
 from .results import ScanRow
 from .walk import Found
 
-_ALONE_FIRST = 32
+_ALONE_FIRST = 96
 """Files that a thread prepares before it starts a helper: a small scan needs none."""
 
 _ALONE_AFTER = 64
 """Files that it prepares itself after a helper left a whole chunk: others like it will follow."""
-
-_HELPED_SHARE = 0.75
-"""Of the memory for all files that are decoded; the rest is for what helpers leave."""
 
 Numbered = tuple[int, Found]
 Prepared = tuple[int, PreparedImage | ScanRow]
 
 
 def helpers_of(
-    count: int, input_size: tuple[int, int], limits: Limits, resources: Resources
+    wanted: int, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> Helpers | None:
-    """Helpers of a scan; ``None`` where none would be of use.
+    """Helpers of a scan; ``None`` where none would be of use, or can be had.
 
     Args:
-        count: how many are wanted.
+        wanted: how many.
         input_size: height and width that the model takes.
         limits: what is refused.
         resources: what the files of the scan share.
     """
     is_possible = os.name == "posix" and resources.workers is not None
-    if not count or not is_possible or resources.isolation is Isolation.ALL:
+    if not wanted or not is_possible or resources.isolation is Isolation.ALL:
         return None
-    memory = int(_HELPED_SHARE * resources.budget.total) // count
-    if memory < LEAST_MEMORY:
+    total = resources.budget.total
+    count = affordable_helpers(wanted, total)
+    if not count:
         return None
-    setup = HelperSetup(input_size, limits, memory, resources.budget.large_file)
-    return Helpers(setup, count)
+    each = int(HELPED_SHARE * total) // count
+    return Helpers(HelperSetup(input_size, limits, each, resources.budget.large_file), count)
 
 
-class DecodeThread:
-    """One of them.
+class DecodeThreads:
+    """What the decode threads of a scan have in common.
 
     Args:
+        found: files with their numbers.
         input_size: height and width that the model takes.
         limits: what is refused.
         resources: what the files of the scan share.
@@ -58,19 +59,81 @@ class DecodeThread:
 
     def __init__(
         self,
+        found: Channel[Numbered],
         input_size: tuple[int, int],
         limits: Limits,
         resources: Resources,
         helpers: Helpers | None,
     ) -> None:
+        self._found = found
         self._input_size = input_size
         self._limits = limits
         self._resources = resources
-        self._helpers = helpers
+        self._left: deque[tuple[Numbered, Resources]] = deque()
+        self.helpers = helpers
+
+    def take(self, most: int) -> list[Numbered]:
+        """The next files; none at the end.
+
+        Raises:
+            Cancelled: the run was cancelled.
+        """
+        return self._found.take(most)
+
+    @property
+    def have_more(self) -> bool:
+        """Whether there is work for a while."""
+        return self._found.is_well_filled
+
+    def leave(self, file: Numbered, *, to_worker: bool) -> None:
+        """Have some thread prepare a file that a helper did not.
+
+        Args:
+            file: with its number.
+            to_worker: and not in its own process: the helper may have crashed on it.
+        """
+        resources = self._resources
+        if to_worker:
+            resources = replace(resources, isolation=Isolation.ALL)
+        self._left.append((file, resources))
+
+    def prepare_left(self) -> Prepared | None:
+        """Prepare one of the files that helpers left, if there is one."""
+        try:
+            (number, file), resources = self._left.popleft()
+        except IndexError:
+            return None
+        return number, prepare(file, self._input_size, self._limits, resources)
+
+    def prepare(self, file: Numbered) -> Prepared:
+        """Prepare a file here."""
+        number, found = file
+        return number, prepare(found, self._input_size, self._limits, self._resources)
+
+    def ask(self, helper: Helper, paths: Sequence[bytes]) -> list[PreparedImage | None]:
+        """Have a helper prepare files, when there is memory for it.
+
+        Raises:
+            HelperGone: it ended meanwhile.
+            Cancelled: the run was cancelled.
+        """
+        with self._resources.budget.share(helper.memory):
+            return helper.prepare(paths)
+
+
+class DecodeThread:
+    """One of them.
+
+    Args:
+        shared: what it has in common with the others.
+    """
+
+    def __init__(self, shared: DecodeThreads) -> None:
+        self._shared = shared
         self._helper: Helper | None = None
         self._alone = _ALONE_FIRST
 
-    def prepared(self, found: Channel[Numbered]) -> Iterator[Prepared]:
+    def prepared(self) -> Generator[Prepared]:
         """Files as they come, with their numbers, until there are no more.
 
         Pixels are valid until the next one is asked for.
@@ -80,73 +143,66 @@ class DecodeThread:
         """
         try:
             while True:
-                is_helped = self._can_be_helped()
-                files = found.take(CHUNK if is_helped else 1)
+                # Slow ones among them keep several threads busy, and not one.
+                while (left := self._shared.prepare_left()) is not None:
+                    yield left
+                helper = self._ready_helper()
+                files = self._shared.take(CHUNK if helper else 1)
                 if not files:
                     return
-                if is_helped:
-                    yield from self._helped(files)
+                if helper:
+                    yield from self._helped(helper, files)
                 else:
                     self._alone -= 1
-                    yield self._by_itself(*files[0])
+                    yield self._shared.prepare(files[0])
         finally:
-            if self._helper is not None and self._helpers is not None:
-                self._helpers.end(self._helper)
+            if self._helper is not None and self._shared.helpers is not None:
+                self._shared.helpers.end(self._helper)
 
-    def _can_be_helped(self) -> bool:
-        if self._helpers is None or self._alone > 0:
-            return False
+    def _ready_helper(self) -> Helper | None:
+        helpers = self._shared.helpers
+        if helpers is None or self._alone > 0:
+            return None
+        if self._helper is None and self._shared.have_more:
+            self._helper = helpers.start()
         if self._helper is None:
-            self._helper = self._helpers.start()
-        if self._helper is None:
-            self._alone = _ALONE_AFTER
-            return False
+            return None
         try:
-            return self._helper.is_ready()
+            return self._helper if self._helper.is_ready() else None
         except HelperGone:
             self._lose_helper()
-            return False
+            return None
 
-    def _helped(self, files: Sequence[Numbered]) -> Iterator[Prepared]:
-        """Let the helper prepare files; what it leaves is prepared here, in the same order."""
-        asked = [file.path for _, file in files if _is_plain(file)]
-        resources = self._resources
+    def _helped(self, helper: Helper, files: Sequence[Numbered]) -> Generator[Prepared]:
+        """Let the helper prepare files, and leave to all threads what it leaves."""
+        asked = [file for file in files if _is_plain(file[1])]
+        crashed = False
+        answers: list[PreparedImage | None] = [None] * len(asked)
         try:
-            answers = iter(self._ask(asked))
+            if asked:
+                answers = self._shared.ask(helper, [file.path for _, file in asked])
         except HelperGone:
             self._lose_helper()
-            answers = iter([None] * len(asked))
-            # One of them may have ended it.
-            resources = replace(resources, isolation=Isolation.ALL)
-        for number, file in files:
-            answer = next(answers) if _is_plain(file) else None
-            if answer is None:
-                yield self._by_itself(number, file, resources)
-            else:
-                yield number, answer
-
-    def _ask(self, paths: Sequence[bytes]) -> list[PreparedImage | None]:
-        helper = self._helper
-        if helper is None or not paths:
-            return [None] * len(paths)
-        with self._resources.budget.share(helper.memory):
-            answers = helper.prepare(paths)
+            crashed = True
         if not any(answers):
             self._alone = _ALONE_AFTER
-        return answers
+        for file in files:
+            if not _is_plain(file[1]):
+                self._shared.leave(file, to_worker=False)
+        for file, answer in zip(asked, answers, strict=True):
+            if answer is None:
+                self._shared.leave(file, to_worker=crashed)
+            else:
+                yield file[0], answer
 
     def _lose_helper(self) -> None:
         """Go on without; another one starts later, but not when the scan ends."""
-        helpers, helper = self._helpers, self._helper
+        helpers, helper = self._shared.helpers, self._helper
         if helpers is None or helper is None or helpers.is_cancelled:
             raise Cancelled
         self._helper = None
         self._alone = _ALONE_AFTER
         helpers.end(helper)
-
-    def _by_itself(self, number: int, file: Found, resources: Resources | None = None) -> Prepared:
-        shared = resources or self._resources
-        return number, prepare(file, self._input_size, self._limits, shared)
 
 
 def _is_plain(file: Found) -> bool:

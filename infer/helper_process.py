@@ -8,6 +8,7 @@ isolated, that are large, or from which nothing comes but a reason.
 import mmap
 import os
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -21,7 +22,7 @@ from .prepare import PreparedImage, Resources, prepare
 from .preprocess import PixelArray
 from .results import Doubt, FileStatus
 from .walk import Found
-from .worker import give_up_rights, own_output, send
+from .worker import SLACK, give_up_rights, limit_memory, limit_time, own_output, send
 from .worker_messages import limits_from_json, unpacked
 from .worker_pool import WorkerPool
 
@@ -30,6 +31,7 @@ def main() -> None:
     """Serve until standard input ends."""
     output = own_output()
     give_up_rights()
+    send(output, {"ready": True})
     setup, _ = unpacked(_read, sys.maxsize)
     (height, width), slots = setup["size"], setup["slots"]
     shared = mmap.mmap(int(sys.argv[1]), slots * height * width * 3)
@@ -37,9 +39,11 @@ def main() -> None:
     limits = limits_from_json(setup["limits"])
     limits = replace(limits, max_bytes=min(limits.max_bytes, setup["largest"]))
     resources = Resources(MemoryBudget(setup["memory"]), _Elsewhere(), Isolation.ODD)
-    send(output, {"ready": True})
     while True:
-        _, data = unpacked(_read, sys.maxsize)
+        asked, data = unpacked(_read, sys.maxsize)
+        _go_to(asked["folder"])
+        limit_time(limits)
+        limit_memory(setup["memory"] + setup["largest"] + SLACK)
         paths = data.split(b"\0")
         rows = [
             _prepared(path, slot, limits, resources)
@@ -62,11 +66,18 @@ def _prepared(
     """Fill a slot; what the row says beside the path, or ``None`` where the scan must look."""
     height, width, _ = slot.shape
     prepared = prepare(Found(path), (height, width), limits, resources)
-    if not isinstance(prepared, PreparedImage):
+    if not isinstance(prepared, PreparedImage) or not prepared.row.note.isprintable():
         return None
     slot[:] = prepared.pixels
     row, doubt = prepared.row, prepared.doubt
     return [row.width, row.height, row.format, row.bytes, row.note, doubt and Doubt(doubt).name]
+
+
+def _go_to(folder: str | None) -> None:
+    """Be where the scan is, for relative paths; where that is nowhere, they are not found."""
+    if folder is not None:
+        with suppress(OSError):
+            os.chdir(folder)
 
 
 def _read(count: int) -> bytes:

@@ -6,48 +6,48 @@ one. So from eight decode threads on each gets a process, hands it a few paths a
 the pictures in memory that both share.
 
 Rows do not depend on helpers: whatever a helper cannot do at once (see ``helper_process``) its
-thread does itself. A helper that crashes takes nothing with it: its files are decoded again, in
-worker processes.
+thread does itself. A helper that crashes or stops takes nothing with it: its files are decoded
+again, in worker processes.
 """
 
 import mmap
 import os
-import select
-import subprocess
-import sys
 import threading
+import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
+from .child_process import ChildProcess, Gone, TooSlow
+from .formats import registered_formats
 from .limits import Limits
 from .prepare import PreparedImage
 from .preprocess import PixelArray
 from .results import Doubt, FileStatus, ScanRow
 from .rows import path_text
-from .worker_messages import limits_as_json, packed, unpacked
-from .worker_pool import ENVIRONMENT
+from .shared_memory import memory_file
+from .worker_messages import limits_as_json
 
 CHUNK = 8
 """Files that a helper gets at once: few enough that no helper is last for long."""
 
-LEAST_MEMORY = 32 << 20
-"""Bytes with which a helper can decode pictures worth helping with, about 3 megapixels."""
+DESCRIPTORS = 3
+"""That each helper keeps open in the scan: its memory and two pipes."""
 
-_HELPED_THREADS = 8
-"""From so many decode threads on each gets a helper; fewer are not held up enough to pay for it."""
+_SHORTEST_CHUNK_S = 10.0
+"""A chunk takes some 20 ms; so long it has at least before its helper counts as stopped."""
 
+_ANSWER_S = 1.0
+"""For the rest of an answer whose beginning is there."""
 
-def usual_decode_processes(decode_threads: int) -> int:
-    """Helpers where the user does not say otherwise."""
-    return decode_threads if decode_threads >= _HELPED_THREADS else 0
+_MOST_FAILURES = 3
+"""Helpers that may fail to start before none is tried any more."""
 
 
 class HelperGone(Exception):  # noqa: N818 - it tells its thread to go on alone, no user sees it
-    """The helper has ended, or says what no helper of ours says."""
+    """The helper has ended or stopped, or says what no helper of ours says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +83,39 @@ class Helper:
     def __init__(self, setup: HelperSetup) -> None:
         height, width = setup.size
         self.memory = setup.memory
+        self._chunk_s = max(setup.limits.timeout_s, _SHORTEST_CHUNK_S)
         shape = (CHUNK, height, width, 3)
         size = int(np.prod(shape))
-        descriptor = _memory_file(size)
+        descriptor = memory_file(size)
         try:
             self._pixels = np.frombuffer(mmap.mmap(descriptor, size), np.uint8).reshape(shape)
-            self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", f"{__package__}.helper_process", str(descriptor)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={**os.environ, **ENVIRONMENT},
-                pass_fds=(descriptor,),
-                # Ctrl-C is for the scan, which then ends its helpers.
-                start_new_session=True,
-            )
+            self.child = ChildProcess("helper_process", [str(descriptor)], [descriptor])
         finally:
             os.close(descriptor)
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._input, self._output = self._process.stdin, self._process.stdout
-        self._is_ready = False
-        told = {"size": setup.size, "slots": CHUNK, "limits": limits_as_json(setup.limits)}
-        with suppress(HelperGone):
-            self._send(told | {"memory": setup.memory, "largest": setup.largest})
+        self._setup = setup
+        self.was_ready = False
 
     def is_ready(self, timeout_s: float = 0.0) -> bool:
         """Whether it takes files by now.
 
         Raises:
-            HelperGone: it ended before.
+            HelperGone: it has ended, or takes too long to start.
         """
-        if not self._is_ready:
-            answered = select.poll()
-            answered.register(self._output, select.POLLIN)
-            if not answered.poll(1000 * timeout_s):
-                return False
-            self._receive()
-            self._is_ready = True
+        has_answer = self.child.has_answer(0.0 if self.was_ready else timeout_s)
+        if self.was_ready and not has_answer:
+            return True
+        if not has_answer:
+            if time.monotonic() > self.child.deadline:
+                raise HelperGone
+            return False
+        # Once ready it says nothing of itself: that it does is its end.
+        if self.was_ready:
+            raise HelperGone
+        self._receive(_ANSWER_S)
+        told = {"size": self._setup.size, "slots": CHUNK, "memory": self.memory}
+        told |= {"limits": limits_as_json(self._setup.limits), "largest": self._setup.largest}
+        self._send(told)
+        self.was_ready = True
         return True
 
     def prepare(self, paths: Sequence[bytes]) -> list[PreparedImage | None]:
@@ -131,44 +126,26 @@ class Helper:
         Raises:
             HelperGone: it ended meanwhile.
         """
-        self._send({}, b"\0".join(paths))
-        rows = self._receive().get("rows")
+        self.child.deadline = time.monotonic() + self._chunk_s
+        self._send({"folder": _folder()}, b"\0".join(paths))
+        rows = self._receive(self._chunk_s).get("rows")
         if not isinstance(rows, list) or len(rows) != len(paths):
             raise HelperGone
         slots = zip(paths, rows, self._pixels, strict=False)
         return [None if row is None else _prepared(path, row, slot) for path, row, slot in slots]
 
-    def kill(self) -> None:
-        """End the process; whoever waits for it meets the end of its output."""
-        with suppress(OSError):
-            self._process.kill()
-
-    def close(self) -> None:
-        """End the process and give back what it held; only its own thread may."""
-        self.kill()
-        self._process.wait()
-        for stream in (self._input, self._output):
-            with suppress(OSError):
-                stream.close()
-
-    def _send(self, values: dict[str, Any], data: bytes = b"") -> None:
+    def _send(self, values: dict[str, object], data: bytes = b"") -> None:
         try:
-            self._input.write(packed(values, len(data)) + data)
-            self._input.flush()
-        except (OSError, ValueError) as error:
+            self.child.send(values, data)
+        except (Gone, TooSlow) as error:
             raise HelperGone from error
 
-    def _receive(self) -> dict[str, Any]:
+    def _receive(self, timeout_s: float) -> dict[str, object]:
+        self.child.deadline = time.monotonic() + timeout_s
         try:
-            return unpacked(self._read, 0)[0]
-        except (OSError, ValueError) as error:
+            return self.child.receive(0)[0]
+        except (Gone, TooSlow, ValueError) as error:
             raise HelperGone from error
-
-    def _read(self, count: int) -> bytes:
-        content = self._output.read(count)
-        if len(content) < count:
-            raise HelperGone
-        return content
 
 
 class Helpers:
@@ -177,82 +154,91 @@ class Helpers:
     Args:
         setup: what they are told.
         count: most that run at once.
+
+    Attributes:
+        is_cancelled: whether the scan has ended.
     """
 
     def __init__(self, setup: HelperSetup, count: int) -> None:
         self._setup = setup
         self._free = count
+        self._failures = 0
         self._running: set[Helper] = set()
         self._lock = threading.Lock()
+        self._starting = threading.Lock()
         self.is_cancelled = False
 
     def start(self) -> Helper | None:
-        """A new helper; ``None`` where there are enough, or no process can be had."""
-        with self._lock:
-            if self._free == 0 or self.is_cancelled:
-                return None
-            self._free -= 1
+        """A new helper, which is not ready yet.
+
+        ``None`` where there are enough, another one starts just now, or too many have failed to.
+        """
+        # One after the other, because each needs more descriptors while it starts.
+        if not self._starting.acquire(blocking=False):
+            return None
         try:
+            with self._lock:
+                if not self._free or self._failures >= _MOST_FAILURES or self.is_cancelled:
+                    return None
             helper = Helper(self._setup)
         except OSError:
+            with self._lock:
+                self._failures += 1
             return None
+        finally:
+            self._starting.release()
         with self._lock:
+            self._free -= 1
             self._running.add(helper)
             was_cancelled = self.is_cancelled
         if was_cancelled:
-            helper.kill()
+            helper.child.kill()
         return helper
 
     def end(self, helper: Helper) -> None:
         """Give one back, so that another may start."""
-        helper.close()
+        helper.child.close()
         with self._lock:
             self._running.discard(helper)
             self._free += 1
+            self._failures += not helper.was_ready and not self.is_cancelled
 
     def cancel(self) -> None:
         """Kill all of them; whoever waits for one stops."""
         with self._lock:
             self.is_cancelled = True
             for helper in self._running:
-                helper.kill()
+                helper.child.kill()
 
 
 def _prepared(path: bytes, values: object, pixels: PixelArray) -> PreparedImage:
-    """What a helper says of a picture.
+    """What a helper says of a picture, checked: a hostile file may have taken it over.
 
     Raises:
         HelperGone: it says something else.
     """
     match values:
         case [int(width), int(height), str(kind), int(size), str(note), str() | None as name]:
-            doubt = Doubt.__members__.get(name) if name is not None else None
-            row = ScanRow(
-                path_text(path),
-                FileStatus.OK,
-                width=width,
-                height=height,
-                format=kind,
-                bytes=size,
-                note=note,
-            )
-            return PreparedImage(pixels, row, doubt)
+            doubt = None if name is None else Doubt.__members__.get(name)
+            is_doubted = (name is None) == (doubt is None)
+            is_sound = min(width, height, size) > 0 and kind in registered_formats()
+            if is_sound and is_doubted and note.isprintable():
+                row = ScanRow(
+                    path_text(path),
+                    FileStatus.OK,
+                    width=width,
+                    height=height,
+                    format=kind,
+                    bytes=size,
+                    note=note,
+                )
+                return PreparedImage(pixels, row, doubt)
     raise HelperGone
 
 
-def _memory_file(size: int) -> int:
-    """A descriptor of memory that another process can share; without a name where that exists."""
-    if hasattr(os, "memfd_create"):
-        descriptor = os.memfd_create("trustthepixels")
-    else:
-        # Of no use on Linux, and slow to import.
-        import tempfile
-
-        with tempfile.TemporaryFile() as file:
-            descriptor = os.dup(file.fileno())
+def _folder() -> str | None:
+    """Where relative paths begin, which can change while a program scans."""
     try:
-        os.ftruncate(descriptor, size)
+        return str(Path.cwd())
     except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
+        return None

@@ -8,8 +8,8 @@
 
 ``batches`` is a BatchAssembler of M + K buffers, which decode threads fill in place. They hand odd
 files to worker processes and wait for them (``worker_pool``), and on many cores most files to
-helpers (``helpers``); on CUDA each batch is computed in its
-lane's own thread (``device_0``, see ``lanes``). The command's caller is what writes the rows.
+helpers (``decode_stage``, ``helpers``); on CUDA each batch is computed in its lane's own thread
+(``device_0``, see ``lanes``). The command's caller is what writes the rows.
 
 Every file gets a number when it is found and keeps a place in the ``window`` until its row has
 left, so memory depends on the sizes in ``ScanOptions`` and never on the number of files. A failure
@@ -17,6 +17,7 @@ in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.
 """
 
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -27,8 +28,8 @@ from .batches import BatchAssembler
 from .channel import Channel, Window
 from .cpu import available_cores
 from .decode import Limits
-from .decode_stage import DecodeThread, helpers_of
-from .helpers import usual_decode_processes
+from .decode_stage import DecodeThread, DecodeThreads, helpers_of
+from .helper_count import usual_decode_processes
 from .memory import MemoryBudget, default_memory
 from .pinned import Allocate, plain_memory
 from .placement import Isolation
@@ -154,14 +155,16 @@ def scan_found(
             batches.expect()
             found.put((number, file))
 
+    decoding = DecodeThreads(found, spec.input_size, options.limits, resources, helpers)
+
     def decode() -> None:
-        thread = DecodeThread(spec.input_size, options.limits, resources, helpers)
-        for number, prepared in thread.prepared(found):
-            if isinstance(prepared, ScanRow):
-                rows.put([(number, prepared)])
-                batches.skip()
-            else:
-                batches.add(prepared.pixels, (number, prepared))
+        with closing(DecodeThread(decoding).prepared()) as files:
+            for number, prepared in files:
+                if isinstance(prepared, ScanRow):
+                    rows.put([(number, prepared)])
+                    batches.skip()
+                else:
+                    batches.add(prepared.pixels, (number, prepared))
 
     def classify() -> None:
         for batch in batches:

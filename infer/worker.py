@@ -24,7 +24,7 @@ from .limits import Limits
 from .results import FileStatus
 from .worker_messages import header_as_json, limits_from_json, packed, unpacked
 
-_SLACK = 64 << 20
+SLACK = 64 << 20
 """Bytes beyond the estimate that a decoder may take before allocations fail."""
 
 _HEADER_MEMORY = 256 << 20
@@ -49,8 +49,8 @@ def main() -> None:
         budget = _AskedBudget(output, messages)
         limits = limits_from_json(values["limits"])
         height, width = values["size"]
-        _limit_time(limits)
-        _limit_memory(2 * len(data) + _HEADER_MEMORY)
+        limit_time(limits)
+        limit_memory(2 * len(data) + _HEADER_MEMORY)
         _answer(output, data, (height, width), limits, budget)
 
 
@@ -68,7 +68,7 @@ class _AskedBudget:
         answer, _ = self._messages.get()
         if "refused" in answer:
             raise ImageError(FileStatus.TOO_LARGE, answer["refused"])
-        _limit_memory(size + _SLACK)
+        limit_memory(size + SLACK)
         yield
 
 
@@ -128,13 +128,14 @@ def give_up_rights() -> None:
             resource.setrlimit(limit, (0, 0))
 
 
-def _limit_time(limits: Limits) -> None:
+def limit_time(limits: Limits) -> None:
+    """Let the system end this process when it has computed for longer than from now it may."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = usage.ru_utime + usage.ru_stime + limits.timeout_s + _CPU_GRACE_S
     _lower(resource.RLIMIT_CPU, int(min(seconds, 2**31)))
 
 
-def _limit_memory(more: int) -> None:
+def limit_memory(more: int) -> None:
     """Let allocations fail that go beyond what is allocated now and ``more`` bytes."""
     with suppress(OSError, ValueError, IndexError):
         # Field 6: data and stack, in pages (proc(5)); only Linux has this file.

@@ -39,7 +39,10 @@ def unpacked(read: Callable[[int], bytes], max_size: int) -> tuple[dict[str, Any
     length, size = _FRAME.unpack(read(_FRAME.size))
     if length > MAX_TEXT or size > max_size:
         raise ValueError("a message is longer than it may be")
-    values = json.loads(read(length))
+    try:
+        values = json.loads(read(length))
+    except RecursionError as error:
+        raise ValueError("a message is nested too deeply") from error
     if not isinstance(values, dict):
         raise ValueError("a message is no object")
     return values, read(size)

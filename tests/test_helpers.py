@@ -1,7 +1,12 @@
 """Helper processes prepare files faster, and change nothing else."""
 
+import os
+import resource
+import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -11,18 +16,13 @@ from PIL import Image
 from test_scan_determinism import make_pictures
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer import decode_stage, helpers
+from trustthepixels.infer import child_process, decode_stage, helper_count, helpers
 from trustthepixels.infer.channel import Channel
+from trustthepixels.infer.child_process import ChildProcess
 from trustthepixels.infer.decode_stage import helpers_of
 from trustthepixels.infer.devices import Device
-from trustthepixels.infer.helpers import (
-    CHUNK,
-    Helper,
-    HelperGone,
-    Helpers,
-    HelperSetup,
-    usual_decode_processes,
-)
+from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
+from trustthepixels.infer.helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from trustthepixels.infer.limits import Limits
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.model_file import read_model_file
@@ -69,6 +69,7 @@ def asked(monkeypatch) -> list[list[PreparedImage | None]]:
     monkeypatch.setattr(Helper, "prepare", prepare_and_note)
     monkeypatch.setattr(Helper, "is_ready", lambda self: at_once(self, 60.0))
     monkeypatch.setattr(decode_stage, "_ALONE_FIRST", 0)
+    monkeypatch.setattr(Channel, "is_well_filled", True)
     return answers
 
 
@@ -93,7 +94,7 @@ def helper() -> Iterator[Helper]:
     helper = Helper(SETUP)
     assert helper.is_ready(60.0)
     yield helper
-    helper.close()
+    helper.child.close()
 
 
 def scan(folder: Path, session: Session, processes: int) -> Iterator[ScanRow]:
@@ -122,7 +123,7 @@ class TestRows:
         self, folder, session, expected, asked, monkeypatch, started
     ):
         def crash(self, paths):
-            self.kill()
+            self.child.kill()
             return real(self, paths)
 
         real = Helper.prepare
@@ -131,10 +132,30 @@ class TestRows:
         assert rows_of(folder, session, 2) == expected
         assert len(started) > 2
 
+    def test_are_the_same_when_a_helper_stops_answering(
+        self, folder, session, expected, asked, monkeypatch, started
+    ):
+        def stop(self, paths):
+            self.child.process.send_signal(signal.SIGSTOP)
+            return real(self, paths)
+
+        real = Helper.prepare
+        monkeypatch.setattr(Helper, "prepare", stop)
+        monkeypatch.setattr(helpers, "_SHORTEST_CHUNK_S", 0.2)
+        options = ScanOptions(
+            limits=Limits(timeout_s=0.2), batch_size=4, decode_threads=2, decode_processes=2
+        )
+        monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 40)
+        rows = list(scan_rows([bytes(folder)], session, session.spec.rule(), options))
+        assert [row.path for row in rows] == [row.path for row in expected]
+        assert started
+        assert all(one.child.process.poll() is not None for one in started)
+
     def test_are_the_same_when_helpers_talk_nonsense(
         self, folder, session, expected, asked, monkeypatch
     ):
-        monkeypatch.setattr(Helper, "_receive", lambda self: {"rows": [[1, "x"]] * CHUNK})
+        nonsense = {"rows": [[1, "x"]] * CHUNK}
+        monkeypatch.setattr(Helper, "_receive", lambda self, timeout_s: nonsense)
         assert rows_of(folder, session, 2) == expected
 
     def test_are_the_same_when_no_process_can_be_had(
@@ -143,7 +164,7 @@ class TestRows:
         def refuse(*_, **__):
             raise OSError("no more processes")
 
-        monkeypatch.setattr(helpers.subprocess, "Popen", refuse)
+        monkeypatch.setattr(child_process.subprocess, "Popen", refuse)
         monkeypatch.setattr(WorkerPool, "is_available", True)
         ours = [row for row in rows_of(folder, session, 2) if row.status is FileStatus.OK]
         by_thread = {"JPEG", "PNG", "WEBP", "BMP"}
@@ -161,30 +182,71 @@ class TestProcesses:
     def test_end_with_the_scan(self, folder, session, asked, started):
         rows_of(folder, session, 2)
         assert len(started) == 2
-        assert all(one._process.poll() is not None for one in started)
+        assert all(one.child.process.poll() is not None for one in started)
 
     def test_end_when_the_scan_is_left_early(self, folder, session, asked, started):
         rows = scan(folder, session, 2)
         next(rows)
         rows.close()
         assert started
-        for one in started:
-            one._process.wait(10)
+        until(lambda: all(one.child.process.returncode is not None for one in started))
 
-    def test_end_when_the_scan_was_killed(self, tmp_path):
+    def test_end_when_the_scan_was_killed(self):
         """Their input ends then."""
-        memory = tmp_path / "memory"
-        memory.write_bytes(bytes(CHUNK * 8 * 8 * 3))
-        with memory.open("r+b") as file:
-            done = subprocess.run(
-                [sys.executable, "-m", "trustthepixels.infer.helper_process", str(file.fileno())],
-                input=b"",
-                capture_output=True,
-                pass_fds=(file.fileno(),),
-                check=False,
-                timeout=60,
-            )
-        assert (done.returncode, done.stdout) == (0, b"")
+        program = (
+            "import time; from trustthepixels.infer.helpers import *; "
+            f"helper = Helper(HelperSetup((224, 224), Limits(), {64 << 20}, {1 << 20})); "
+            "print(helper.child.process.pid, helper.is_ready(60.0), flush=True); time.sleep(60)"
+        )
+        with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as scan:
+            assert scan.stdout is not None
+            pid, is_ready = scan.stdout.readline().split()
+            assert is_ready == b"True"
+            scan.kill()
+        until(lambda: not runs(int(pid)))
+
+    def test_that_cannot_start_are_not_tried_for_ever(
+        self, folder, session, expected, asked, started, monkeypatch
+    ):
+        monkeypatch.setattr(
+            helpers, "ChildProcess", lambda module, *rest: ChildProcess("no_such_module", *rest)
+        )
+        monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 0)
+        assert rows_of(folder, session, 2) == expected
+        assert 0 < len(started) <= 4
+
+    def test_run_the_version_of_the_scan(self, tmp_path, examples):
+        """Wherever that was imported from, and whatever is installed."""
+        package = Path(helpers.__file__).parent
+        shutil.copytree(package, tmp_path / "trustthepixels" / "infer")
+        changed = tmp_path / "trustthepixels" / "infer" / "helper_process.py"
+        changed.write_text(changed.read_text().replace("row.note,", "'of the copy',"))
+        program = (
+            "import sys; sys.path.insert(0, sys.argv[1]); "
+            "from trustthepixels.infer.helpers import *; "
+            f"helper = Helper(HelperSetup((224, 224), Limits(), {64 << 20}, {1 << 20})); "
+            "helper.is_ready(60.0); print(helper.prepare([sys.argv[2].encode()])[0].row.note)"
+        )
+        picture = next(examples.glob("AI/*.jpg"))
+        arguments = [sys.executable, "-c", program, str(tmp_path), str(picture)]
+        done = subprocess.run(arguments, capture_output=True, text=True, check=True, timeout=60)
+        assert done.stdout == "of the copy\n"
+
+
+def until(is_so) -> None:
+    """Wait until something is so, ten seconds at most."""
+    deadline = time.monotonic() + 10.0
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process runs, and not only waits to be reaped."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class TestHelper:
@@ -219,9 +281,43 @@ class TestHelper:
         assert helper.prepare(paths) == [None] * len(names)
 
     def test_that_was_killed_says_so(self, helper):
-        helper.kill()
+        helper.child.kill()
+        helper.child.process.wait()
+        with pytest.raises(HelperGone):
+            helper.is_ready()
         with pytest.raises(HelperGone):
             helper.prepare([b"a.jpg"])
+
+    def test_is_where_the_scan_is(self, helper, tmp_path, monkeypatch):
+        Image.radial_gradient("L").save(tmp_path / "here.png")
+        monkeypatch.chdir(tmp_path)
+        assert helper.prepare([b"here.png"])[0] is not None
+        monkeypatch.chdir(tmp_path.parent)
+        assert helper.prepare([b"here.png"]) == [None]
+
+    @pytest.mark.parametrize(
+        "row",
+        [
+            [100, 100, "JPEG", 5, "", "NO_DOUBT"],
+            [-1, 100, "JPEG", 5, "", None],
+            [100, 100, "POSTSCRIPT", 5, "", None],
+            [100, 100, "JPEG", 5, "two\nlines", None],
+            [100, 100, "JPEG", 5, "\ud800", None],
+            [100, 100, "JPEG"],
+            "ok",
+        ],
+    )
+    def test_that_lies_is_not_believed(self, helper, row, monkeypatch):
+        monkeypatch.setattr(helper.child, "receive", lambda most: ({"rows": [row]}, b""))
+        with pytest.raises(HelperGone):
+            helper.prepare([b"a.jpg"])
+
+    def test_cannot_cut_the_memory_short(self):
+        """Reading what is gone would end the scan."""
+        descriptor = helpers.memory_file(4096)
+        with pytest.raises(PermissionError):
+            os.ftruncate(descriptor, 0)
+        os.close(descriptor)
 
 
 class TestHelpersOf:
@@ -233,7 +329,19 @@ class TestHelpersOf:
 
     def test_need_memory_each(self):
         assert self.count(4)
-        assert not self.count(4, budget=MemoryBudget(128 << 20))
+        assert not self.count(4, budget=MemoryBudget(40 << 20))
+
+    def test_are_as_many_as_can_be_had(self, monkeypatch):
+        monkeypatch.setattr(helper_count, "usable_memory", lambda: 64 << 30)
+        assert affordable_helpers(96, 2 << 30) == 48
+        assert affordable_helpers(8, 2 << 30) == 8
+        monkeypatch.setattr(helper_count, "usable_memory", lambda: 4 << 30)
+        assert affordable_helpers(96, 2 << 30) == 10
+        few = sum(1 for _ in Path("/dev/fd").iterdir()) + 64 + 4 * 3
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (few, few))
+        assert affordable_helpers(96, 2 << 30) in (2, 3)
+        monkeypatch.setattr(resource, "getrlimit", lambda _: (32, 32))
+        assert affordable_helpers(96, 2 << 30) == 0
 
     def test_are_of_no_use_where_every_file_is_isolated(self):
         assert not self.count(4, isolation=Isolation.ALL)

@@ -64,6 +64,15 @@ def test_a_thousand_files(thousand, tmp_path):
     assert all(other == first for other in others)
 
 
+def test_few_descriptors_cost_no_row(thousand, tmp_path):
+    model = write_tiny_model(tmp_path / "tiny.onnx")
+    options = ["--model", str(model), "--decode-threads", "16", "--decode-processes", "16"]
+    command = [str(SCAN_FOLDER), ".", "--out", "-", "--quiet", *options]
+    limited = ["sh", "-c", 'ulimit -n 128; exec "$@"', "sh", *command]
+    done = subprocess.run(limited, cwd=thousand, capture_output=True, check=False, timeout=120)
+    assert done.stdout == scan(thousand, model)
+
+
 @pytest.mark.gpu
 def test_a_gpu_gives_the_same_bytes_again(thousand):
     """For one batch size: for another, cuDNN takes other kernels, which round otherwise."""

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from test_decode import FILES, encoded, photograph
 
-from trustthepixels.infer import worker_pool
+from trustthepixels.infer import child_process, worker_pool
 from trustthepixels.infer.channel import Cancelled
 from trustthepixels.infer.decode import DecodeError, decode_to_size
 from trustthepixels.infer.limits import Limits, TruncatedPolicy
@@ -158,10 +158,11 @@ class TestEnds:
                 clock.stopped_s += 1000
 
         monkeypatch.setattr(worker_pool, "time", clock)
+        monkeypatch.setattr(child_process, "time", clock)
         stopped = SimpleNamespace(
             poll=StoppedUntilReady, POLLIN=select.POLLIN, POLLOUT=select.POLLOUT
         )
-        monkeypatch.setattr(worker_pool, "select", stopped)
+        monkeypatch.setattr(child_process, "select", stopped)
         assert outcome(pool, FILES["gif"]).header.format == "GIF"
 
     def test_a_decoder_that_crashes_is_a_reason_for_one_file(self, pool):

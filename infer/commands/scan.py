@@ -98,8 +98,8 @@ from .terminal import note, quiet_decoders
     "--decode-processes",
     type=click.IntRange(0, 1024),
     metavar="N",
-    help="Decode threads that have a process of their own do the work; 0 for none.  [default: all "
-    "from 8 threads on, else none]",
+    help="Decode threads that have a process do their work in a long scan; 0 for none.  [default: "
+    "all from 8 threads on, else none]",
 )
 @click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.pass_context
