@@ -98,7 +98,7 @@ BUSY_WITH = {
         "\n    try: time.sleep(600)\n    except BaseException: pass",
     ),
     "the walk": ("walk", "listing", "time.sleep(600)"),
-    "a slow decode": ("pipeline", "prepare", IN_A_LIBRARY),
+    "a slow decode": ("decode_stage", "prepare", IN_A_LIBRARY),
     "the disk": ("syncing", "os.fsync", "time.sleep(600)"),
 }
 """Where the command is when the signal comes: module, function, and what it does there."""
