@@ -170,6 +170,24 @@ def _train(pictures: Path, folder: Path, *options: str) -> subprocess.CompletedP
     return trustthepixels(*_arguments(pictures, folder, *options))
 
 
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_a_damaged_picture_is_one_line(tmp_path, part):
+    """Not the traceback of the process that found it."""
+    pictures = write_labelled_pictures(tmp_path / "pictures", per_picture=4)
+    rows = _columns(pictures / "manifest.csv", "file", "class")
+    parts = ["train", "train", "validation", "test"]
+    damaged = next(file for i, (file, _) in enumerate(rows) if parts[i % 4] == part)
+    (pictures / damaged).write_bytes((pictures / damaged).read_bytes()[:300])
+    splits = tmp_path / "splits.csv"
+    lines = [f"{file},{parts[i % 4]}" for i, (file, _) in enumerate(rows)]
+    splits.write_text("\n".join(["file,split", *lines]))
+    outcome = _train(pictures, tmp_path / "run", "--splits", str(splits), "--epochs", "1")
+    assert outcome.returncode == 2
+    (line,) = [line for line in outcome.stderr.splitlines() if "error: " in line]
+    assert line.rpartition("error: ")[2].startswith(f"cannot use {pictures / damaged}: truncated")
+    assert "Traceback" not in outcome.stderr
+
+
 TWO_PROCESSES = """
 import lightning.pytorch as pl
 from trustthepixels.train import fit

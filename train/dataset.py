@@ -1,6 +1,7 @@
 """Pictures as tensors, for training and for validation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,19 @@ def load_image(path: Path) -> Image.Image:
 def load_pixels(path: Path, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
     """What the network sees of a picture outside training, uint8 of shape (*size, 3)."""
     return resize(load_image(path), size)
+
+
+@contextmanager
+def loader_errors() -> Iterator[None]:
+    """What a loader's process raises, without the traceback that PyTorch puts before it.
+
+    Raises:
+        InputError: a picture cannot be used.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise InputError(str(error).strip().rpartition(f"{InputError.__name__}: ")[2]) from error
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):

@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from trustthepixels.infer.errors import UsageError
 
+from .dataset import loader_errors
 from .hardware import Arithmetic, choose_arithmetic, is_first_process, process_count
 from .initialise import initialise
 from .kept_views import require_memory
@@ -171,7 +172,8 @@ def fit(
     module = ClassifierModule(
         start.network, recipe, settings.learning_rate, steps, start.teacher, settings.train_size
     )
-    trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None)
+    with loader_errors():
+        trainer.fit(module, *loaders, ckpt_path=last if last.exists() else None)
     return Path(best.best_model_path)
 
 

@@ -8,7 +8,7 @@ from torch.utils.data import DataLoader
 
 from trustthepixels.infer.cpu import available_cores
 
-from .dataset import PictureDataset
+from .dataset import PictureDataset, loader_errors
 from .manifest import Sample
 from .network import Classifier
 
@@ -26,12 +26,16 @@ def score(
         samples: what to score.
         size: height and width of the network's input.
         accelerator: ``cuda`` or ``cpu``.
+
+    Raises:
+        InputError: a picture cannot be used.
     """
     device = torch.device(accelerator)
     network = network.eval().to(device).to(memory_format=torch.channels_last)
     loader = DataLoader(PictureDataset(samples, size), _BATCH_SIZE, num_workers=available_cores())
     logits, targets = [], []
-    for images, labels in loader:
-        logits.append(network(images.to(device)).cpu())
-        targets.append(labels)
+    with loader_errors():
+        for images, labels in loader:
+            logits.append(network(images.to(device)).cpu())
+            targets.append(labels)
     return torch.cat(logits), torch.cat(targets)
