@@ -1,9 +1,11 @@
 """Helper processes prepare files faster, and change nothing else."""
 
+import io
 import os
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 import sys
 import time
@@ -19,7 +21,7 @@ from tiny_model import write_tiny_model
 from trustthepixels.infer import child_process, decode_stage, helper_count, helpers
 from trustthepixels.infer.channel import Channel
 from trustthepixels.infer.child_process import ChildProcess
-from trustthepixels.infer.decode_stage import helpers_of
+from trustthepixels.infer.decode_stage import DecodeThread, DecodeThreads, helpers_of
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
 from trustthepixels.infer.helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
@@ -32,6 +34,7 @@ from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus, ScanRow
 from trustthepixels.infer.session import Session, open_session
 from trustthepixels.infer.walk import Found
+from trustthepixels.infer.worker_messages import unpacked
 from trustthepixels.infer.worker_pool import WorkerPool
 
 SETUP = HelperSetup((224, 224), Limits(), 64 << 20, 1 << 20)
@@ -312,6 +315,19 @@ class TestHelper:
         with pytest.raises(HelperGone):
             helper.prepare([b"a.jpg"])
 
+    def test_has_a_worker_s_limits(self, helper):
+        helper.prepare([b"a.jpg"])
+        limits = Path(f"/proc/{helper.child.process.pid}/limits").read_text().splitlines()
+        for name in ("Max cpu time", "Max data size"):
+            (line,) = (line for line in limits if line.startswith(name))
+            assert line.removeprefix(name).split()[0].isdigit(), line
+
+    def test_cannot_nest_its_answer_too_deeply(self):
+        text = b'{"rows":' + b"[" * 60_000
+        message = io.BytesIO(struct.pack(">IQ", len(text), 0) + text)
+        with pytest.raises(ValueError, match="nested"):
+            unpacked(message.read, 0)
+
     def test_cannot_cut_the_memory_short(self):
         """Reading what is gone would end the scan."""
         descriptor = helpers.memory_file(4096)
@@ -356,6 +372,18 @@ class TestHelpersOf:
         assert ScanOptions(decode_threads=3, decode_processes=9).helpers == 3
         assert ScanOptions(decode_threads=16).helpers == 16
         assert ScanOptions(decode_threads=16, decode_processes=0).helpers == 0
+
+
+def test_what_a_helper_left_is_for_whichever_thread_is_free(examples):
+    found = Channel[tuple[int, Found]](10)
+    found.close()
+    shared = DecodeThreads(found, SETUP.size, SETUP.limits, TestHelpersOf.RESOURCES, None)
+    pictures = [bytes(path) for path in sorted(examples.glob("AI/*.jpg"))[:2]]
+    for number, path in enumerate(pictures):
+        shared.leave((number, Found(path)), to_worker=False)
+    threads = [DecodeThread(shared).prepared() for _ in range(2)]
+    assert [next(thread)[0] for thread in threads] == [0, 1]
+    assert [list(thread) for thread in threads] == [[], []]
 
 
 def test_a_channel_gives_several_items_and_waits_for_one_only():
