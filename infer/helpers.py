@@ -75,6 +75,8 @@ class Helper:
 
     Attributes:
         memory: bytes that it may take while it prepares files.
+        child: the process.
+        was_ready: whether it ever took files.
 
     Raises:
         OSError: it cannot be had.
@@ -82,7 +84,9 @@ class Helper:
 
     def __init__(self, setup: HelperSetup) -> None:
         height, width = setup.size
+        self._setup = setup
         self.memory = setup.memory
+        self.was_ready = False
         self._chunk_s = max(setup.limits.timeout_s, _SHORTEST_CHUNK_S)
         shape = (CHUNK, height, width, 3)
         size = int(np.prod(shape))
@@ -92,8 +96,6 @@ class Helper:
             self.child = ChildProcess("helper_process", [str(descriptor)], [descriptor])
         finally:
             os.close(descriptor)
-        self._setup = setup
-        self.was_ready = False
 
     def is_ready(self, timeout_s: float = 0.0) -> bool:
         """Whether it takes files by now.
@@ -101,16 +103,15 @@ class Helper:
         Raises:
             HelperGone: it has ended, or takes too long to start.
         """
-        has_answer = self.child.has_answer(0.0 if self.was_ready else timeout_s)
-        if self.was_ready and not has_answer:
+        if self.was_ready:
+            # It says nothing of itself from then on, so that it does is its end.
+            if self.child.has_answer():
+                raise HelperGone
             return True
-        if not has_answer:
+        if not self.child.has_answer(timeout_s):
             if time.monotonic() > self.child.deadline:
                 raise HelperGone
             return False
-        # Once ready it says nothing of itself: that it does is its end.
-        if self.was_ready:
-            raise HelperGone
         self._receive(_ANSWER_S)
         told = {"size": self._setup.size, "slots": CHUNK, "memory": self.memory}
         told |= {"limits": limits_as_json(self._setup.limits), "largest": self._setup.largest}
