@@ -22,6 +22,8 @@ from trustthepixels.infer.results import FileStatus
 
 from .no_model import NO_MODEL, NO_VERDICT
 
+_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+
 
 class Way(StrEnum):
     """How files are decoded."""
@@ -62,18 +64,14 @@ def _run(folder: str, way: Way, threads: int) -> Taken:
         decode_processes=threads if way is Way.HELPERS else 0,
     )
     started = time.perf_counter()
-    own, children = (_processor_seconds(whose) for whose in _PROCESSES)
+    before = [_processor_seconds(whose) for whose in _PROCESSES]
     rows = list(scan_rows([os.fsencode(folder)], NO_MODEL, NO_VERDICT, options))
     wall = time.perf_counter() - started
     own, children = (
-        _processor_seconds(whose) - before
-        for whose, before in zip(_PROCESSES, (own, children), strict=True)
+        _processor_seconds(whose) - then for whose, then in zip(_PROCESSES, before, strict=True)
     )
     good = sum(row.status is FileStatus.OK for row in rows)
     return Taken(len(rows), good, wall, own + children, own)
-
-
-_PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 def _figures(values: Sequence[float]) -> dict[str, float]:

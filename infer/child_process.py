@@ -1,6 +1,7 @@
 """Processes of our own that decode: how they are started, and talked to with a deadline.
 
-``worker_pool`` has one file at a time decoded in them, ``helpers`` several.
+``worker_pool`` has one file at a time decoded in them, ``helpers`` several. Their own side of it is
+``child_side``.
 """
 
 import os
@@ -15,7 +16,7 @@ from typing import Any
 
 from .worker_messages import packed, unpacked
 
-START_TIMEOUT_S = 60.0
+_START_TIMEOUT_S = 60.0
 """How long one may take to start."""
 
 _PART = 1 << 20
@@ -67,7 +68,7 @@ class ChildProcess:
         assert self.process.stdout is not None
         self._input = self.process.stdin.fileno()
         self._output = self.process.stdout.fileno()
-        self.deadline = time.monotonic() + START_TIMEOUT_S
+        self.deadline = time.monotonic() + _START_TIMEOUT_S
         for descriptor in (self._input, self._output):
             os.set_blocking(descriptor, False)
 

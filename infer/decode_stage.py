@@ -55,6 +55,10 @@ class DecodeThreads:
         limits: what is refused.
         resources: what the files of the scan share.
         helpers: where to get one; ``None`` for nowhere.
+
+    Attributes:
+        found: as given.
+        helpers: as given.
     """
 
     def __init__(
@@ -65,50 +69,29 @@ class DecodeThreads:
         resources: Resources,
         helpers: Helpers | None,
     ) -> None:
-        self._found = found
+        self.found = found
+        self.helpers = helpers
         self._input_size = input_size
         self._limits = limits
         self._resources = resources
-        self._left: deque[tuple[Numbered, Resources]] = deque()
-        self.helpers = helpers
+        self._left: deque[tuple[Numbered, Isolation]] = deque()
 
-    def take(self, most: int) -> list[Numbered]:
-        """The next files; none at the end.
-
-        Raises:
-            Cancelled: the run was cancelled.
-        """
-        return self._found.take(most)
-
-    @property
-    def have_more(self) -> bool:
-        """Whether there is work for a while."""
-        return self._found.is_well_filled
-
-    def leave(self, file: Numbered, *, to_worker: bool) -> None:
-        """Have some thread prepare a file that a helper did not.
-
-        Args:
-            file: with its number.
-            to_worker: and not in its own process: the helper may have crashed on it.
-        """
-        resources = self._resources
-        if to_worker:
-            resources = replace(resources, isolation=Isolation.ALL)
-        self._left.append((file, resources))
+    def leave(self, file: Numbered, isolation: Isolation) -> None:
+        """Have some thread prepare a file that a helper did not, in a process or not."""
+        self._left.append((file, isolation))
 
     def prepare_left(self) -> Prepared | None:
         """Prepare one of the files that helpers left, if there is one."""
         try:
-            (number, file), resources = self._left.popleft()
+            file, isolation = self._left.popleft()
         except IndexError:
             return None
-        return number, prepare(file, self._input_size, self._limits, resources)
+        return self.prepare(file, replace(self._resources, isolation=isolation))
 
-    def prepare(self, file: Numbered) -> Prepared:
-        """Prepare a file here."""
+    def prepare(self, file: Numbered, resources: Resources | None = None) -> Prepared:
+        """Prepare a file here, with the scan's resources where no others are given."""
         number, found = file
-        return number, prepare(found, self._input_size, self._limits, self._resources)
+        return number, prepare(found, self._input_size, self._limits, resources or self._resources)
 
     def ask(self, helper: Helper, paths: Sequence[bytes]) -> list[PreparedImage | None]:
         """Have a helper prepare files, when there is memory for it.
@@ -147,7 +130,7 @@ class DecodeThread:
                 while (left := self._shared.prepare_left()) is not None:
                     yield left
                 helper = self._ready_helper()
-                files = self._shared.take(CHUNK if helper else 1)
+                files = self._shared.found.take(CHUNK if helper else 1)
                 if not files:
                     return
                 if helper:
@@ -163,7 +146,7 @@ class DecodeThread:
         helpers = self._shared.helpers
         if helpers is None or self._alone > 0:
             return None
-        if self._helper is None and self._shared.have_more:
+        if self._helper is None and self._shared.found.is_well_filled:
             self._helper = helpers.start()
         if self._helper is None:
             return None
@@ -176,22 +159,23 @@ class DecodeThread:
     def _helped(self, helper: Helper, files: Sequence[Numbered]) -> Generator[Prepared]:
         """Let the helper prepare files, and leave to all threads what it leaves."""
         asked = [file for file in files if _is_plain(file[1])]
-        crashed = False
         answers: list[PreparedImage | None] = [None] * len(asked)
+        isolation = Isolation.ODD
         try:
             if asked:
                 answers = self._shared.ask(helper, [file.path for _, file in asked])
         except HelperGone:
             self._lose_helper()
-            crashed = True
+            # It may have crashed on any of them.
+            isolation = Isolation.ALL
         if not any(answers):
             self._alone = _ALONE_AFTER
         for file in files:
             if not _is_plain(file[1]):
-                self._shared.leave(file, to_worker=False)
+                self._shared.leave(file, Isolation.ODD)
         for file, answer in zip(asked, answers, strict=True):
             if answer is None:
-                self._shared.leave(file, to_worker=crashed)
+                self._shared.leave(file, isolation)
             else:
                 yield file[0], answer
 

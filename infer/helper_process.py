@@ -14,6 +14,15 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from .child_side import (
+    SLACK,
+    give_up_rights,
+    limit_memory,
+    limit_time,
+    own_output,
+    read_or_end,
+    send,
+)
 from .errors import ImageError
 from .limits import Limits
 from .memory import MemoryBudget
@@ -22,7 +31,6 @@ from .prepare import PreparedImage, Resources, prepare
 from .preprocess import PixelArray
 from .results import Doubt, FileStatus
 from .walk import Found
-from .worker import SLACK, give_up_rights, limit_memory, limit_time, own_output, send
 from .worker_messages import limits_from_json, unpacked
 from .worker_pool import WorkerPool
 
@@ -32,7 +40,7 @@ def main() -> None:
     output = own_output()
     give_up_rights()
     send(output, {"ready": True})
-    setup, _ = unpacked(_read, sys.maxsize)
+    setup, _ = unpacked(read_or_end, sys.maxsize)
     (height, width), slots = setup["size"], setup["slots"]
     shared = mmap.mmap(int(sys.argv[1]), slots * height * width * 3)
     pixels = np.frombuffer(shared, np.uint8).reshape(slots, height, width, 3)
@@ -40,7 +48,7 @@ def main() -> None:
     limits = replace(limits, max_bytes=min(limits.max_bytes, setup["largest"]))
     resources = Resources(MemoryBudget(setup["memory"]), _Elsewhere(), Isolation.ODD)
     while True:
-        asked, data = unpacked(_read, sys.maxsize)
+        asked, data = unpacked(read_or_end, sys.maxsize)
         _go_to(asked["folder"])
         limit_time(limits)
         limit_memory(setup["memory"] + setup["largest"] + SLACK)
@@ -78,14 +86,6 @@ def _go_to(folder: str | None) -> None:
     if folder is not None:
         with suppress(OSError):
             os.chdir(folder)
-
-
-def _read(count: int) -> bytes:
-    """Exactly so many bytes of standard input; the end of it is the end of this process."""
-    content = sys.stdin.buffer.read(count)
-    if len(content) < count:
-        os._exit(0)
-    return content
 
 
 if __name__ == "__main__":

@@ -380,7 +380,7 @@ def test_what_a_helper_left_is_for_whichever_thread_is_free(examples):
     shared = DecodeThreads(found, SETUP.size, SETUP.limits, TestHelpersOf.RESOURCES, None)
     pictures = [bytes(path) for path in sorted(examples.glob("AI/*.jpg"))[:2]]
     for number, path in enumerate(pictures):
-        shared.leave((number, Found(path)), to_worker=False)
+        shared.leave((number, Found(path)), Isolation.ODD)
     threads = [DecodeThread(shared).prepared() for _ in range(2)]
     assert [next(thread)[0] for thread in threads] == [0, 1]
     assert [list(thread) for thread in threads] == [[], []]

@@ -15,12 +15,12 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from trustthepixels.infer.cpu import available_cores
-from trustthepixels.infer.errors import InputError, UsageError
+from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.memory import usable_memory
 from trustthepixels.infer.preprocess import resize
 
 from .augment import augment
-from .dataset import load_image
+from .dataset import load_image, loader_errors
 from .hardware import Accelerator
 from .manifest import Sample
 from .recipes import Augmentation
@@ -110,10 +110,9 @@ def keep_views(
     )
     title = "decoding pictures" if augmentation is None else "changing pictures"
     bar = tqdm(loader, title, unit="picture", disable=None, leave=False)
-    for index, changed in enumerate(bar):
-        if isinstance(changed, InputError):
-            raise changed
-        views[index] = changed
+    with loader_errors():
+        for index, changed in enumerate(bar):
+            views[index] = changed
     return views
 
 
@@ -139,11 +138,8 @@ def as_fetched(batch: Any) -> Any:
     return batch
 
 
-class _ChangedPictures(Dataset[Tensor | InputError]):
-    """All views of one picture an item, uint8 (count, *size, 3), or why it cannot be used.
-
-    A loader's process that raised the error would add its traceback.
-    """
+class _ChangedPictures(Dataset[Tensor]):
+    """All views of one picture an item, uint8 (count, *size, 3)."""
 
     def __init__(
         self,
@@ -162,12 +158,9 @@ class _ChangedPictures(Dataset[Tensor | InputError]):
     def __len__(self) -> int:
         return len(self._samples)
 
-    def __getitem__(self, index: int) -> Tensor | InputError:
+    def __getitem__(self, index: int) -> Tensor:
         sample = self._samples[index]
-        try:
-            image = load_image(sample.path)
-        except InputError as error:
-            return error
+        image = load_image(sample.path)
         if self._augmentation is None:
             view = torch.from_numpy(resize(image, self._size))
             return view.expand(self._count, *view.shape).clone()
