@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from trustthepixels.infer.limits import Isolation
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
-from trustthepixels.infer.placement import Isolation
 from trustthepixels.infer.results import FileStatus
 
 from .no_model import NO_MODEL, NO_VERDICT

@@ -10,8 +10,9 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
+from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
-from trustthepixels.infer.spec import LABELS, Calibration, ModelSpec
+from trustthepixels.infer.spec import Calibration, ModelSpec
 from trustthepixels.train.network import Classifier
 
 OPSET = 18

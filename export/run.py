@@ -16,8 +16,9 @@ from trustthepixels.infer.devices import Device, load_onnxruntime
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.known_answer import known_picture
 from trustthepixels.infer.model_file import ModelFile, read_model_file
+from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.infer.session import Session, open_session
-from trustthepixels.infer.spec import P_AI_DECIMALS, ModelSpec
+from trustthepixels.infer.spec import ModelSpec
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.manifest import Sample, fingerprint

@@ -20,7 +20,8 @@ from .session import Session, open_session
 if TYPE_CHECKING:
     from .lanes import Lanes
     from .pinned import Allocate
-    from .pipeline import Classifier, ScanOptions
+    from .pipeline import ScanOptions
+    from .session import Classifier
 
 Tell = Callable[[str], None]
 """Takes one line for the person who watches."""

@@ -25,11 +25,11 @@ from .decode import Limits
 from .devices import ON_CPU, Device
 from .distributions import installed_version
 from .errors import InputError
-from .pipeline import Classifier, ScanOptions, scan_found
+from .pipeline import ScanOptions, scan_found
 from .prepare import PreparedImage, prepare
 from .preprocess import PixelArray
 from .results import FileStatus
-from .session import Session
+from .session import Classifier, Session
 from .spec import ModelSpec
 from .walk import Found, walk
 

@@ -11,8 +11,8 @@ from enum import Enum
 from pathlib import Path
 
 from .errors import OutputError
-from .lock import lock
 from .resume import state_path
+from .syncing import lock
 from .writer import STANDARD_OUTPUT
 
 PARTIAL_SUFFIX = ".partial"

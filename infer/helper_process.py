@@ -24,9 +24,8 @@ from .child_side import (
     send,
 )
 from .errors import ImageError
-from .limits import Limits
+from .limits import Isolation, Limits
 from .memory import MemoryBudget
-from .placement import Isolation
 from .prepare import PreparedImage, Resources, prepare
 from .preprocess import PixelArray
 from .results import Doubt, FileStatus

@@ -23,10 +23,10 @@ import numpy as np
 from .child_process import ChildProcess, Gone, TooSlow
 from .formats import registered_formats
 from .limits import Limits
+from .paths import path_text
 from .prepare import PreparedImage
 from .preprocess import PixelArray
 from .results import Doubt, FileStatus, ScanRow
-from .rows import path_text
 from .shared_memory import memory_file
 from .worker_messages import limits_as_json
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from .errors import InputError, one_line
 from .formats import image_extensions
-from .spec import LABELS
+from .results import LABELS
 
 CLASS_FOLDERS = {"AI": "ai", "Real": "real"}
 """Folder names of a prepared data set, and the labels they stand for."""

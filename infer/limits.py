@@ -51,3 +51,11 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+class Isolation(StrEnum):
+    """Which files are decoded in worker processes."""
+
+    ODD = "odd"
+    """Those whose cost their header does not bound."""
+    ALL = "all"

@@ -19,10 +19,6 @@ in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from .batches import BatchAssembler
 from .channel import Channel, Window
@@ -30,32 +26,18 @@ from .cpu import available_cores
 from .decode import Limits
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .helper_count import usual_decode_processes
+from .limits import Isolation
 from .memory import MemoryBudget, default_memory
 from .pinned import Allocate, plain_memory
-from .placement import Isolation
 from .prepare import PreparedImage, Resources
-from .preprocess import PixelArray
 from .results import ScanRow
-from .spec import ModelSpec, VerdictRule
+from .session import Classifier
+from .spec import VerdictRule
 from .stages import Cancellable, Stages
 from .walk import Found, WalkOptions, walk
 from .worker_pool import WorkerPool
 
 NumberedRow = tuple[int, ScanRow]
-
-
-class Classifier(Protocol):
-    """What the pipeline needs of a ``Session``."""
-
-    @property
-    def spec(self) -> ModelSpec:
-        """What the model is."""
-
-    def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
-        """Probabilities (batch,) for uint8 images (batch, height, width, 3).
-
-        Called by as many threads at once as ``ScanOptions.batches_in_flight`` says.
-        """
 
 
 @dataclass(frozen=True, slots=True)

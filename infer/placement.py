@@ -8,12 +8,10 @@ segments, PNGs of very many chunks, run-length coded BMPs; and pictures that wou
 half the time limit. ``benchmarks/isolation.py`` measures this against workers for everything.
 """
 
-from enum import StrEnum
-
 from .container import png_chunks, sniff, webp_size
 from .formats import registered_formats
 from .jpeg_structure import JpegStructure, read_structure
-from .limits import Limits, TruncatedPolicy
+from .limits import Isolation, Limits, TruncatedPolicy
 
 _PIXELS_A_SECOND = 10e6
 """What a slow core decodes of any of the bounded formats; usual ones do five times as much."""
@@ -29,14 +27,6 @@ _MAX_PNG_TEXTS = 16
 _PNG_TEXTS = frozenset({b"zTXt", b"iTXt", b"iCCP"})
 _UNCOMPRESSED_BMP = frozenset({0, 3})
 _SMALLEST_BMP_HEADER = 40
-
-
-class Isolation(StrEnum):
-    """Which files are decoded in worker processes."""
-
-    ODD = "odd"
-    """Those whose cost their header does not bound."""
-    ALL = "all"
 
 
 def jpeg_structure(data: bytes) -> JpegStructure | None:

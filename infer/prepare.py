@@ -11,12 +11,13 @@ from .decode import ImageHeader, Limits, ModelInput, decode_to_size
 from .diagnosis import unexpected
 from .doubts import doubt_of
 from .errors import ImageError
+from .limits import Isolation
 from .memory import MemoryBudget
-from .placement import Isolation, jpeg_structure, needs_worker
+from .paths import path_text
+from .placement import jpeg_structure, needs_worker
 from .preprocess import PixelArray
 from .read import ReadError, read_file
 from .results import Doubt, FileStatus, ScanRow
-from .rows import path_text
 from .walk import Found
 from .worker_pool import WorkerPool
 

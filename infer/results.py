@@ -92,3 +92,12 @@ class ScanRow:
             self.error,
             self.note,
         )
+
+
+LABELS = ("real", "ai")
+"""Class names in the order of the logits."""
+
+
+P_AI_DECIMALS = 6
+"""Digits of ``p_ai`` in every verdict. The label is taken from the same digits, so that a row
+proves itself, and float noise below them changes nothing."""

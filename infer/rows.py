@@ -24,8 +24,7 @@ import re
 from enum import StrEnum
 from typing import Any
 
-from .results import FileStatus, ScanRow
-from .spec import P_AI_DECIMALS
+from .results import P_AI_DECIMALS, FileStatus, ScanRow
 
 COLUMNS = (
     "path",
@@ -56,11 +55,6 @@ _FORMULA = r"[=+\-@\uff1d\uff0b\uff0d\uff20]"
 _STARTS_FORMULA = re.compile(_FORMULA)
 _NEEDS_PREFIX = re.compile(rf"(\./)*{_FORMULA}")
 _HAS_PREFIX = re.compile(rf"\./(\./)*{_FORMULA}")
-
-
-def path_text(path: bytes) -> str:
-    """A path as rows carry it, whatever the locale: UTF-8, other bytes as surrogate escapes."""
-    return path.decode("utf-8", "surrogateescape")
 
 
 def escape_path(path: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,12 +27,13 @@ from .errors import ModelError, OutOfMemoryError, ProviderError
 from .known_answer import check_known_answer
 from .model_file import ModelFile, read_model_file
 from .preprocess import PixelArray
+from .results import LABELS
 from .runtime_words import is_too_much, reason_of
 from .signature import INPUT_NAME as INPUT_NAME
 from .signature import LOGITS_NAME as LOGITS_NAME
 from .signature import P_AI_NAME as P_AI_NAME
 from .signature import check_signature
-from .spec import LABELS, ModelSpec
+from .spec import ModelSpec
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -234,3 +235,17 @@ def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
         ValueError,
         MemoryError,
     )
+
+
+class Classifier(Protocol):
+    """What the pipeline needs of a ``Session``."""
+
+    @property
+    def spec(self) -> ModelSpec:
+        """What the model is."""
+
+    def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
+        """Probabilities (batch,) for uint8 images (batch, height, width, 3).
+
+        Called by as many threads at once as ``ScanOptions.batches_in_flight`` says.
+        """

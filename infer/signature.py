@@ -4,7 +4,7 @@ from typing import Any
 
 from .errors import SignatureError
 from .model_file import ModelFile
-from .spec import LABELS
+from .results import LABELS
 
 INPUT_NAME = "images"
 LOGITS_NAME = "logits"

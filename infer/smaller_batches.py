@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 
 from .errors import OutOfMemoryError
-from .pipeline import Classifier
 from .preprocess import PixelArray
-from .session import FloatArray
+from .session import Classifier, FloatArray
 from .spec import ModelSpec
 
 

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from .errors import SpecError, UsageError
-from .results import Doubt, Verdict, VerdictLabel
+from .results import LABELS, P_AI_DECIMALS, Doubt, Verdict, VerdictLabel
 
 SCHEMA_VERSION = 2
 """Version 2 added ``known_answer``, which a specification of version 1 does not have."""
@@ -18,12 +18,6 @@ METADATA_KEY = "trustthepixels.spec"
 METADATA_DIGEST_KEY = "trustthepixels.spec.sha256"
 """Key of the SHA-256 (hex) of that JSON string, so that a damaged threshold is noticed too."""
 
-LABELS = ("real", "ai")
-"""Class names in the order of the logits."""
-
-P_AI_DECIMALS = 6
-"""Digits of ``p_ai`` in every verdict. The label is taken from the same digits, so that a row
-proves itself, and float noise below them changes nothing."""
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from .channel import Cancelled
+from .unhurried import THREAD_PREFIX
 
 Item = TypeVar("Item")
 
-THREAD_PREFIX = "scan-"
-"""What the names of all threads of a scan begin with."""
 
 _STOP_TIMEOUT_S = 1.0
 """How long ``stop`` waits. A decoder or a model that computes cannot be interrupted; its thread

@@ -8,8 +8,6 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from .stages import THREAD_PREFIX
-
 Result = TypeVar("Result")
 
 
@@ -45,3 +43,7 @@ def waited_for(
     if errors:
         raise errors[0]
     return results[0]
+
+
+THREAD_PREFIX = "scan-"
+"""What the names of all threads of a scan begin with."""

@@ -1,17 +1,9 @@
 """What a walk has found so far, so that roots that overlap, and links, find nothing twice."""
 
 import hashlib
-import os
 
 from .longpath import stat_path
-
-Identity = tuple[int, int]
-"""Device and inode."""
-
-
-def identity_of(status: os.stat_result) -> Identity:
-    """Which file a status is of."""
-    return status.st_dev, status.st_ino
+from .syncing import Identity, identity_of
 
 
 class Visited:

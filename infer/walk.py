@@ -29,10 +29,11 @@ from .errors import ImageError
 from .formats import image_extensions
 from .listing import DirEntry, leads_to_folder, listing, sorted_in_parts
 from .longpath import stat_path
+from .paths import path_text
 from .read import os_failure
 from .results import FileStatus
-from .rows import path_text
-from .visited import Identity, Visited, identity_of
+from .syncing import Identity, identity_of
+from .visited import Visited
 
 _Pattern = tuple[bool, re.Pattern[str]]
 """Whether a glob has a slash, and its regular expression."""

@@ -15,7 +15,6 @@ from trustthepixels.infer.commands import lazy
 from trustthepixels.infer.commands.lazy import LazyCommand, missing_distributions
 from trustthepixels.infer.commands.main import COMMANDS, group
 from trustthepixels.infer.commands.run import run
-from trustthepixels.infer.commands.terminal import printable
 from trustthepixels.infer.errors import (
     ExitCode,
     ExportCheckError,
@@ -26,6 +25,7 @@ from trustthepixels.infer.errors import (
     TrustThePixelsError,
     UsageError,
 )
+from trustthepixels.infer.terminal import printable
 
 INFER_COMMANDS = [command.name for command in COMMANDS if not command.extra]
 

@@ -5,8 +5,8 @@ import zlib
 import pytest
 from test_decode import FILES, encoded, photograph, png_chunk
 
-from trustthepixels.infer.limits import Limits, TruncatedPolicy
-from trustthepixels.infer.placement import Isolation, needs_worker
+from trustthepixels.infer.limits import Isolation, Limits, TruncatedPolicy
+from trustthepixels.infer.placement import needs_worker
 
 LIMITS = Limits()
 IN_THREADS = {name for name in FILES if name.split("-")[0] in ("jpeg", "png", "webp", "bmp")}

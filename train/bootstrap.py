@@ -5,10 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
-BoolArray = npt.NDArray[np.bool_]
+from .arrays import BoolArray, FloatArray
 
 Metric = Callable[[FloatArray], FloatArray]
 """Weights of shape (resamples, n), how often each picture counts, to values of shape (resamples,).

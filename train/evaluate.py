@@ -7,10 +7,11 @@ from typing import TypeVar
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
-from trustthepixels.infer.results import VerdictLabel
-from trustthepixels.infer.spec import LABELS, VerdictRule
+from trustthepixels.infer.results import LABELS, VerdictLabel
+from trustthepixels.infer.spec import VerdictRule
 
-from .bootstrap import BoolArray, Estimate, Metric, Share, bootstrap
+from .arrays import BoolArray
+from .bootstrap import Estimate, Metric, Share, bootstrap
 from .metrics import detector_metrics, mean_of
 from .predictions import Answers, Prediction, answers_of
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
 
 from .bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
 from .evaluate import SourceResult

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
-from .bootstrap import BoolArray, Estimate, FloatArray, Share, bootstrap
+from .arrays import BoolArray, FloatArray
+from .bootstrap import Estimate, Share, bootstrap
 from .evaluate import Evaluation
 from .measurement import Measurement
 from .metrics import CALIBRATION_BINS, calibration_bins, true_positive_rate_at

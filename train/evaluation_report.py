@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
-from trustthepixels.infer.commands.terminal import printable
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
+from trustthepixels.infer.terminal import printable
 
 from .bootstrap import CONFIDENCE
 from .evaluate import VERDICTS, SourceResult

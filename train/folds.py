@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from trustthepixels.infer.errors import InputError, UsageError
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
 
 from .manifest import Sample
 from .splits import Split, split_off_validation

@@ -16,14 +16,13 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trustthepixels.infer.preprocess import PixelArray
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
 
+from .arrays import FloatArray, IntArray
 from .augment import augment
-from .bootstrap import FloatArray
 from .dataset import load_image
 from .hardware import Arithmetic
 from .manifest import Sample
-from .metrics import IntArray
 from .network import Classifier
 from .recipes import Augmentation, View
 from .stage_statistics import Features, stage_statistics, staged_backbone

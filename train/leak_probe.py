@@ -22,7 +22,8 @@ from trustthepixels.infer.limits import DEFAULT_LIMITS
 from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.read import read_file
 
-from .bootstrap import Estimate, FloatArray, Metric, Share, bootstrap, ratio
+from .arrays import FloatArray
+from .bootstrap import Estimate, Metric, Share, bootstrap, ratio
 from .evaluation_parts import Part
 from .file_facts import file_facts
 from .manifest import Sample

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, one_line
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
 
 MANIFEST_NAME = "manifest.csv"
 CLASS_FOLDERS = {"AI": "ai", "Real": "real"}

@@ -8,20 +8,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
-import numpy.typing as npt
 
-from trustthepixels.infer.results import VerdictLabel
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS, VerdictLabel
 
-from .bootstrap import BoolArray, FloatArray, Metric, Share, ratio
+from .arrays import BoolArray, FloatArray, IntArray
+from .bootstrap import Metric, Share, ratio
 
 CALIBRATION_BINS = 15
 """Equal bins of ``p_ai`` for the expected calibration error, as in Guo et al. 2017."""
 
 CONFIDENT = 0.9
 """A picture is wrong with confidence where the wrong class has at least this probability."""
-
-IntArray = npt.NDArray[np.integer]
 
 
 def detector_metrics(

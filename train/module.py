@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
 
 from .network import Classifier
 from .recipes import Recipe, Trained

@@ -21,9 +21,8 @@ from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 from trustthepixels.infer.spec import VerdictRule
 
-from .bootstrap import BoolArray, FloatArray
+from .arrays import BoolArray, FloatArray, IntArray
 from .manifest import Sample
-from .metrics import IntArray
 from .scoring import Scorer
 from .tiers import Tier, degrade
 

@@ -12,7 +12,7 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import ImageError, InputError, UsageError
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
 
 from .convert import ConvertedPicture, convert_all
 from .manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample

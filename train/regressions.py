@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
-from trustthepixels.infer.commands.terminal import printable
 from trustthepixels.infer.errors import InputError, OutputError, one_line
-from trustthepixels.infer.spec import LABELS
+from trustthepixels.infer.results import LABELS
+from trustthepixels.infer.terminal import printable
 
 from .hard_examples import file_digest
 from .manifest import CLASS_FOLDERS, Sample

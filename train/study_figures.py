@@ -13,12 +13,12 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.spec import Calibration, Thresholds, VerdictRule
 
-from .bootstrap import Estimate, FloatArray
+from .arrays import FloatArray, IntArray
+from .bootstrap import Estimate
 from .calibrate import calibrate, probability
 from .evaluate import evaluate
 from .folds import FOLDS
 from .manifest import Sample
-from .metrics import IntArray
 from .predictions import Prediction
 from .study_answers import RunAnswers
 

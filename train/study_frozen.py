@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from .bootstrap import FloatArray
+from .arrays import FloatArray
 from .hardware import choose_arithmetic
 from .initialise import initialise
 from .last_layer import CHANGED_VIEWS, fit_regression

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from .bootstrap import FloatArray
+from .arrays import FloatArray
 from .calibrate import margin_of
 from .fit import fit, prepare_fit
 from .hardware import choose_accelerator

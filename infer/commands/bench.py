@@ -9,8 +9,9 @@ import click
 
 from ..devices import Device
 from ..errors import InputError, OutputError, one_line
+from ..terminal import note, printable
 from .options import device_option, model_option, threads_option
-from .terminal import note, note_device, printable, quiet_decoders
+from .terminal import note_device, quiet_decoders
 
 if TYPE_CHECKING:
     from ..bench import BenchReport

@@ -11,6 +11,7 @@ import click
 from ..devices import Device
 from ..errors import ExitCode, ImageError, InputError, OutputError, one_line
 from ..results import Verdict
+from ..terminal import note, printable
 from .options import (
     device_option,
     false_positive_rate_option,
@@ -19,7 +20,7 @@ from .options import (
     threads_option,
     threshold_option,
 )
-from .terminal import note, note_device, printable, quiet_decoders
+from .terminal import note_device, quiet_decoders
 
 if TYPE_CHECKING:
     from PIL import Image

@@ -13,6 +13,7 @@ import click
 from ..errors import ExitCode, TrustThePixelsError
 from ..interrupts import Interrupted, interruptible
 from ..rows import RowFormat
+from ..terminal import note
 from .limit_options import limit_options
 from .options import (
     allow_unverified_option,
@@ -25,7 +26,7 @@ from .options import (
 )
 from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .scan_run import Report, scan_folders
-from .terminal import note, quiet_decoders
+from .terminal import quiet_decoders
 
 
 @click.command("scan", no_args_is_help=False)

@@ -4,8 +4,8 @@ from typing import TYPE_CHECKING
 
 from ..devices import Device
 from ..errors import UsageError
+from ..terminal import note
 from .scan_choices import ScanModel
-from .terminal import note
 
 if TYPE_CHECKING:
     from ..session import Session

@@ -19,13 +19,14 @@ from ..distributions import installed_version
 from ..errors import InputError
 from ..filelist import open_list
 from ..interrupts import Signals
+from ..paths import path_text
 from ..progress import ScanCounts, progress_bar, summary
-from ..rows import COLUMNS, escape_path, path_text
+from ..rows import COLUMNS, escape_path
+from ..terminal import note
 from ..unhurried import waited_for
 from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .scan_model import open_model
-from .terminal import note
 
 if TYPE_CHECKING:
     from ..limits import Limits
@@ -134,9 +135,9 @@ def _options(
     source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
 ) -> "ScanOptions":
     from ..cpu import available_cores
+    from ..limits import Isolation
     from ..memory import default_memory
     from ..pipeline import ScanOptions
-    from ..placement import Isolation
     from ..walk import WalkOptions
 
     return ScanOptions(

@@ -1,0 +1,12 @@
+"""Names of array types."""
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+BoolArray = npt.NDArray[np.bool_]
+
+
+IntArray = npt.NDArray[np.integer]
