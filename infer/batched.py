@@ -89,7 +89,7 @@ def in_batches(session: Session, options: "ScanOptions", tell: Tell) -> BatchedM
         _in_lanes(session, options, tell) or session,
         lambda size, reason: tell(f"going on with batches of {size}, because {reason}"),
     )
-    check_known_answer(session, options.batch_size, classifier.run)
+    check_known_answer(session.model, session.provider, classifier.run, options.batch_size)
     return BatchedModel(session, classifier, batch_memory(session.device))
 
 

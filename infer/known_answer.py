@@ -6,16 +6,14 @@ picture is made by integer arithmetic alone: the same bytes on every machine.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from .errors import ProviderError
+from .model_file import ModelFile
 from .preprocess import PixelArray
-
-if TYPE_CHECKING:
-    from .session import FloatArray, Session
+from .signature import FloatArray
 
 KNOWN_ANSWER_TOLERANCE = 5e-3
 """How far ``p_ai`` of the known picture may be from the one in the model's specification.
@@ -57,32 +55,33 @@ def known_picture(input_size: tuple[int, int]) -> PixelArray:
 
 
 def check_known_answer(
-    session: "Session", batch_size: int, run: "Callable[[PixelArray], FloatArray] | None" = None
+    model: ModelFile, provider: str, run: Callable[[PixelArray], FloatArray], batch_size: int
 ) -> None:
     """Have the model judge the built-in picture in each slot of a batch.
 
     Besides, it is the first run at that size: what a device needs for it is allocated here.
 
     Args:
-        session: of the model.
+        model: the verified file.
+        provider: ONNX Runtime's name of the execution provider, for the message.
+        run: what the pictures will go through, such as ``Session.run``.
         batch_size: as the pictures will come, at least 1.
-        run: what the pictures will go through, by default ``session.run``.
 
     Raises:
         ProviderError: an answer differs from the specification's by more than the tolerance, or
             the device failed.
         ModelError: an answer is no probability.
     """
-    picture = known_picture(session.spec.input_size)
-    p_ai = (run or session.run)(np.repeat(picture[np.newaxis], batch_size, axis=0))
-    expected = session.spec.known_answer
+    picture = known_picture(model.spec.input_size)
+    p_ai = run(np.repeat(picture[np.newaxis], batch_size, axis=0))
+    expected = model.spec.known_answer
     if expected is None:
         return
-    tolerance = known_answer_tolerance(session.spec.precision)
+    tolerance = known_answer_tolerance(model.spec.precision)
     furthest = float(p_ai[np.abs(p_ai - expected).argmax()])
     if not abs(furthest - expected) <= tolerance:
         raise ProviderError(
-            f"{session.provider} computes wrong answers with {session.model.path}: p_ai of the "
+            f"{provider} computes wrong answers with {model.path}: p_ai of the "
             f"built-in picture is {furthest:.6f}, not {expected:.6f} (tolerance {tolerance:g}); "
             "update its driver and ONNX Runtime, or use another device"
         )

@@ -14,7 +14,8 @@ import numpy as np
 from .devices import NVIDIA, load_onnxruntime
 from .known_answer import check_known_answer
 from .preprocess import PixelArray
-from .session import INPUT_NAME, P_AI_NAME, FloatArray, Session
+from .session import INPUT_NAME, P_AI_NAME, Session
+from .signature import FloatArray
 from .spec import ModelSpec
 
 
@@ -89,7 +90,7 @@ class Lanes:
         self._free: SimpleQueue[Lane] = SimpleQueue()
         for _ in range(count):
             lane = Lane(open_one, batch_size)
-            check_known_answer(lane.session, batch_size, lane.run)
+            check_known_answer(lane.session.model, lane.session.provider, lane.run, batch_size)
             self._free.put(lane)
 
     @property

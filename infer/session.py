@@ -32,10 +32,8 @@ from .runtime_words import is_too_much, reason_of
 from .signature import INPUT_NAME as INPUT_NAME
 from .signature import LOGITS_NAME as LOGITS_NAME
 from .signature import P_AI_NAME as P_AI_NAME
-from .signature import check_signature
+from .signature import FloatArray, check_signature
 from .spec import ModelSpec
-
-FloatArray = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +150,7 @@ def open_session(
         file = _for_device(model, device)
         session = _open_on(onnxruntime, file, device, threads, acceleration)
         if not acceleration.graphs:
-            check_known_answer(session, batch_size=1)
+            check_known_answer(file, session.provider, session.run, batch_size=1)
         return session
 
     if device is not Device.AUTO:

@@ -2,6 +2,9 @@
 
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from .errors import SignatureError
 from .model_file import ModelFile
 from .results import LABELS
@@ -47,3 +50,6 @@ def check_signature(inference: Any, model: ModelFile) -> None:
             raise SignatureError(
                 f"{model.path}: '{name}' has the shape {node.shape}, not {['batch', *shape]}"
             )
+
+
+FloatArray = npt.NDArray[np.float32]

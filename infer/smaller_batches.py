@@ -6,7 +6,8 @@ import numpy as np
 
 from .errors import OutOfMemoryError
 from .preprocess import PixelArray
-from .session import Classifier, FloatArray
+from .session import Classifier
+from .signature import FloatArray
 from .spec import ModelSpec
 
 

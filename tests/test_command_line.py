@@ -11,9 +11,8 @@ from pathlib import Path
 import click
 import pytest
 
-from trustthepixels.infer.commands import lazy
-from trustthepixels.infer.commands.lazy import LazyCommand, missing_distributions
-from trustthepixels.infer.commands.main import COMMANDS, group
+from trustthepixels.infer.commands import main
+from trustthepixels.infer.commands.main import COMMANDS, LazyCommand, group, missing_distributions
 from trustthepixels.infer.commands.run import run
 from trustthepixels.infer.errors import (
     ExitCode,
@@ -89,7 +88,7 @@ class TestCommandTable:
 
     def test_a_missing_extra_is_named_with_the_way_to_install_it(self, monkeypatch):
         monkeypatch.setattr(
-            lazy, "installed_version", lambda name: "1" * (name not in ("torch", "timm"))
+            main, "installed_version", lambda name: "1" * (name not in ("torch", "timm"))
         )
         train = next(command for command in COMMANDS if command.name == "train")
         with pytest.raises(MissingExtraError) as error:
@@ -99,14 +98,14 @@ class TestCommandTable:
         assert error.value.exit_code is ExitCode.USAGE
 
     def test_what_an_extra_needs_comes_from_the_distribution(self, monkeypatch):
-        monkeypatch.setattr(lazy, "installed_version", lambda name: "")
+        monkeypatch.setattr(main, "installed_version", lambda name: "")
         assert {"torch", "timm", "lightning", "datasets"} <= set(missing_distributions("train"))
         assert {"torch", "timm", "onnx", "onnxscript"} <= set(missing_distributions("export"))
         assert missing_distributions("cpu") == ["onnxruntime"]
         assert missing_distributions("nonsense") == []
 
     def test_commands_of_infer_need_no_extra(self, monkeypatch):
-        monkeypatch.setattr(lazy, "installed_version", lambda name: "")
+        monkeypatch.setattr(main, "installed_version", lambda name: "")
         for command in COMMANDS:
             if not command.extra:
                 command.load()

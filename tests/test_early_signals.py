@@ -67,7 +67,7 @@ def test_commands_that_expect_python_s_own_handlers_get_them(name):
         "import signal\n"
         "from trustthepixels.infer.commands import entry\n"
         "from trustthepixels.infer.commands.main import group\n"
-        "entry._end_on_signals()\n"
+        "entry.end_on_signals()\n"
         f"group.get_command(None, {name!r})\n"
         "assert signal.getsignal(signal.SIGINT) is signal.default_int_handler\n"
         "assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL\n"

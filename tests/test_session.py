@@ -105,7 +105,7 @@ class TestKnownAnswer:
     def test_the_right_answer_is_accepted_at_any_batch_size(self, tmp_path):
         session = session_on(write_tiny_model(tmp_path / "m.onnx", known_answer=self.KNOWN))
         for batch_size in (1, 8):
-            check_known_answer(session, batch_size)
+            check_known_answer(session.model, session.provider, session.run, batch_size)
 
     def test_a_model_without_one_is_run_all_the_same(self, tmp_path):
         with pytest.raises(ModelError, match=r"nan\.onnx gave a value that is no probability"):
@@ -135,7 +135,8 @@ class TestKnownAnswer:
                 return [np.array([*[TestKnownAnswer.KNOWN] * (len(images["images"]) - 1), 0.9])]
 
         with pytest.raises(ProviderError, match=r"is 0\.900000"):
-            check_known_answer(replace(session, inference=LastIsWrong()), 8)
+            broken = replace(session, inference=LastIsWrong())
+            check_known_answer(broken.model, broken.provider, broken.run, 8)
 
 
 class TestSignature:
