@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trustthepixels.infer.distributions import installed_version
 from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.system.versions import installed_version
 
 from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
 from .models import EDGE, default_precision, float32_model, has_edge_model, transformers_model

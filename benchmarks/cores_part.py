@@ -5,7 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.system.cores import available_cores
 
 from .names import CAMERA, SMALL
 from .peers.record import steady_rate

@@ -14,11 +14,11 @@ import numpy.typing as npt
 from PIL import Image
 
 from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.system.cores import available_cores
 
 from .decoders import FULL, SCALED, decoders
 from .large_pictures import LargePicture, large_pictures

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from typing import TypeVar
 
-from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.system.cores import available_cores
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")

@@ -12,8 +12,8 @@ from typing import Any
 import psutil
 
 from trustthepixels.infer.bench import processor_name
-from trustthepixels.infer.cpu import available_cores
-from trustthepixels.infer.distributions import installed_version
+from trustthepixels.infer.system.cores import available_cores
+from trustthepixels.infer.system.versions import installed_version
 
 from .names import CUDA
 

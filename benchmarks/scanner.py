@@ -4,9 +4,9 @@ import sys
 
 from trustthepixels.infer.batched import BatchedModel, in_batches, open_for_batches
 from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device, usual_batch_size, usual_batches_in_flight
 from trustthepixels.infer.pipeline import ScanOptions
+from trustthepixels.infer.system.cores import available_cores
 
 
 def scanner(model: str, device: Device) -> tuple[BatchedModel, ScanOptions]:

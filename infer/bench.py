@@ -20,10 +20,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .batched import BatchedModel
-from .cpu import available_cores
 from .decode import Limits
 from .devices import ON_CPU, Device
-from .distributions import installed_version
 from .errors import InputError
 from .pipeline import ScanOptions, scan_found
 from .prepare import PreparedImage, prepare
@@ -31,6 +29,8 @@ from .preprocess import PixelArray
 from .results import FileStatus
 from .session import Classifier, Session
 from .spec import ModelSpec
+from .system.cores import available_cores
+from .system.versions import installed_version
 from .walk import Found, walk
 
 _MODEL_SECONDS = 2.0

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .errors import OutputError
 from .resume import state_path
-from .syncing import lock
+from .system.durable import lock
 from .writer import STANDARD_OUTPUT
 
 PARTIAL_SUFFIX = ".partial"

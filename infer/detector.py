@@ -11,7 +11,6 @@ import numpy.typing as npt
 from PIL import Image
 
 from .bundled import load_model
-from .cpu import available_cores
 from .decode import (
     DecodedImage,
     Limits,
@@ -30,6 +29,7 @@ from .read import read_file
 from .results import ScanRow, Verdict
 from .session import Session, open_session
 from .spec import ModelSpec
+from .system.cores import available_cores
 
 if TYPE_CHECKING:
     from .batched import BatchedModel

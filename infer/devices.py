@@ -5,8 +5,8 @@ import io
 from enum import StrEnum
 from types import ModuleType
 
-from .distributions import installed_version
 from .errors import ProviderError, one_line
+from .system.versions import installed_version
 
 
 class Device(StrEnum):

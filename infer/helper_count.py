@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from .helpers import DESCRIPTORS
-from .memory import usable_memory
+from .system.memory import usable_memory
 
 LEAST_MEMORY = 32 << 20
 """Bytes with which a helper can decode pictures worth helping with, about 3 megapixels."""

@@ -23,7 +23,7 @@ from .kept_rows import KeptRows, kept_paths, kept_rows
 from .results import ScanRow
 from .resume import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .rows import RowFormat
-from .syncing import Identity, identity_of, sync_folder_of
+from .system.durable import Identity, identity_of, sync_folder_of
 from .writer import RowWriter
 
 

@@ -22,18 +22,19 @@ from dataclasses import dataclass, field
 
 from .batches import BatchAssembler
 from .channel import Channel, Window
-from .cpu import available_cores
 from .decode import Limits
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .helper_count import usual_decode_processes
 from .limits import Isolation
-from .memory import MemoryBudget, default_memory
+from .memory import MemoryBudget
 from .pinned import Allocate, plain_memory
 from .prepare import PreparedImage, Resources
 from .results import ScanRow
 from .session import Classifier
 from .spec import VerdictRule
 from .stages import Cancellable, Stages
+from .system.cores import available_cores
+from .system.memory import default_memory
 from .walk import Found, WalkOptions, walk
 from .worker_pool import WorkerPool
 

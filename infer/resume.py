@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import OutputError
-from .syncing import sync_file, sync_folder_of
+from .system.durable import sync_file, sync_folder_of
 
 STATE_SUFFIX = ".resume"
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 from .channel import Cancelled
-from .unhurried import THREAD_PREFIX
+from .system.background import THREAD_PREFIX
 
 Item = TypeVar("Item")
 

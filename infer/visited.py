@@ -3,7 +3,7 @@
 import hashlib
 
 from .longpath import stat_path
-from .syncing import Identity, identity_of
+from .system.durable import Identity, identity_of
 
 
 class Visited:

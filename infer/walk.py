@@ -32,7 +32,7 @@ from .longpath import stat_path
 from .paths import path_text
 from .read import os_failure
 from .results import FileStatus
-from .syncing import Identity, identity_of
+from .system.durable import Identity, identity_of
 from .visited import Visited
 
 _Pattern = tuple[bool, re.Pattern[str]]

@@ -12,7 +12,7 @@ import time
 from .errors import OutputError
 from .results import ScanRow
 from .rows import RowFormat, encode_row, header
-from .syncing import sync_file
+from .system.durable import sync_file
 
 STANDARD_OUTPUT = "-"
 

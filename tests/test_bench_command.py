@@ -7,8 +7,8 @@ import PIL
 import pytest
 
 from trustthepixels.infer.bench import peak_memory_mb, upper_bound
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device
+from trustthepixels.infer.system.cores import available_cores
 
 
 def test_reports_every_stage_as_a_table_and_as_json(run_command, tiny_model, examples, tmp_path):

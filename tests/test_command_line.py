@@ -24,7 +24,7 @@ from trustthepixels.infer.errors import (
     TrustThePixelsError,
     UsageError,
 )
-from trustthepixels.infer.terminal import printable
+from trustthepixels.infer.system.terminal import printable
 
 INFER_COMMANDS = [command.name for command in COMMANDS if not command.extra]
 

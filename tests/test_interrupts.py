@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from trustthepixels.infer.interrupts import Interrupted, interruptible
+from trustthepixels.infer.system.signals import Interrupted, interruptible
 
 
 @pytest.fixture(autouse=True)

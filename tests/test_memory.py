@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from trustthepixels.infer import memory
 from trustthepixels.infer.channel import Cancelled
 from trustthepixels.infer.errors import ImageError
-from trustthepixels.infer.memory import MemoryBudget, default_memory
+from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.system.memory import default_memory
 
 
 class Holder(threading.Thread):

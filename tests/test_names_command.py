@@ -99,7 +99,7 @@ def test_any_reader_of_csv_sees_one_line_for_each_row(folder, tiny_model):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_reaches_the_terminal_raw(name, capsys):
-    from trustthepixels.infer.terminal import note
+    from trustthepixels.infer.system.terminal import note
 
     note(f"error: {os.fsdecode(name)}")
     shown = capsys.readouterr().err

@@ -11,11 +11,11 @@ import pytest
 
 from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import OutputError
-from trustthepixels.infer.interrupts import Interrupted
 from trustthepixels.infer.output import Output, open_output
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.resume import RunIdentity
 from trustthepixels.infer.rows import RowFormat
+from trustthepixels.infer.system.signals import Interrupted
 from trustthepixels.infer.writer import RowWriter
 
 GOOD = ScanRow(

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 
 from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import ExitCode, OutputError
-from trustthepixels.infer.interrupts import Interrupted
 from trustthepixels.infer.kept_rows import kept_paths, kept_rows, not_kept
 from trustthepixels.infer.output import Output, open_output
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.resume import RunIdentity
 from trustthepixels.infer.rows import RowFormat, encode_row, header
+from trustthepixels.infer.system.signals import Interrupted
 from trustthepixels.infer.walk import Found
 
 IDENTITY = RunIdentity({"model": "tiny", "limits": {"max_pixels": 9}})

@@ -25,12 +25,12 @@ from tiny_model import (
 )
 
 from trustthepixels.infer import devices
-from trustthepixels.infer.cpu import available_cores, cgroup_quota
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
 from trustthepixels.infer.known_answer import check_known_answer, known_picture
 from trustthepixels.infer.model_file import metadata_and_digest, read_model_file
 from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.system.cores import available_cores, cgroup_quota
 
 
 def noise(batch: int, size: tuple[int, int] = (224, 224)) -> np.ndarray:
@@ -301,7 +301,7 @@ class TestCores:
         ("quota", "cores"), [(None, 8), (16.0, 8), (2.0, 2), (2.9, 2), (0.5, 1)]
     )
     def test_the_quota_counts_in_whole_cores(self, monkeypatch, quota, cores):
-        from trustthepixels.infer import cpu
+        from trustthepixels.infer.system import cores as cpu
 
         monkeypatch.setattr(cpu.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
         monkeypatch.setattr(cpu, "cgroup_quota", lambda: quota)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from trustthepixels.infer.results import LABELS
-from trustthepixels.infer.terminal import printable
+from trustthepixels.infer.system.terminal import printable
 
 from .bootstrap import CONFIDENCE
 from .evaluate import VERDICTS, SourceResult

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import OutputError
-from trustthepixels.infer.terminal import note
+from trustthepixels.infer.system.cores import available_cores
+from trustthepixels.infer.system.terminal import note
 
 from .contact_sheet import draw_contact_sheet, worst_mistakes
 from .evaluate import evaluate

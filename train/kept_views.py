@@ -14,10 +14,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.memory import usable_memory
 from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.system.cores import available_cores
+from trustthepixels.infer.system.memory import usable_memory
 
 from .augment import augment
 from .dataset import load_image, loader_errors

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.system.cores import available_cores
 
 from .dataset import PictureDataset
 from .hardware import Accelerator

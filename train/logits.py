@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.system.cores import available_cores
 
 from .dataset import PictureDataset, loader_errors
 from .manifest import Sample

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, one_line
 from trustthepixels.infer.results import LABELS
-from trustthepixels.infer.terminal import printable
+from trustthepixels.infer.system.terminal import printable
 
 from .hard_examples import file_digest
 from .manifest import CLASS_FOLDERS, Sample

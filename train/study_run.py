@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.system.cores import available_cores
 
 from .folds import FOLDS
 from .held_out import fold_of

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from trustthepixels.infer.cpu import available_cores
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.system.cores import available_cores
 
 from .manifest import Sample
 from .predictions import load_picture

@@ -47,7 +47,7 @@ def main(
 
 
 def _sweep(classify, paths: list[str]) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
-    from trustthepixels.infer.cpu import available_cores
+    from trustthepixels.infer.system.cores import available_cores
 
     classify(paths[:4], batch_size=4, num_workers=0)
     best = (math.inf, 0, 0)

@@ -40,7 +40,7 @@ def main(
     classify: Any = torch.compile(placed) if device == "cuda" else placed
     paths = sorted(folder.iterdir())
     if sweep:
-        from trustthepixels.infer.cpu import available_cores
+        from trustthepixels.infer.system.cores import available_cores
 
         best = (0.0, 0, 0)
         # Fewer than three batches have no steady state.

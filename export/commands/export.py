@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from trustthepixels.infer.commands.options import threads_option
-from trustthepixels.infer.cpu import available_cores
+from trustthepixels.infer.system.cores import available_cores
 
 from ..request import ExportRequest, Precision, RangeMethod
 

@@ -9,7 +9,7 @@ import click
 
 from ..devices import Device
 from ..errors import InputError, OutputError, one_line
-from ..terminal import note, printable
+from ..system.terminal import note, printable
 from .options import device_option, model_option, threads_option
 from .terminal import note_device, quiet_decoders
 
@@ -61,9 +61,9 @@ def bench(
     from ..batched import in_batches, open_for_batches
     from ..bench import measure
     from ..bundled import load_model
-    from ..cpu import available_cores
     from ..devices import usual_batch_size, usual_batches_in_flight
     from ..pipeline import ScanOptions
+    from ..system.cores import available_cores
 
     threads = threads or available_cores()
     session = open_for_batches(load_model(model), device, threads, batch_size)

@@ -8,7 +8,7 @@ import click
 from ..bundled import load_model
 from ..model_file import ModelFile
 from ..models import DEFAULT_MODEL
-from ..terminal import printable
+from ..system.terminal import printable
 
 
 @click.command()

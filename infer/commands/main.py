@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import click
 
-from ..distributions import installed_version
 from ..errors import MissingExtraError
+from ..system.versions import installed_version
 from .early_signals import leave_signals_to_the_command
 
 _DISTRIBUTION = "trustthepixels"

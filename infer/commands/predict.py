@@ -11,7 +11,7 @@ import click
 from ..devices import Device
 from ..errors import ExitCode, ImageError, InputError, OutputError, one_line
 from ..results import Verdict
-from ..terminal import note, printable
+from ..system.terminal import note, printable
 from .options import (
     device_option,
     false_positive_rate_option,

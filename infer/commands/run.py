@@ -10,7 +10,7 @@ from typing import NoReturn
 import click
 
 from ..errors import ExitCode, TrustThePixelsError, one_line
-from ..terminal import note
+from ..system.terminal import note
 
 
 def run(command: click.Command) -> NoReturn:

@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import ExitCode, TrustThePixelsError
-from ..interrupts import Interrupted, interruptible
 from ..rows import RowFormat
-from ..terminal import note
+from ..system.signals import Interrupted, interruptible
+from ..system.terminal import note
 from .limit_options import limit_options
 from .options import (
     allow_unverified_option,

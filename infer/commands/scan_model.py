@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from ..devices import Device
 from ..errors import UsageError
-from ..terminal import note
+from ..system.terminal import note
 from .scan_choices import ScanModel
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule
         raise UsageError("--engine-cache is for --device tensorrt")
     from ..batched import open_for_batches
     from ..bundled import load_model
-    from ..cpu import available_cores
+    from ..system.cores import available_cores
 
     file = load_model(choice.model, choice.trust)
     if file.doubt:

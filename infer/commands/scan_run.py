@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..devices import usual_batch_size, usual_batches_in_flight
-from ..distributions import installed_version
 from ..errors import InputError
 from ..filelist import open_list
-from ..interrupts import Signals
 from ..paths import path_text
 from ..progress import ScanCounts, progress_bar, summary
 from ..rows import COLUMNS, escape_path
-from ..terminal import note
-from ..unhurried import waited_for
+from ..system.background import waited_for
+from ..system.signals import Signals
+from ..system.terminal import note
+from ..system.versions import installed_version
 from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .scan_model import open_model
@@ -134,10 +134,10 @@ def _roots(source: ScanInput) -> Iterator[Iterable[bytes]]:
 def _options(
     source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
 ) -> "ScanOptions":
-    from ..cpu import available_cores
     from ..limits import Isolation
-    from ..memory import default_memory
     from ..pipeline import ScanOptions
+    from ..system.cores import available_cores
+    from ..system.memory import default_memory
     from ..walk import WalkOptions
 
     return ScanOptions(

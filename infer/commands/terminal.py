@@ -6,7 +6,7 @@ import warnings
 from typing import TYPE_CHECKING
 
 from ..devices import Device
-from ..terminal import note
+from ..system.terminal import note
 
 if TYPE_CHECKING:
     from ..session import Session

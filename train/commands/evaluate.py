@@ -169,7 +169,7 @@ def _replay(context: click.Context, model: str, folder: Path, *, mark_fixed: boo
     """Replay the list of a folder and leave with the exit code that the outcome deserves."""
     for option in typed_options(context, context.params.keys() - _WITH_REGRESSIONS):
         raise click.UsageError(f"--regressions and {option} exclude each other", context)
-    from trustthepixels.infer.cpu import available_cores
+    from trustthepixels.infer.system.cores import available_cores
 
     from ..regressions import Outcome, record_fixed, replay, replay_text, write_regressions
     from ..scoring import open_scorer

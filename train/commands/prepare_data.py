@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.terminal import note
+from trustthepixels.infer.system.terminal import note
 
 if TYPE_CHECKING:
     from ..picture_source import PictureSource

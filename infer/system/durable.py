@@ -6,7 +6,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from .errors import OutputError
+from ..errors import OutputError
 
 _NOT_SYNCABLE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EROFS})
 """What file systems answer that have no ``fsync``."""

@@ -1,0 +1,54 @@
+"""Memory that this process may use, and the share of it that decoding gets by default."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .cgroups import CGROUP_LIST, CGROUP_ROOT, cgroup_folders
+
+DEFAULT_MEMORY = 2 << 30
+"""Default budget in bytes: enough for one RGB picture of the largest size that is decoded by
+default (``limits.MAX_PIXELS``), or for nineteen of 12 megapixels."""
+
+
+_LEAST_MEMORY = 64 << 20
+
+
+def default_memory() -> int:
+    """The default budget in bytes: half of what this process may use, at most 2 GiB."""
+    return max(_LEAST_MEMORY, min(DEFAULT_MEMORY, usable_memory() // 2))
+
+
+def usable_memory() -> int:
+    """Bytes that this process may use at most: of the machine, its control groups, its limits."""
+    return min([_physical_memory(), *_cgroup_limits(), *_address_space()])
+
+
+def _physical_memory() -> int:
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (ValueError, OSError, AttributeError):
+        return 2 * DEFAULT_MEMORY
+
+
+def _address_space() -> Iterator[int]:
+    try:
+        import resource
+    except ImportError:
+        return
+    soft, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if soft != resource.RLIM_INFINITY:
+        yield soft
+
+
+def _cgroup_limits(
+    cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROOT
+) -> Iterator[int]:
+    """Memory limits of this process's cgroup and of those above it, versions 1 and 2."""
+    for folder in cgroup_folders("memory", cgroup_list, cgroup_root):
+        for name in ("memory.max", "memory.limit_in_bytes"):
+            try:
+                yield int((folder / name).read_text())
+            except (OSError, ValueError):
+                # No such group here, the other version, or "max".
+                continue
