@@ -51,7 +51,7 @@ class _Scanner:
 
 def _serve() -> None:
     """Scan the folders that standard input names, one a line."""
-    from trustthepixels.infer.decode import Limits
+    from trustthepixels.infer.images.decode import Limits
     from trustthepixels.infer.pipeline import ScanOptions, scan_rows
     from trustthepixels.infer.results import FileStatus
 

@@ -16,7 +16,7 @@ from PIL import Image
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ImageError
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores
 

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from trustthepixels.infer.limits import Isolation
+from trustthepixels.infer.images.limits import Isolation
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.results import FileStatus
 

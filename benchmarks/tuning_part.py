@@ -16,8 +16,8 @@ import numpy.typing as npt
 import onnxruntime
 
 from trustthepixels.infer.bundled import load_model
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
-from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME, P_AI_NAME
 from trustthepixels.infer.spec import ModelSpec
 from trustthepixels.infer.system.cores import available_cores

@@ -15,7 +15,7 @@ import onnx
 import onnx.shape_inference
 
 from trustthepixels.infer.devices import load_onnxruntime
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME
 
 _LEVELS = 255

@@ -15,9 +15,9 @@ from torchvision.transforms import Resize
 
 from trustthepixels.infer.devices import load_onnxruntime
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.limits import DecodeSize, Limits
+from trustthepixels.infer.images.limits import DecodeSize, Limits
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.prepare import PreparedImage, prepare
-from trustthepixels.infer.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME, Session
 from trustthepixels.infer.spec import ModelSpec
 from trustthepixels.infer.walk import Found

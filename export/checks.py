@@ -14,7 +14,7 @@ from onnx import TensorProto
 from sklearn.metrics import balanced_accuracy_score
 
 from trustthepixels.infer.errors import ModelError, ProviderError
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME, Session
 from trustthepixels.infer.spec import ModelSpec, VerdictRule

@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.session import INPUT_NAME
 
 from .activation_ranges import activation_ranges

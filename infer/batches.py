@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from .channel import Cancelled
-from .preprocess import PixelArray
+from .images.preprocess import PixelArray
 
 Ticket = TypeVar("Ticket")
 

@@ -20,12 +20,12 @@ import numpy as np
 import numpy.typing as npt
 
 from .batched import BatchedModel
-from .decode import Limits
 from .devices import ON_CPU, Device
 from .errors import InputError
+from .images.decode import Limits
+from .images.preprocess import PixelArray
 from .pipeline import ScanOptions, scan_found
 from .prepare import PreparedImage, prepare
-from .preprocess import PixelArray
 from .results import FileStatus
 from .session import Classifier, Session
 from .spec import ModelSpec

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from PIL import AvifImagePlugin, Image
 
-from .limits import Limits
+from .images.limits import Limits
 from .worker_messages import packed
 
 SLACK = 64 << 20

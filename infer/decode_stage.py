@@ -8,7 +8,7 @@ from dataclasses import replace
 from .channel import Cancelled, Channel
 from .helper_count import HELPED_SHARE, affordable_helpers
 from .helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
-from .limits import Isolation, Limits
+from .images.limits import Isolation, Limits
 from .prepare import PreparedImage, Resources, prepare
 from .results import ScanRow
 from .walk import Found

@@ -11,7 +11,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from .bundled import load_model
-from .decode import (
+from .devices import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
+from .errors import InputError, UsageError
+from .images.decode import (
     DecodedImage,
     Limits,
     ModelInput,
@@ -20,11 +22,9 @@ from .decode import (
     decode_image,
     decode_to_size,
 )
-from .devices import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
-from .doubts import doubt_of
-from .errors import InputError, UsageError
+from .images.doubts import doubt_of
+from .images.preprocess import resize
 from .models import DEFAULT_MODEL
-from .preprocess import resize
 from .read import read_file
 from .results import ScanRow, Verdict
 from .session import Session, open_session

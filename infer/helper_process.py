@@ -24,10 +24,10 @@ from .child_side import (
     send,
 )
 from .errors import ImageError
-from .limits import Isolation, Limits
+from .images.limits import Isolation, Limits
+from .images.preprocess import PixelArray
 from .memory import MemoryBudget
 from .prepare import PreparedImage, Resources, prepare
-from .preprocess import PixelArray
 from .results import Doubt, FileStatus
 from .walk import Found
 from .worker_messages import limits_from_json, unpacked

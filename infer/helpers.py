@@ -21,11 +21,11 @@ from pathlib import Path
 import numpy as np
 
 from .child_process import ChildProcess, Gone, TooSlow
-from .formats import registered_formats
-from .limits import Limits
+from .images.formats.registry import registered_formats
+from .images.limits import Limits
+from .images.preprocess import PixelArray
 from .paths import path_text
 from .prepare import PreparedImage
-from .preprocess import PixelArray
 from .results import Doubt, FileStatus, ScanRow
 from .shared_memory import memory_file
 from .worker_messages import limits_as_json

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .errors import ProviderError
+from .images.preprocess import PixelArray
 from .model_file import ModelFile
-from .preprocess import PixelArray
 from .signature import FloatArray
 
 KNOWN_ANSWER_TOLERANCE = 5e-3

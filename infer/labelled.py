@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import InputError, one_line
-from .formats import image_extensions
+from .images.formats.registry import image_extensions
 from .results import LABELS
 
 CLASS_FOLDERS = {"AI": "ai", "Real": "real"}

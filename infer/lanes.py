@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .devices import NVIDIA, load_onnxruntime
+from .images.preprocess import PixelArray
 from .known_answer import check_known_answer
-from .preprocess import PixelArray
 from .session import INPUT_NAME, P_AI_NAME, Session
 from .signature import FloatArray
 from .spec import ModelSpec

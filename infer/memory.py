@@ -10,37 +10,12 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from PIL import Image
-
 from .channel import Cancelled
 from .errors import ImageError
 from .results import FileStatus
 from .system.memory import DEFAULT_MEMORY
 
 _LARGE_FILE_SHARE = 64
-_PLAIN, _CONVERTED = 9, 24
-"""Bytes for each pixel, see ``pillow_memory``; the tests measure that they suffice."""
-
-_PLAIN_MODES = frozenset({"RGB", "L", "1"})
-_KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
-_OVERHEAD = 4 << 20
-
-
-def pillow_memory(image: Image.Image, size: int) -> int:
-    """Bytes that Pillow takes at most to decode an opened file, the file included.
-
-    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. Alpha,
-    palettes, CMYK, 16 bits, and formats whose decoders keep frames (WebP, AVIF, HEIF) need
-    intermediate copies.
-
-    Args:
-        image: opened, not loaded.
-        size: of the file in bytes.
-    """
-    is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
-    is_plain = is_plain and image.format not in _KEEPING_FRAMES
-    each = _PLAIN if is_plain else _CONVERTED
-    return image.width * image.height * each + 2 * size + _OVERHEAD
 
 
 class MemoryBudget:

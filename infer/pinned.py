@@ -11,7 +11,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .devices import NVIDIA, Device, load_onnxruntime
-from .preprocess import PixelArray
+from .images.preprocess import PixelArray
 
 Allocate = Callable[[tuple[int, ...]], PixelArray]
 """Makes a buffer of zeros, uint8 of the shape."""

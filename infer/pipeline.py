@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 
 from .batches import BatchAssembler
 from .channel import Channel, Window
-from .decode import Limits
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .helper_count import usual_decode_processes
-from .limits import Isolation
+from .images.decode import Limits
+from .images.limits import Isolation
 from .memory import MemoryBudget
 from .pinned import Allocate, plain_memory
 from .prepare import PreparedImage, Resources

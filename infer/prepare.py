@@ -7,15 +7,15 @@ or process makes it.
 from dataclasses import dataclass, field, replace
 
 from .channel import Cancelled
-from .decode import ImageHeader, Limits, ModelInput, decode_to_size
-from .diagnosis import unexpected
-from .doubts import doubt_of
 from .errors import ImageError
-from .limits import Isolation
+from .images.decode import ImageHeader, Limits, ModelInput, decode_to_size
+from .images.doubts import doubt_of
+from .images.failures import unexpected
+from .images.limits import Isolation
+from .images.preprocess import PixelArray
 from .memory import MemoryBudget
 from .paths import path_text
 from .placement import jpeg_structure, needs_worker
-from .preprocess import PixelArray
 from .read import ReadError, read_file
 from .results import Doubt, FileStatus, ScanRow
 from .walk import Found

@@ -24,9 +24,9 @@ from .devices import (
     require_provider,
 )
 from .errors import ModelError, OutOfMemoryError, ProviderError
+from .images.preprocess import PixelArray
 from .known_answer import check_known_answer
 from .model_file import ModelFile, read_model_file
-from .preprocess import PixelArray
 from .results import LABELS
 from .runtime_words import is_too_much, reason_of
 from .signature import INPUT_NAME as INPUT_NAME

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from .errors import OutOfMemoryError
-from .preprocess import PixelArray
+from .images.preprocess import PixelArray
 from .session import Classifier
 from .signature import FloatArray
 from .spec import ModelSpec

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from .errors import ImageError
-from .formats import image_extensions
+from .images.formats.registry import image_extensions
 from .listing import DirEntry, leads_to_folder, listing, sorted_in_parts
 from .longpath import stat_path
 from .paths import path_text

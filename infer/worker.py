@@ -21,10 +21,10 @@ from .child_side import (
     read_or_end,
     send,
 )
-from .decode import DecodeError, decode_to_size
-from .diagnosis import unexpected
 from .errors import ImageError
-from .limits import Limits
+from .images.decode import DecodeError, decode_to_size
+from .images.failures import unexpected
+from .images.limits import Limits
 from .results import FileStatus
 from .worker_messages import header_as_json, limits_from_json, unpacked
 

@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from .diagnosis import DecodeError, ImageHeader
-from .limits import DecodeSize, Limits, TruncatedPolicy
+from .images.failures import DecodeError, ImageHeader
+from .images.limits import DecodeSize, Limits, TruncatedPolicy
 from .results import FileStatus
 
 _FRAME = struct.Struct(">IQ")

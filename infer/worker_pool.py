@@ -18,8 +18,8 @@ import numpy as np
 
 from .channel import Cancelled
 from .child_process import ChildProcess, Gone, TooSlow
-from .decode import DecodeError, ModelInput
-from .limits import Limits
+from .images.decode import DecodeError, ModelInput
+from .images.limits import Limits
 from .memory import MemoryBudget
 from .results import FileStatus
 from .worker_messages import error_from_json, header_from_json, limits_as_json

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.decode import decode
+from trustthepixels.infer.images.decode import decode
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 

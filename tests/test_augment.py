@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from labelled_pictures import colour_field
 from PIL import Image
 
-from trustthepixels.infer.decode import decode
-from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.train.augment import augment
 from trustthepixels.train.recipes import RECIPES, REFERENCE, WEB
 

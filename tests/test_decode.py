@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from trustthepixels.infer.decode import DecodedImage, DecodeError, Limits, decode
+from trustthepixels.infer.images.decode import DecodedImage, DecodeError, Limits, decode
 from trustthepixels.infer.results import FileStatus
 
 
@@ -154,7 +154,7 @@ class TestUnsupported:
         assert refusal(data).status is FileStatus.UNSUPPORTED
 
     def test_heif_without_its_decoder(self, monkeypatch):
-        from trustthepixels.infer import decode as module
+        from trustthepixels.infer.images import decode as module
 
         monkeypatch.setattr(module, "registered_formats", lambda: ("JPEG", "PNG"))
         error = refusal(b"\0\0\0\x18ftypheic" + bytes(100))

@@ -9,7 +9,6 @@ from PIL import Image
 from tiny_model import expected_p_ai, write_tiny_model
 
 from trustthepixels.infer import Detector
-from trustthepixels.infer.decode import Limits, decode, decode_image
 from trustthepixels.infer.errors import (
     ImageError,
     InputError,
@@ -17,9 +16,10 @@ from trustthepixels.infer.errors import (
     ProviderError,
     UsageError,
 )
-from trustthepixels.infer.limits import DecodeSize
+from trustthepixels.infer.images.decode import Limits, decode, decode_image
+from trustthepixels.infer.images.limits import DecodeSize
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.pipeline import ScanOptions
-from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus, VerdictLabel
 from trustthepixels.infer.session import open_session
 

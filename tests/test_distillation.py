@@ -15,7 +15,7 @@ from PIL import Image
 from tiny_model import SPEC
 from torchvision.models import feature_extraction
 
-from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.train.architectures import slimmed
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.network import Classifier

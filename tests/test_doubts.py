@@ -13,8 +13,8 @@ from scanning import SCRIPTS, parse, run
 from tiny_model import SPEC
 
 from trustthepixels.infer import Detector
-from trustthepixels.infer.doubts import doubt_of
-from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.images.doubts import doubt_of
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.results import Doubt, VerdictLabel
 from trustthepixels.infer.spec import VerdictRule
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from trustthepixels.infer.exif import (
+from trustthepixels.infer.images.orientation import (
     exif_orientation,
     orientation_in,
     pictures_in_mpo,

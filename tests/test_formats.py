@@ -7,7 +7,7 @@ from types import ModuleType
 import pytest
 from PIL import Image, features
 
-from trustthepixels.infer.formats import image_extensions, registered_formats
+from trustthepixels.infer.images.formats.registry import image_extensions, registered_formats
 
 
 @pytest.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 from test_decode import FILES, encoded, photograph, png_chunk, refusal, with_png_chunk
 
-from trustthepixels.infer.decode import decode
-from trustthepixels.infer.limits import Limits, TruncatedPolicy
+from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
 from trustthepixels.infer.results import FileStatus
 
 SCORE = Limits(truncated=TruncatedPolicy.SCORE)

@@ -25,7 +25,7 @@ from trustthepixels.infer.decode_stage import DecodeThread, DecodeThreads, helpe
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
 from trustthepixels.infer.helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
-from trustthepixels.infer.limits import Isolation, Limits
+from trustthepixels.infer.images.limits import Isolation, Limits
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.model_file import read_model_file
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows

@@ -7,13 +7,13 @@ import pytest
 from PIL import Image
 from test_decode import encoded, outcome, photograph, refusal
 
-from trustthepixels.infer.decode import DecodedImage, decode, decode_to_size
 from trustthepixels.infer.errors import ImageError
-from trustthepixels.infer.jpeg import decode_jpeg
-from trustthepixels.infer.jpeg_structure import read_structure
-from trustthepixels.infer.limits import DecodeSize, Limits, TruncatedPolicy
+from trustthepixels.infer.images.decode import DecodedImage, decode, decode_to_size
+from trustthepixels.infer.images.formats.jpeg import decode_jpeg
+from trustthepixels.infer.images.formats.jpeg_markers import read_structure
+from trustthepixels.infer.images.limits import DecodeSize, Limits, TruncatedPolicy
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.memory import MemoryBudget
-from trustthepixels.infer.preprocess import resize
 from trustthepixels.infer.results import FileStatus
 
 BASELINE = encoded("JPEG")

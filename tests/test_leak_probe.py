@@ -8,7 +8,7 @@ import pytest
 from labelled_pictures import colour_field
 from PIL import Image
 
-from trustthepixels.infer.decode import decode
+from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.train.file_facts import FEATURES, Chroma, FileFacts, file_facts
 from trustthepixels.train.leak_probe import Stage, probe_facts, probe_swap, swapped_file

@@ -11,8 +11,8 @@ from test_decode import FILES, encoded, photograph
 from tiny_model import expected_p_ai
 
 from trustthepixels.infer.commands.limit_options import size
-from trustthepixels.infer.decode import decode_to_size
-from trustthepixels.infer.limits import DecodeSize, Limits
+from trustthepixels.infer.images.decode import decode_to_size
+from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.memory import MemoryBudget
 
 

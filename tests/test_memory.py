@@ -178,8 +178,8 @@ class TestDefault:
 MEASURE = """
 import io, sys
 from pathlib import Path
-from trustthepixels.infer.decode import decode_to_size
-from trustthepixels.infer.limits import Limits
+from trustthepixels.infer.images.decode import decode_to_size
+from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.memory import MemoryBudget
 from contextlib import contextmanager
 

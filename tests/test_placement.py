@@ -5,7 +5,7 @@ import zlib
 import pytest
 from test_decode import FILES, encoded, photograph, png_chunk
 
-from trustthepixels.infer.limits import Isolation, Limits, TruncatedPolicy
+from trustthepixels.infer.images.limits import Isolation, Limits, TruncatedPolicy
 from trustthepixels.infer.placement import needs_worker
 
 LIMITS = Limits()

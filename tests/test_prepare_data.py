@@ -17,8 +17,8 @@ from in_process import trustthepixels
 from picture_sets import PER_CLASS, crops, manifest_rows, tree, write_folders, write_parquet
 from PIL import Image
 
-from trustthepixels.infer.decode import decode
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
+from trustthepixels.infer.images.decode import decode
 from trustthepixels.train.commands.prepare_data import prepare_data
 from trustthepixels.train.folder_source import FolderSource
 from trustthepixels.train.hub_source import DatasetRequest, open_dataset

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps
 from torchvision.transforms import Resize
 
-from trustthepixels.infer.decode import decode
-from trustthepixels.infer.preprocess import INPUT_SIZE, apply_orientation, resize, to_rgb
+from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.orientation import apply_orientation
+from trustthepixels.infer.images.preprocess import INPUT_SIZE, resize, to_rgb
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (255, 0, 0)
 

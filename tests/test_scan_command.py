@@ -18,9 +18,9 @@ import pytest
 from scanning import SCAN, SCAN_FOLDER, parse, rows_of, run, start
 from tiny_model import NAN_WEIGHTS, expected_p_ai, write_tiny_model
 
-from trustthepixels.infer.decode import decode
-from trustthepixels.infer.limits import MAX_PIXELS
-from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.limits import MAX_PIXELS
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.rows import COLUMNS, unescape_path
 
 PICTURES = (

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from labelled_pictures import colour_field
 from PIL import Image, ImageChops
 
-from trustthepixels.infer.decode import decode
+from trustthepixels.infer.images.decode import decode
 from trustthepixels.train.tiers import Tier, degrade
 
 

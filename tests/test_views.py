@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from labelled_pictures import colour_field
 from PIL import Image
 
-from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.images.views import NATIVE_SIDE, View, native_part, reduced, views_of
 from trustthepixels.train.augment import augment
-from trustthepixels.train.recipes import Augmentation, View
-from trustthepixels.train.views import NATIVE_SIDE, native_part, reduced, views_of
+from trustthepixels.train.recipes import Augmentation
 
 share = st.floats(0.0, 1.0)
 

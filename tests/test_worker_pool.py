@@ -17,8 +17,8 @@ from test_decode import FILES, encoded, photograph
 
 from trustthepixels.infer import child_process, worker_pool
 from trustthepixels.infer.channel import Cancelled
-from trustthepixels.infer.decode import DecodeError, decode_to_size
-from trustthepixels.infer.limits import Limits, TruncatedPolicy
+from trustthepixels.infer.images.decode import DecodeError, decode_to_size
+from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.worker_pool import WorkerPool

@@ -6,10 +6,10 @@ import math
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
-from trustthepixels.infer.preprocess import PixelArray, resize
+from trustthepixels.infer.images.preprocess import PixelArray, resize
+from trustthepixels.infer.images.views import View, native_part
 
-from .recipes import Augmentation, View
-from .views import native_part
+from .recipes import Augmentation
 
 _KERNELS = (
     Image.Resampling.BOX,

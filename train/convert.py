@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from trustthepixels.infer.decode import ImageHeader, decode
 from trustthepixels.infer.errors import ImageError, one_line
+from trustthepixels.infer.images.decode import ImageHeader, decode
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.system.cores import available_cores
 

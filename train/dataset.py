@@ -10,9 +10,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trustthepixels.infer.decode import decode
 from trustthepixels.infer.errors import ImageError, InputError
-from trustthepixels.infer.preprocess import INPUT_SIZE, PixelArray, resize
+from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.preprocess import INPUT_SIZE, PixelArray, resize
 
 from .augment import augment
 from .manifest import Sample

@@ -15,7 +15,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.views import View
 from trustthepixels.infer.results import LABELS
 
 from .arrays import FloatArray, IntArray
@@ -24,7 +25,7 @@ from .dataset import load_image
 from .hardware import Arithmetic
 from .manifest import Sample
 from .network import Classifier
-from .recipes import Augmentation, View
+from .recipes import Augmentation
 from .stage_statistics import Features, stage_statistics, staged_backbone
 from .teacher import TEMPERATURE, Teacher
 from .view_batches import See, in_batches, views_of_sample

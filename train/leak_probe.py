@@ -17,9 +17,9 @@ from PIL import Image
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
-from trustthepixels.infer.decode import Limits, ModelInput, Unlimited, decode, decode_to_size
-from trustthepixels.infer.limits import DEFAULT_LIMITS
-from trustthepixels.infer.preprocess import resize
+from trustthepixels.infer.images.decode import Limits, ModelInput, Unlimited, decode, decode_to_size
+from trustthepixels.infer.images.limits import DEFAULT_LIMITS
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.read import read_file
 
 from .arrays import FloatArray

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from trustthepixels.infer.limits import DEFAULT_LIMITS
+from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.read import read_file
 
 

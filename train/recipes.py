@@ -4,20 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trustthepixels.infer.errors import UsageError
-
-
-class View(StrEnum):
-    """What of a picture the network sees.
-
-    Attributes:
-        WHOLE: all of it, stretched to the input's square; the only view that an export carries.
-        CROP: parts of it at native resolution; in training one random part.
-        BOTH: either; in training one of the two at random.
-    """
-
-    WHOLE = "whole"
-    CROP = "crop"
-    BOTH = "both"
+from trustthepixels.infer.images.views import View
 
 
 class Trained(StrEnum):

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ProviderError, UsageError
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.session import open_session
 from trustthepixels.infer.spec import ModelSpec
 

@@ -9,13 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from trustthepixels.infer.errors import InputError, OutputError
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.views import View
 
 from .hardware import Arithmetic
 from .last_layer import changed_view
 from .manifest import Sample, fingerprint
 from .network import Classifier
-from .recipes import Augmentation, View
+from .recipes import Augmentation
 from .stage_statistics import Features, stage_statistics
 from .tiers import Tier
 from .view_batches import See, in_batches, views_of_sample

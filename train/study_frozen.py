@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from trustthepixels.infer.images.views import View
+
 from .arrays import FloatArray
 from .hardware import choose_arithmetic
 from .initialise import initialise
 from .last_layer import CHANGED_VIEWS, fit_regression
 from .manifest import Sample, load_samples
 from .network import Classifier
-from .recipes import View
 from .stage_statistics import Features
 from .study import StudyRequest, StudyRun
 from .study_answers import RunAnswers

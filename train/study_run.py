@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.images.views import View
 from trustthepixels.infer.system.cores import available_cores
 
 from .folds import FOLDS
 from .held_out import fold_of
-from .recipes import View
 from .settings import WEIGHTS_NAME
 from .study import (
     WHOLE,

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from trustthepixels.infer.images.views import View
+
 from .arrays import FloatArray
 from .calibrate import margin_of
 from .fit import fit, prepare_fit
 from .hardware import choose_accelerator
 from .manifest import Sample
 from .network import Classifier
-from .recipes import View
 from .settings import Device, Precision, TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder
 from .study_answers import RunAnswers

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.images.views import View
 
-from .recipes import REFERENCE, WEB, WEB_LIGHT, Augmentation, Recipe, Trained, View
+from .recipes import REFERENCE, WEB, WEB_LIGHT, Augmentation, Recipe, Trained
 
 FROZEN_ARCHITECTURE = "resnet18_stages"
 FINE_ARCHITECTURE = "resnet18_fine_stages"

@@ -4,14 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from trustthepixels.infer.errors import ImageError, InputError
-from trustthepixels.infer.preprocess import PixelArray
+from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.views import View, views_of
 from trustthepixels.infer.system.cores import available_cores
 
 from .manifest import Sample
 from .predictions import load_picture
-from .recipes import View
 from .tiers import Tier
-from .views import views_of
 
 See = Callable[[Sample], list[PixelArray]]
 """Gives one or more views of a picture."""

@@ -29,7 +29,7 @@ from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .scan_model import open_model
 
 if TYPE_CHECKING:
-    from ..limits import Limits
+    from ..images.limits import Limits
     from ..output import Output
     from ..pipeline import ScanOptions
     from ..resume import RunIdentity
@@ -134,7 +134,7 @@ def _roots(source: ScanInput) -> Iterator[Iterable[bytes]]:
 def _options(
     source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
 ) -> "ScanOptions":
-    from ..limits import Isolation
+    from ..images.limits import Isolation
     from ..pipeline import ScanOptions
     from ..system.cores import available_cores
     from ..system.memory import default_memory
@@ -160,7 +160,14 @@ def _options(
 
 
 def _limits(source: ScanInput) -> "Limits":
-    from ..limits import MAX_BYTES, MAX_PIXELS, TIMEOUT_S, DecodeSize, Limits, TruncatedPolicy
+    from ..images.limits import (
+        MAX_BYTES,
+        MAX_PIXELS,
+        TIMEOUT_S,
+        DecodeSize,
+        Limits,
+        TruncatedPolicy,
+    )
 
     return Limits(
         max_pixels=source.max_pixels or MAX_PIXELS,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from trustthepixels.infer.limits import Limits
+from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus

@@ -11,9 +11,12 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["trustthepixels.infer"]):
-    from trustthepixels.infer import container, exif, jpeg_structure, kept_rows, placement, resume
+    from trustthepixels.infer import kept_rows, placement, resume
     from trustthepixels.infer.errors import OutputError
-    from trustthepixels.infer.limits import Limits
+    from trustthepixels.infer.images import orientation as exif
+    from trustthepixels.infer.images.formats import jpeg_markers as jpeg_structure
+    from trustthepixels.infer.images.formats import registry as container
+    from trustthepixels.infer.images.limits import Limits
     from trustthepixels.infer.rows import RowFormat, header
 
 STARTS = (

@@ -14,7 +14,7 @@ from tiny_model import write_tiny_model
 from trustthepixels.infer import Detector, decode_stage
 from trustthepixels.infer.channel import Channel
 from trustthepixels.infer.helpers import Helper
-from trustthepixels.infer.limits import Limits
+from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.pipeline import ScanOptions
 from trustthepixels.infer.results import FileStatus
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import PIL
 import pytest
 
-from trustthepixels.infer.limits import Isolation, Limits
+from trustthepixels.infer.images.limits import Isolation, Limits
 from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus

@@ -7,9 +7,8 @@ from types import TracebackType
 
 from PIL import Image
 
-from .container import foreign_format, is_cut_short, png_damage, sniff, unsupported_jpeg
-from .errors import ImageError, one_line
-from .results import FileStatus
+from ..errors import ImageError, one_line
+from ..results import FileStatus
 
 DECODER_ERRORS = (
     OSError,
@@ -46,28 +45,6 @@ class DecodeError(ImageError):
     def __init__(self, status: FileStatus, reason: str, header: ImageHeader | None = None) -> None:
         super().__init__(status, reason)
         self.header = header
-
-
-def unknown(data: bytes) -> DecodeError:
-    """Why content that no installed decoder takes has no pixels."""
-    announced = sniff(data)
-    if announced:
-        return DecodeError(FileStatus.UNSUPPORTED, f"no decoder for {announced} is installed")
-    foreign = foreign_format(data)
-    if foreign:
-        return DecodeError(FileStatus.UNSUPPORTED, f"{foreign} is not supported")
-    return DecodeError(FileStatus.NOT_AN_IMAGE, "no supported image format")
-
-
-def explained(error: DecodeError, data: bytes) -> DecodeError:
-    """The same error with the status that the file's structure gives it."""
-    unsupported = unsupported_jpeg(data)
-    if unsupported:
-        reason = f"{unsupported} is not supported"
-        return DecodeError(FileStatus.UNSUPPORTED, reason, error.header)
-    reason = png_damage(data) or error.reason
-    status = FileStatus.TRUNCATED if is_cut_short(data) else error.status
-    return DecodeError(status, reason, error.header)
 
 
 class TypedErrors:

@@ -8,15 +8,15 @@ import io
 
 from PIL import Image, ImageFile
 
-from .container import is_cut_short, png_damage, webp_size
-from .diagnosis import DecodeError, ImageHeader
-from .errors import ImageError, one_line
-from .exif import orientation_in
-from .gaps import refuse_uncovered, refuse_unfilled
-from .memory import pillow_memory
-from .preprocess import apply_orientation, orientation, to_rgb
-from .results import FileStatus
-from .upright import Upright
+from ...errors import ImageError, one_line
+from ...results import FileStatus
+from ..failures import DecodeError, ImageHeader
+from ..orientation import Upright, apply_orientation, orientation, orientation_in
+from ..preprocess import to_rgb
+from .containers import webp_size
+from .png import png_damage, refuse_unfilled
+from .registry import is_cut_short
+from .tiff import refuse_uncovered
 
 _TURNED_BY_PILLOW = frozenset({"TIFF", "AVIF", "HEIF"})
 """Formats whose orientation lies in the file's own structure as well, which Pillow reads."""
@@ -134,3 +134,33 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     if not is_upright and _orientation(image) >= 5:
         return image.height, image.width
     return image.width, image.height
+
+
+_PLAIN, _CONVERTED = 9, 24
+"""Bytes for each pixel, see ``pillow_memory``; the tests measure that they suffice."""
+
+
+_PLAIN_MODES = frozenset({"RGB", "L", "1"})
+
+
+_KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
+
+
+_OVERHEAD = 4 << 20
+
+
+def pillow_memory(image: Image.Image, size: int) -> int:
+    """Bytes that Pillow takes at most to decode an opened file, the file included.
+
+    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. Alpha,
+    palettes, CMYK, 16 bits, and formats whose decoders keep frames (WebP, AVIF, HEIF) need
+    intermediate copies.
+
+    Args:
+        image: opened, not loaded.
+        size: of the file in bytes.
+    """
+    is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
+    is_plain = is_plain and image.format not in _KEEPING_FRAMES
+    each = _PLAIN if is_plain else _CONVERTED
+    return image.width * image.height * each + 2 * size + _OVERHEAD

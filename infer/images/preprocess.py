@@ -8,56 +8,23 @@ as Adobe's programs store them; ICC profiles are ignored (training ignored them 
 or multi-page file the first frame counts.
 """
 
-import struct
-
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .errors import ImageError
-from .results import FileStatus
-from .upright import Box
+from ..errors import ImageError
+from ..results import FileStatus
+from .orientation import Box
 
 INPUT_SIZE = (224, 224)
 """Height and width that the reference recipe feeds to its ResNet."""
 
-_EXIF_ORIENTATION = 0x0112
-_TRANSPOSE = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
 _SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 """A TIFF tag and its value (TIFF 6.0, section 3)."""
 _PLAIN_MODES = frozenset({"1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV"})
 
 PixelArray = npt.NDArray[np.uint8]
-
-
-def orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where it is absent, out of range or unreadable."""
-    try:
-        value = image.getexif().get(_EXIF_ORIENTATION, 1)
-    except (OSError, ValueError, TypeError, SyntaxError, LookupError, OverflowError, struct.error):
-        # Damaged metadata is no reason to refuse sound pixels.
-        return 1
-    return value if value in _TRANSPOSE else 1
-
-
-def apply_orientation(image: Image.Image, exif_orientation: int) -> Image.Image:
-    """The picture as its camera meant it; ``exif_orientation`` is 1 to 8."""
-    method = _TRANSPOSE.get(exif_orientation)
-    if method is None:
-        return image
-    upright = image.transpose(method)
-    # It must not claim any more that it has to be turned.
-    upright.info = {}
-    return upright
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

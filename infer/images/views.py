@@ -1,11 +1,26 @@
 """Views of a picture at its native resolution, beside the whole picture that inference sees."""
 
+from enum import StrEnum
+
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.preprocess import PixelArray, resize
+from trustthepixels.infer.images.preprocess import PixelArray, resize
 
-from .recipes import View
+
+class View(StrEnum):
+    """What of a picture the network sees.
+
+    Attributes:
+        WHOLE: all of it, stretched to the input's square; the only view that an export carries.
+        CROP: parts of it at native resolution; in training one random part.
+        BOTH: either; in training one of the two at random.
+    """
+
+    WHOLE = "whole"
+    CROP = "crop"
+    BOTH = "both"
+
 
 NATIVE_SIDE = 288
 """Shorter side to which larger pictures are reduced before parts are taken: that of the bundled

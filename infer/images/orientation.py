@@ -7,7 +7,10 @@ collects them all can be made to take gigabytes. Here one entry is looked for, i
 import re
 import struct
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
+
+from PIL import Image
 
 _ORIENTATION = 0x0112
 _NUMBER_OF_IMAGES = 0xB001
@@ -76,3 +79,77 @@ def _tag(block: bytes, wanted: int) -> int | None:
         # It ends in the middle.
         return None
     return None
+
+
+_EXIF_ORIENTATION = 0x0112
+
+
+_TRANSPOSE = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 to 8; 1 where it is absent, out of range or unreadable."""
+    try:
+        value = image.getexif().get(_EXIF_ORIENTATION, 1)
+    except (OSError, ValueError, TypeError, SyntaxError, LookupError, OverflowError, struct.error):
+        # Damaged metadata is no reason to refuse sound pixels.
+        return 1
+    return value if value in _TRANSPOSE else 1
+
+
+def apply_orientation(image: Image.Image, exif_orientation: int) -> Image.Image:
+    """The picture as its camera meant it; ``exif_orientation`` is 1 to 8."""
+    method = _TRANSPOSE.get(exif_orientation)
+    if method is None:
+        return image
+    upright = image.transpose(method)
+    # It must not claim any more that it has to be turned.
+    upright.info = {}
+    return upright
+
+
+Box = tuple[float, float, float, float]
+"""Left, upper, right and lower edge in pixels."""
+
+
+_ORIGIN_AT_RIGHT, _ORIGIN_AT_BOTTOM = frozenset({2, 3, 6, 7}), frozenset({3, 4, 7, 8})
+"""EXIF orientations by where the first stored pixel goes (TIFF 6.0, section 8, Orientation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """A decoded picture.
+
+    Attributes:
+        image: ``RGB``, turned upright.
+        damage: what was wrong with it, where it was decoded all the same; else empty.
+        box: the part of the pixels that the picture fills; ``None`` for all of them.
+    """
+
+    image: Image.Image
+    damage: str = ""
+    box: Box | None = None
+
+
+def filled_box(size: tuple[int, int], filled: tuple[float, float], orientation: int) -> Box | None:
+    """The part of an upright picture that was filled from the first stored pixel on.
+
+    Args:
+        size: width and height of all pixels, upright.
+        filled: width and height of what is filled, as stored.
+        orientation: EXIF orientation, 1 to 8.
+    """
+    width, height = filled if orientation < 5 else filled[::-1]
+    if (width, height) == size:
+        return None
+    left = size[0] - width if orientation in _ORIGIN_AT_RIGHT else 0.0
+    upper = size[1] - height if orientation in _ORIGIN_AT_BOTTOM else 0.0
+    return left, upper, left + width, upper + height

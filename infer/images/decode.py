@@ -11,19 +11,19 @@ from typing import Protocol
 
 from PIL import Image
 
-from .container import sniff
-from .diagnosis import DecodeError as DecodeError
-from .diagnosis import ImageHeader as ImageHeader
-from .diagnosis import TypedErrors, explained, unknown
-from .formats import registered_formats
-from .jpeg_file import open_jpeg
-from .jpeg_structure import JpegStructure
+from ..results import FileStatus
+from .failures import DecodeError as DecodeError
+from .failures import ImageHeader as ImageHeader
+from .failures import TypedErrors
+from .formats.jpeg import open_jpeg, unsupported_jpeg
+from .formats.jpeg_markers import JpegStructure
+from .formats.pillow import open_with_pillow, upright
+from .formats.png import png_damage
+from .formats.registry import foreign_format, is_cut_short, registered_formats, sniff
 from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
-from .pillow_file import open_with_pillow, upright
-from .preprocess import PixelArray, orientation, resize
-from .results import FileStatus
-from .upright import Upright
+from .orientation import Upright, orientation
+from .preprocess import PixelArray, resize
 
 SCALED_MARGIN = 6
 """How often the model's input size must fit into a scaled picture, on both sides. With 4, six
@@ -189,3 +189,25 @@ def _refuse_many_pixels(header: ImageHeader, limits: Limits) -> None:
     if pixels > limits.max_pixels:
         reason = f"{pixels} pixels, limit {limits.max_pixels}"
         raise DecodeError(FileStatus.TOO_LARGE, reason, header)
+
+
+def unknown(data: bytes) -> DecodeError:
+    """Why content that no installed decoder takes has no pixels."""
+    announced = sniff(data)
+    if announced:
+        return DecodeError(FileStatus.UNSUPPORTED, f"no decoder for {announced} is installed")
+    foreign = foreign_format(data)
+    if foreign:
+        return DecodeError(FileStatus.UNSUPPORTED, f"{foreign} is not supported")
+    return DecodeError(FileStatus.NOT_AN_IMAGE, "no supported image format")
+
+
+def explained(error: DecodeError, data: bytes) -> DecodeError:
+    """The same error with the status that the file's structure gives it."""
+    unsupported = unsupported_jpeg(data)
+    if unsupported:
+        reason = f"{unsupported} is not supported"
+        return DecodeError(FileStatus.UNSUPPORTED, reason, error.header)
+    reason = png_damage(data) or error.reason
+    status = FileStatus.TRUNCATED if is_cut_short(data) else error.status
+    return DecodeError(status, reason, error.header)

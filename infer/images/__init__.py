@@ -1,0 +1,1 @@
+"""Bytes of a file to upright RGB to what the model sees."""

@@ -1,0 +1,106 @@
+"""PNG: its chunks, damage in them, and rows that were never written.
+
+Pillow checks no sums of pixel data and fills rows that it cannot inflate.
+"""
+
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from ...errors import ImageError
+from ...results import FileStatus
+
+_PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
+"""Samples of a pixel by colour type (PNG specification, table 11.1)."""
+
+_ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
+_ADAM7_LAST = (0, 1, 1, 2)
+"""First column, first row, and the steps of both, of each pass (PNG specification, 8.2)."""
+
+
+_PART = 1 << 18
+
+
+def refuse_unfilled(image: Image.Image, data: bytes) -> None:
+    """Refuse a loaded PNG if rows at its end were never written.
+
+    Raises:
+        ImageError: ``truncated``.
+    """
+    if image.format != "PNG":
+        return
+    is_interlaced = bool(data[28:29] != b"\0")
+    # Rows that no data came for are zero. Only then is it worth inflating the file once more.
+    last = image.crop((0, image.height - 1, image.width, image.height))
+    if (is_interlaced or not np.asarray(last).any()) and _inflated_size_is_short(data):
+        raise ImageError(FileStatus.TRUNCATED, "its pixel data ends early")
+
+
+def _inflated_size_is_short(data: bytes) -> bool:
+    wanted = _png_inflated_size(data)
+    inflate = zlib.decompressobj()
+    size = 0
+    try:
+        for kind, content in png_chunks(data):
+            if kind != b"IDAT":
+                continue
+            rest = data[content]
+            while rest and not inflate.eof and size < wanted:
+                size += len(inflate.decompress(rest, _PART))
+                rest = inflate.unconsumed_tail
+        while size < wanted and (more := inflate.decompress(b"", _PART)):
+            size += len(more)
+    except zlib.error:
+        return True
+    return size < wanted
+
+
+def _png_inflated_size(data: bytes) -> int:
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    bits = data[24] * _PNG_CHANNELS.get(data[25], 1)
+    passes = (*_ADAM7, _ADAM7_LAST) if data[28] else ((0, 0, 1, 1),)
+    size = 0
+    for column, row, column_step, row_step in passes:
+        columns = max(0, -(-(width - column) // column_step))
+        rows = max(0, -(-(height - row) // row_step))
+        if columns:
+            size += rows * (1 + (columns * bits + 7) // 8)
+    return size
+
+
+PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+
+
+_PNG_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
+
+
+def png_damage(data: bytes) -> str:
+    """Of a PNG, the first chunk whose checksum is wrong, or an end that is missing; else empty.
+
+    Pillow does not check these sums, and fills what it cannot inflate.
+    """
+    if not data.startswith(PNG_MAGIC):
+        return ""
+    for kind, payload in png_chunks(data):
+        end = payload.stop
+        if kind in _PNG_PIXEL_CHUNKS and end + 4 <= len(data):
+            checksum = zlib.crc32(memoryview(data)[payload.start - 4 : end])
+            if checksum != int.from_bytes(data[end : end + 4], "big"):
+                return f"the checksum of its {kind.decode()} chunk is wrong"
+        if kind == b"IEND":
+            return ""
+    return "its end is missing"
+
+
+def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
+    """Of a PNG, the type of every chunk that is there completely, and where its content is."""
+    position = len(PNG_MAGIC)
+    while position + 12 <= len(data):
+        length = int.from_bytes(data[position : position + 4], "big")
+        start = position + 8
+        position = start + length + 4
+        if position > len(data):
+            return
+        yield data[start - 4 : start], slice(start, start + length)
