@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import SCALED_MARGIN, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.memory import MemoryBudget
 
 Decoder = Callable[[bytes], PixelArray]
 """Bytes to uint8 (height, width, 3)."""

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from .channel import Cancelled, Channel
+from .flow.channel import Cancelled, Channel
 from .helper_count import HELPED_SHARE, affordable_helpers
 from .helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from .images.limits import Isolation, Limits

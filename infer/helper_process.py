@@ -24,9 +24,9 @@ from .child_side import (
     send,
 )
 from .errors import ImageError
+from .flow.budget import MemoryBudget
 from .images.limits import Isolation, Limits
 from .images.preprocess import PixelArray
-from .memory import MemoryBudget
 from .prepare import PreparedImage, Resources, prepare
 from .results import Doubt, FileStatus
 from .walk import Found

@@ -20,19 +20,19 @@ from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from .batches import BatchAssembler
-from .channel import Channel, Window
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
+from .flow.batches import BatchAssembler
+from .flow.budget import MemoryBudget
+from .flow.channel import Channel, Window
+from .flow.stages import Cancellable, Stages
 from .helper_count import usual_decode_processes
 from .images.decode import Limits
 from .images.limits import Isolation
-from .memory import MemoryBudget
 from .pinned import Allocate, plain_memory
 from .prepare import PreparedImage, Resources
 from .results import ScanRow
 from .session import Classifier
 from .spec import VerdictRule
-from .stages import Cancellable, Stages
 from .system.cores import available_cores
 from .system.memory import default_memory
 from .walk import Found, WalkOptions, walk

@@ -6,14 +6,14 @@ or process makes it.
 
 from dataclasses import dataclass, field, replace
 
-from .channel import Cancelled
 from .errors import ImageError
+from .flow.budget import MemoryBudget
+from .flow.channel import Cancelled
 from .images.decode import ImageHeader, Limits, ModelInput, decode_to_size
 from .images.doubts import doubt_of
 from .images.failures import unexpected
 from .images.limits import Isolation
 from .images.preprocess import PixelArray
-from .memory import MemoryBudget
 from .paths import path_text
 from .placement import jpeg_structure, needs_worker
 from .read import ReadError, read_file

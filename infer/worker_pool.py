@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from .channel import Cancelled
 from .child_process import ChildProcess, Gone, TooSlow
+from .flow.budget import MemoryBudget
+from .flow.channel import Cancelled
 from .images.decode import DecodeError, ModelInput
 from .images.limits import Limits
-from .memory import MemoryBudget
 from .results import FileStatus
 from .worker_messages import error_from_json, header_from_json, limits_as_json
 

@@ -8,12 +8,12 @@ from PIL import Image
 from test_decode import encoded, outcome, photograph, refusal
 
 from trustthepixels.infer.errors import ImageError
+from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import DecodedImage, decode, decode_to_size
 from trustthepixels.infer.images.formats.jpeg import decode_jpeg
 from trustthepixels.infer.images.formats.jpeg_markers import read_structure
 from trustthepixels.infer.images.limits import DecodeSize, Limits, TruncatedPolicy
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.results import FileStatus
 
 BASELINE = encoded("JPEG")

@@ -11,9 +11,9 @@ from test_decode import FILES, encoded, photograph
 from tiny_model import expected_p_ai
 
 from trustthepixels.infer.commands.limit_options import size
+from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
-from trustthepixels.infer.memory import MemoryBudget
 
 
 @pytest.fixture

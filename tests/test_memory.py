@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trustthepixels.infer import memory
-from trustthepixels.infer.channel import Cancelled
 from trustthepixels.infer.errors import ImageError
-from trustthepixels.infer.memory import MemoryBudget
+from trustthepixels.infer.flow import budget as memory
+from trustthepixels.infer.flow.budget import MemoryBudget
+from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.system.memory import default_memory
 
@@ -167,7 +167,7 @@ class TestDefault:
     def test_sees_a_limit_on_the_address_space(self):
         script = (
             "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 << 29, 3 << 29))\n"
-            "from trustthepixels.infer.memory import default_memory; print(default_memory())"
+            "from trustthepixels.infer.flow.budget import default_memory; print(default_memory())"
         )
         command = [sys.executable, "-c", script]
         environment = {"OPENBLAS_NUM_THREADS": "1"}
@@ -180,7 +180,7 @@ import io, sys
 from pathlib import Path
 from trustthepixels.infer.images.decode import decode_to_size
 from trustthepixels.infer.images.limits import Limits
-from trustthepixels.infer.memory import MemoryBudget
+from trustthepixels.infer.flow.budget import MemoryBudget
 from contextlib import contextmanager
 
 class Noting:

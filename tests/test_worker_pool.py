@@ -16,10 +16,10 @@ import pytest
 from test_decode import FILES, encoded, photograph
 
 from trustthepixels.infer import child_process, worker_pool
-from trustthepixels.infer.channel import Cancelled
+from trustthepixels.infer.flow.budget import MemoryBudget
+from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError, decode_to_size
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
-from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.worker_pool import WorkerPool
 
@@ -205,7 +205,7 @@ class TestEnds:
             import os, signal, sys, threading
             sys.path.insert(0, sys.argv[1])
             from test_worker_pool import FILES, LIMITS, SIZE, SLOW_TIFF, children
-            from trustthepixels.infer.memory import MemoryBudget
+            from trustthepixels.infer.flow.budget import MemoryBudget
             from trustthepixels.infer.worker_pool import WorkerPool
             pool = WorkerPool()
             pool.decode_to_size(FILES["gif"], SIZE, LIMITS, MemoryBudget())

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from PIL import Image
 
+from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
-from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.walk import Found

@@ -12,7 +12,7 @@ from hostile_cases import CASES, TIMEOUT_S, make_all, make_sound
 from tiny_model import write_tiny_model
 
 from trustthepixels.infer import Detector, decode_stage
-from trustthepixels.infer.channel import Channel
+from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.helpers import Helper
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.pipeline import ScanOptions

@@ -13,8 +13,8 @@ from pathlib import Path
 import PIL
 import pytest
 
+from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Isolation, Limits
-from trustthepixels.infer.memory import MemoryBudget
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.walk import Found

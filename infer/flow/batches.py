@@ -12,10 +12,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from .channel import Cancelled
-from .images.preprocess import PixelArray
 
 Ticket = TypeVar("Ticket")
+
+Buffer = npt.NDArray[np.uint8]
 
 _IDLE_S = 0.05
 """How long nothing may arrive before a half-empty batch is sent."""
@@ -31,7 +35,7 @@ class Batch(Generic[Ticket]):
         written: how many of the claimed slots hold their picture.
     """
 
-    images: PixelArray
+    images: Buffer
     tickets: list[Ticket] = field(default_factory=list)
     written: int = 0
 
@@ -44,7 +48,7 @@ class BatchAssembler(Generic[Ticket]):
             ``add`` waits.
     """
 
-    def __init__(self, buffers: Sequence[PixelArray]) -> None:
+    def __init__(self, buffers: Sequence[Buffer]) -> None:
         self._batch_size = len(buffers[0])
         self._free: list[Batch[Ticket]] = [Batch(buffer) for buffer in buffers]
         self._filling: Batch[Ticket] | None = None
@@ -68,7 +72,7 @@ class BatchAssembler(Generic[Ticket]):
             if self._expected == 0:
                 self._batch_changed.notify()
 
-    def add(self, pixels: PixelArray, ticket: Ticket) -> None:
+    def add(self, pixels: Buffer, ticket: Ticket) -> None:
         """Copy an expected picture, uint8 (height, width, 3), into a slot; waits for a buffer.
 
         Raises:

@@ -10,10 +10,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from ..errors import ImageError
+from ..results import FileStatus
+from ..system.memory import DEFAULT_MEMORY
 from .channel import Cancelled
-from .errors import ImageError
-from .results import FileStatus
-from .system.memory import DEFAULT_MEMORY
 
 _LARGE_FILE_SHARE = 64
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
+from ..system.background import THREAD_PREFIX
 from .channel import Cancelled
-from .system.background import THREAD_PREFIX
 
 Item = TypeVar("Item")
 

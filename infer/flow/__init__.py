@@ -1,0 +1,1 @@
+"""How threads hand work on; it knows no images."""
