@@ -12,14 +12,14 @@ from trustthepixels.infer.bench import BenchReport, upper_bound
 from trustthepixels.infer.bench import measure as measure_scan
 from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.devices import Device
+from trustthepixels.infer.files.read import read_file
+from trustthepixels.infer.files.walk import WalkOptions, walk
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.rows import RowFormat
-from trustthepixels.infer.walk import WalkOptions, walk
 from trustthepixels.infer.writer import RowWriter
 
 from .models import EDGE, has_edge_model

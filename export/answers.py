@@ -15,12 +15,12 @@ from torchvision.transforms import Resize
 
 from trustthepixels.infer.devices import load_onnxruntime
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.prepare import PreparedImage, prepare
 from trustthepixels.infer.session import INPUT_NAME, Session
 from trustthepixels.infer.spec import ModelSpec
-from trustthepixels.infer.walk import Found
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.network import Classifier
 

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from .batched import BatchedModel
 from .devices import ON_CPU, Device
 from .errors import InputError
+from .files.walk import Found, walk
 from .images.decode import Limits
 from .images.preprocess import PixelArray
 from .pipeline import ScanOptions, scan_found
@@ -31,7 +32,6 @@ from .session import Classifier, Session
 from .spec import ModelSpec
 from .system.cores import available_cores
 from .system.versions import installed_version
-from .walk import Found, walk
 
 _MODEL_SECONDS = 2.0
 """At least so long the model runs in each round, so that few batches do not decide."""

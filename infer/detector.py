@@ -13,6 +13,7 @@ from PIL import Image
 from .bundled import load_model
 from .devices import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
 from .errors import InputError, UsageError
+from .files.read import read_file
 from .images.decode import (
     DecodedImage,
     Limits,
@@ -25,7 +26,6 @@ from .images.decode import (
 from .images.doubts import doubt_of
 from .images.preprocess import resize
 from .models import DEFAULT_MODEL
-from .read import read_file
 from .results import ScanRow, Verdict
 from .session import Session, open_session
 from .spec import ModelSpec

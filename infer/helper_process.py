@@ -24,12 +24,12 @@ from .child_side import (
     send,
 )
 from .errors import ImageError
+from .files.walk import Found
 from .flow.budget import MemoryBudget
 from .images.limits import Isolation, Limits
 from .images.preprocess import PixelArray
 from .prepare import PreparedImage, Resources, prepare
 from .results import Doubt, FileStatus
-from .walk import Found
 from .worker_messages import limits_from_json, unpacked
 from .worker_pool import WorkerPool
 

@@ -21,10 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from .child_process import ChildProcess, Gone, TooSlow
+from .files.paths import path_text
 from .images.formats.registry import registered_formats
 from .images.limits import Limits
 from .images.preprocess import PixelArray
-from .paths import path_text
 from .prepare import PreparedImage
 from .results import Doubt, FileStatus, ScanRow
 from .shared_memory import memory_file

@@ -22,9 +22,9 @@ from itertools import chain
 import numpy as np
 
 from .errors import OutputError
+from .files.walk import Found
 from .results import FileStatus, VerdictLabel
 from .rows import COLUMNS, RowFormat, header, unescape_path
-from .walk import Found
 
 _BLOCK = 1 << 20
 _LONGEST_FIELD = 1 << 24

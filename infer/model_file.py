@@ -13,8 +13,8 @@ from pathlib import Path
 
 from .errors import DigestError, ModelError, SpecError
 from .external_data import refers_outside
+from .files.read import ReadError, read_file
 from .protobuf import fields
-from .read import ReadError, read_file
 from .spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
 
 MAX_BYTES = 2**31 - 1

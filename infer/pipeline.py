@@ -21,6 +21,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
+from .files.walk import Found, WalkOptions, walk
 from .flow.batches import BatchAssembler
 from .flow.budget import MemoryBudget
 from .flow.channel import Channel, Window
@@ -35,7 +36,6 @@ from .session import Classifier
 from .spec import VerdictRule
 from .system.cores import available_cores
 from .system.memory import default_memory
-from .walk import Found, WalkOptions, walk
 from .worker_pool import WorkerPool
 
 NumberedRow = tuple[int, ScanRow]

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.filelist import open_list
+from trustthepixels.infer.files.lists import open_list
 
 paths_in_lines = st.lists(
     st.binary(min_size=1).map(lambda path: path.replace(b"\n", b"_").replace(b"\0", b"_"))

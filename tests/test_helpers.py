@@ -22,6 +22,7 @@ from trustthepixels.infer import child_process, decode_stage, helper_count, help
 from trustthepixels.infer.child_process import ChildProcess
 from trustthepixels.infer.decode_stage import DecodeThread, DecodeThreads, helpers_of
 from trustthepixels.infer.devices import Device
+from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
@@ -32,7 +33,6 @@ from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus, ScanRow
 from trustthepixels.infer.session import Session, open_session
-from trustthepixels.infer.walk import Found
 from trustthepixels.infer.worker_messages import unpacked
 from trustthepixels.infer.worker_pool import WorkerPool
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trustthepixels.infer.read import ReadError, read_file
+from trustthepixels.infer.files.read import ReadError, read_file
 from trustthepixels.infer.results import FileStatus
 
 LIMIT = 1000

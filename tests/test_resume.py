@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import ExitCode, OutputError
+from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.kept_rows import kept_paths, kept_rows, not_kept
 from trustthepixels.infer.output import Output, open_output
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.resume import RunIdentity
 from trustthepixels.infer.rows import RowFormat, encode_row, header
 from trustthepixels.infer.system.signals import Interrupted
-from trustthepixels.infer.walk import Found
 
 IDENTITY = RunIdentity({"model": "tiny", "limits": {"max_pixels": 9}})
 ODD_NAMES = [b"a.jpg", b'b",\r\n\xff\\.jpg', b"c" * 100, b"=d.jpg", "ö\u2028.jpg".encode()]

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trustthepixels.infer.listing import sorted_in_parts
+from trustthepixels.infer.files.folders import sorted_in_parts
+from trustthepixels.infer.files.walk import Found, WalkOptions, walk
 from trustthepixels.infer.results import FileStatus
-from trustthepixels.infer.walk import Found, WalkOptions, walk
 
 
 def touch(root: Path, *names: str | bytes) -> None:

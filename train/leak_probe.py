@@ -17,10 +17,10 @@ from PIL import Image
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
+from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.decode import Limits, ModelInput, Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.read import read_file
 
 from .arrays import FloatArray
 from .bootstrap import Estimate, Metric, Share, bootstrap, ratio

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
-from trustthepixels.infer.read import read_file
 
 
 @dataclass(frozen=True, slots=True)

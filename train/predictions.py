@@ -12,12 +12,12 @@ import numpy as np
 from PIL import Image
 
 from trustthepixels.infer.errors import ImageError, InputError
+from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.decode import ModelInput, Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.doubts import doubt_of
 from trustthepixels.infer.images.failures import ImageHeader
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import PixelArray, resize
-from trustthepixels.infer.read import read_file
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 from trustthepixels.infer.spec import VerdictRule
 

@@ -135,7 +135,7 @@ def _chosen(
         return [(image, "") for image in images]
     if images:
         raise click.UsageError("name pictures, or pick them with --random, not both", context)
-    from ..labelled import labelled_files
+    from ..files.labelled import labelled_files
 
     files = labelled_files(folder)
     if len(files) < count:

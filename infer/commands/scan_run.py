@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..devices import usual_batch_size, usual_batches_in_flight
 from ..errors import InputError
-from ..filelist import open_list
-from ..paths import path_text
+from ..files.lists import open_list
+from ..files.paths import path_text
 from ..progress import ScanCounts, progress_bar, summary
 from ..rows import COLUMNS, escape_path
 from ..system.background import waited_for
@@ -95,9 +95,9 @@ def scan_folders(
         kept = rows_out.begin(_identity(source, session, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
+        from ..files.walk import walk
         from ..kept_rows import not_kept
         from ..pipeline import scan_found
-        from ..walk import walk
 
         files = walk(roots, options.walk)
         if report.counts.kept:
@@ -134,11 +134,11 @@ def _roots(source: ScanInput) -> Iterator[Iterable[bytes]]:
 def _options(
     source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
 ) -> "ScanOptions":
+    from ..files.walk import WalkOptions
     from ..images.limits import Isolation
     from ..pipeline import ScanOptions
     from ..system.cores import available_cores
     from ..system.memory import default_memory
-    from ..walk import WalkOptions
 
     return ScanOptions(
         walk=WalkOptions(

@@ -19,11 +19,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus
-from trustthepixels.infer.walk import Found
 from trustthepixels.infer.worker_pool import WorkerPool
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -25,14 +25,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from .errors import ImageError
-from .images.formats.registry import image_extensions
-from .listing import DirEntry, leads_to_folder, listing, sorted_in_parts
-from .longpath import stat_path
+from ..errors import ImageError
+from ..images.formats.registry import image_extensions
+from ..results import FileStatus
+from ..system.durable import Identity, identity_of
+from .folders import DirEntry, leads_to_folder, listing, sorted_in_parts
+from .long_paths import stat_path
 from .paths import path_text
 from .read import os_failure
-from .results import FileStatus
-from .system.durable import Identity, identity_of
 from .visited import Visited
 
 _Pattern = tuple[bool, re.Pattern[str]]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import chain
 
-from .errors import InputError
+from ..errors import InputError
 
 STANDARD_INPUT = "-"
 

@@ -9,9 +9,9 @@ import errno
 import os
 import stat
 
-from .errors import ImageError
-from .longpath import reachable
-from .results import FileStatus
+from ..errors import ImageError
+from ..results import FileStatus
+from .long_paths import reachable
 
 # Python adds O_CLOEXEC (PEP 446).
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY

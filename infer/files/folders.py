@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from .longpath import reachable
+from .long_paths import reachable
 
 DirEntry = os.DirEntry[bytes] | os.DirEntry[str]
 """Names are bytes, but text where the folder had to be opened by descriptor."""

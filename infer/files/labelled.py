@@ -5,9 +5,9 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import InputError, one_line
-from .images.formats.registry import image_extensions
-from .results import LABELS
+from ..errors import InputError, one_line
+from ..images.formats.registry import image_extensions
+from ..results import LABELS
 
 CLASS_FOLDERS = {"AI": "ai", "Real": "real"}
 """Folder names of a prepared data set, and the labels they stand for."""

@@ -2,8 +2,8 @@
 
 import hashlib
 
-from .longpath import stat_path
-from .system.durable import Identity, identity_of
+from ..system.durable import Identity, identity_of
+from .long_paths import stat_path
 
 
 class Visited:
