@@ -18,9 +18,9 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.output.rows import RowFormat
+from trustthepixels.infer.output.writer import RowWriter
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.rows import RowFormat
-from trustthepixels.infer.writer import RowWriter
 
 from .models import EDGE, has_edge_model
 from .names import CAMERA, PNG, SMALL, WEBP

@@ -8,7 +8,7 @@ import sysconfig
 from collections.abc import Sequence
 from pathlib import Path
 
-from trustthepixels.infer.rows import COLUMNS
+from trustthepixels.infer.output.rows import COLUMNS
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 SCAN_FOLDER = [str(SCRIPTS / "scan-folder")]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from scanning import parse, run
 
-from trustthepixels.infer.rows import unescape_path
+from trustthepixels.infer.output.rows import unescape_path
 
 NAMES = [
     b"plain.jpg",

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import OutputError
-from trustthepixels.infer.output import Output, open_output
+from trustthepixels.infer.output.destination import Existing
+from trustthepixels.infer.output.output import Output, open_output
+from trustthepixels.infer.output.rows import RowFormat
+from trustthepixels.infer.output.run_identity import RunIdentity
+from trustthepixels.infer.output.writer import RowWriter
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.resume import RunIdentity
-from trustthepixels.infer.rows import RowFormat
 from trustthepixels.infer.system.signals import Interrupted
-from trustthepixels.infer.writer import RowWriter
 
 GOOD = ScanRow(
     path="photos/a.jpg",

@@ -11,14 +11,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trustthepixels.infer.destination import Existing
 from trustthepixels.infer.errors import ExitCode, OutputError
 from trustthepixels.infer.files.walk import Found
-from trustthepixels.infer.kept_rows import kept_paths, kept_rows, not_kept
-from trustthepixels.infer.output import Output, open_output
+from trustthepixels.infer.output.destination import Existing
+from trustthepixels.infer.output.output import Output, open_output
+from trustthepixels.infer.output.reader import kept_paths, kept_rows
+from trustthepixels.infer.output.rows import RowFormat, encode_row, header
+from trustthepixels.infer.output.run_identity import RunIdentity
+from trustthepixels.infer.remaining import not_kept
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.resume import RunIdentity
-from trustthepixels.infer.rows import RowFormat, encode_row, header
 from trustthepixels.infer.system.signals import Interrupted
 
 IDENTITY = RunIdentity({"model": "tiny", "limits": {"max_pixels": 9}})

@@ -10,8 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.rows import (
+from trustthepixels.infer.output.rows import (
     COLUMNS,
     RowFormat,
     encode_row,
@@ -19,6 +18,7 @@ from trustthepixels.infer.rows import (
     header,
     unescape_path,
 )
+from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 
 GOOD = ScanRow(
     path="photos/a.jpg",

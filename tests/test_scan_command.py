@@ -21,7 +21,7 @@ from tiny_model import NAN_WEIGHTS, expected_p_ai, write_tiny_model
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.limits import MAX_PIXELS
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.rows import COLUMNS, unescape_path
+from trustthepixels.infer.output.rows import COLUMNS, unescape_path
 
 PICTURES = (
     "AI/painting-house.webp",

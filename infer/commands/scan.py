@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from ..errors import ExitCode, TrustThePixelsError
-from ..rows import RowFormat
+from ..output.rows import RowFormat
 from ..system.signals import Interrupted, interruptible
 from ..system.terminal import note
 from .limit_options import limit_options

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..destination import Existing
 from ..devices import Device
 from ..errors import UsageError
 from ..model_file import Trust
-from ..rows import RowFormat
+from ..output.destination import Existing
+from ..output.rows import RowFormat
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,21 +18,21 @@ from ..devices import usual_batch_size, usual_batches_in_flight
 from ..errors import InputError
 from ..files.lists import open_list
 from ..files.paths import path_text
+from ..output.rows import COLUMNS, escape_path
+from ..output.writer import STANDARD_OUTPUT
 from ..progress import ScanCounts, progress_bar, summary
-from ..rows import COLUMNS, escape_path
 from ..system.background import waited_for
 from ..system.signals import Signals
 from ..system.terminal import note
 from ..system.versions import installed_version
-from ..writer import STANDARD_OUTPUT
 from .scan_choices import ScanInput, ScanModel, ScanOutput
 from .scan_model import open_model
 
 if TYPE_CHECKING:
     from ..images.limits import Limits
-    from ..output import Output
+    from ..output.output import Output
+    from ..output.run_identity import RunIdentity
     from ..pipeline import ScanOptions
-    from ..resume import RunIdentity
     from ..session import Session
     from ..spec import VerdictRule
 
@@ -80,7 +80,7 @@ def scan_folders(
     """
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(source))
-        from ..output import open_output
+        from ..output.output import open_output
 
         rows_out = stack.enter_context(open_output(output.out, output.row_format, output.existing))
         report.output = rows_out
@@ -96,8 +96,8 @@ def scan_folders(
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
         from ..files.walk import walk
-        from ..kept_rows import not_kept
         from ..pipeline import scan_found
+        from ..remaining import not_kept
 
         files = walk(roots, options.walk)
         if report.counts.kept:
@@ -114,7 +114,8 @@ def scan_folders(
 
 def _import_the_rest() -> None:
     """What the scan needs later, while ONNX Runtime loads the model on another core."""
-    from .. import kept_rows, pinned, pipeline  # noqa: F401
+    from .. import pinned, pipeline  # noqa: F401
+    from ..output import reader as kept_rows  # noqa: F401
 
 
 @contextmanager
@@ -182,7 +183,7 @@ def _identity(
     source: ScanInput, session: "Session", rule: "VerdictRule", options: "ScanOptions"
 ) -> "RunIdentity":
     """What decides about the rows; threads and batch sizes do not."""
-    from ..resume import RunIdentity
+    from ..output.run_identity import RunIdentity
 
     depends_on_folder = source.files_from is not None or not all(map(os.path.isabs, source.paths))
     return RunIdentity(

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from .errors import OutputError
-from .resume import state_path
-from .system.durable import lock
+from ..errors import OutputError
+from ..system.durable import lock
+from .run_identity import state_path
 from .writer import STANDARD_OUTPUT
 
 PARTIAL_SUFFIX = ".partial"

@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import OutputError
-from .system.durable import sync_file, sync_folder_of
+from ..errors import OutputError
+from ..system.durable import sync_file, sync_folder_of
 
 STATE_SUFFIX = ".resume"
 

@@ -24,7 +24,7 @@ import re
 from enum import StrEnum
 from typing import Any
 
-from .results import P_AI_DECIMALS, FileStatus, ScanRow
+from ..results import P_AI_DECIMALS, FileStatus, ScanRow
 
 COLUMNS = (
     "path",

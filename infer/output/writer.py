@@ -9,10 +9,10 @@ import select
 import stat
 import time
 
-from .errors import OutputError
-from .results import ScanRow
+from ..errors import OutputError
+from ..results import ScanRow
+from ..system.durable import sync_file
 from .rows import RowFormat, encode_row, header
-from .system.durable import sync_file
 
 STANDARD_OUTPUT = "-"
 

@@ -17,13 +17,11 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from itertools import chain
 
 import numpy as np
 
-from .errors import OutputError
-from .files.walk import Found
-from .results import FileStatus, VerdictLabel
+from ..errors import OutputError
+from ..results import FileStatus, VerdictLabel
 from .rows import COLUMNS, RowFormat, header, unescape_path
 
 _BLOCK = 1 << 20
@@ -102,26 +100,6 @@ def kept_paths(descriptor: int, kept: KeptRows, row_format: RowFormat) -> Iterat
         raise OutputError(f"the kept rows changed while they were read: {error}") from error
     finally:
         os.close(own)
-
-
-def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
-    """The files that have no row yet, in the order in which they are found.
-
-    A file that came since is scanned, wherever it stands in the order. A row whose file went since
-    stays, and is not looked at again.
-
-    Args:
-        found: the walk.
-        kept: the paths of the rows that there are.
-    """
-    files = iter(found)
-    # In this order, because the pair at which one of the two ends loses its first half.
-    for path, file in zip(kept, files, strict=False):
-        if file.path != path:
-            known = _Fingerprints(chain([path], kept))
-            yield from (other for other in chain([file], files) if other.path not in known)
-            return
-    yield from files
 
 
 class _Fingerprints:

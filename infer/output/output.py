@@ -17,13 +17,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..errors import OutputError
+from ..results import ScanRow
+from ..system.durable import Identity, identity_of, sync_folder_of
 from .destination import Existing, Target, find_target, is_still_there, opened
-from .errors import OutputError
-from .kept_rows import KeptRows, kept_paths, kept_rows
-from .results import ScanRow
-from .resume import RunIdentity, read_identity, remove_identity, state_path, write_identity
+from .reader import KeptRows, kept_paths, kept_rows
 from .rows import RowFormat
-from .system.durable import Identity, identity_of, sync_folder_of
+from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .writer import RowWriter
 
 

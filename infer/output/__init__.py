@@ -1,0 +1,1 @@
+"""Rows to bytes on a disk, and back."""
