@@ -3,9 +3,8 @@ elsewhere."""
 
 from typing import Any
 
-from trustthepixels.infer.bundled import bundled_models
-from trustthepixels.infer.devices import Device
-from trustthepixels.infer.models import DEFAULT_MODEL
+from trustthepixels.infer.model.bundled import DEFAULT_MODEL, bundled_models
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.bootstrap import Estimate
 from trustthepixels.train.evaluation_parts import PartKind
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from trustthepixels.infer.spec import Calibration, VerdictRule
+from trustthepixels.infer.model.spec import Calibration
+from trustthepixels.infer.model.verdicts import VerdictRule
 
 SAME_WEIGHTS = 0.02
 """How far ``p_ai`` may be apart with the same float32 weights: decoders and kernels round."""

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.system.versions import installed_version
 
 from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
@@ -111,7 +111,7 @@ def has_transformers() -> bool:
 
 def weights_spec(settings: Settings) -> ModelSpec:
     """Calibration and thresholds of the weights that the peers run."""
-    from trustthepixels.infer.model_file import read_model_file
+    from trustthepixels.infer.model.file import read_model_file
 
     return read_model_file(float32_model(settings)).spec
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from trustthepixels.infer.bundled import load_model
+from trustthepixels.infer.model.bundled import load_model
 
 from .decoders import FULL, Decoder, decoders
 from .names import CAMERA, SMALL

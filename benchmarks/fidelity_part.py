@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores
 
 from .decoders import FULL, SCALED, decoders

@@ -12,12 +12,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from trustthepixels.export.request import Precision
 from trustthepixels.export.write import model_bytes
-from trustthepixels.infer.bundled import bundled_models, load_model
 from trustthepixels.infer.errors import ModelError
-from trustthepixels.infer.known_answer import known_picture
-from trustthepixels.infer.model_file import read_model_file
-from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
-from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
+from trustthepixels.infer.model.bundled import bundled_models, load_model
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.self_test import known_picture
+from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 
 from .settings import Settings
 

@@ -2,9 +2,9 @@
 
 import sys
 
-from trustthepixels.infer.batched import BatchedModel, in_batches, open_for_batches
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device, usual_batch_size, usual_batches_in_flight
+from trustthepixels.infer.model.batching import BatchedModel, in_batches, open_for_batches
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device, usual_batch_size, usual_batches_in_flight
 from trustthepixels.infer.pipeline import ScanOptions
 from trustthepixels.infer.system.cores import available_cores
 
@@ -17,4 +17,9 @@ def scanner(model: str, device: Device) -> tuple[BatchedModel, ScanOptions]:
         batch_size=usual_batch_size(session.device),
         batches_in_flight=usual_batches_in_flight(session.device, cores),
     )
-    return in_batches(session, options, lambda text: print(text, file=sys.stderr)), options
+    return in_batches(
+        session,
+        options.batch_size,
+        options.batches_in_flight,
+        lambda text: print(text, file=sys.stderr),
+    ), options

@@ -10,14 +10,14 @@ from typing import Any
 
 from trustthepixels.infer.bench import BenchReport, upper_bound
 from trustthepixels.infer.bench import measure as measure_scan
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.files.walk import WalkOptions, walk
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.writer import RowWriter
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel

@@ -15,11 +15,11 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from trustthepixels.infer.bundled import load_model
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.session import INPUT_NAME, P_AI_NAME
+from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
-from trustthepixels.infer.session import INPUT_NAME, P_AI_NAME
-from trustthepixels.infer.spec import ModelSpec
 from trustthepixels.infer.system.cores import available_cores
 
 from .models import EDGE, has_edge_model

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import onnx
 import onnx.shape_inference
 
-from trustthepixels.infer.devices import load_onnxruntime
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.session import INPUT_NAME
+from trustthepixels.infer.model.providers import load_onnxruntime
+from trustthepixels.infer.model.session import INPUT_NAME
 
 _LEVELS = 255
 _BINS = 2048

@@ -13,14 +13,14 @@ import torch
 from PIL import Image, ImageOps
 from torchvision.transforms import Resize
 
-from trustthepixels.infer.devices import load_onnxruntime
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.model.providers import load_onnxruntime
+from trustthepixels.infer.model.session import INPUT_NAME, Session
+from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.prepare import PreparedImage, prepare
-from trustthepixels.infer.session import INPUT_NAME, Session
-from trustthepixels.infer.spec import ModelSpec
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.network import Classifier
 

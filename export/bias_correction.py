@@ -10,9 +10,9 @@ import numpy.typing as npt
 import onnx
 from onnx import numpy_helper
 
-from trustthepixels.infer.devices import load_onnxruntime
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME
+from trustthepixels.infer.model.providers import load_onnxruntime
+from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME
 
 from .activation_ranges import Batches
 

@@ -15,9 +15,10 @@ from sklearn.metrics import balanced_accuracy_score
 
 from trustthepixels.infer.errors import ModelError, ProviderError
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME, Session
+from trustthepixels.infer.model.spec import ModelSpec
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS
-from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME, Session
-from trustthepixels.infer.spec import ModelSpec, VerdictRule
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.manifest import Sample

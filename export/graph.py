@@ -10,9 +10,9 @@ import torch
 from onnx_ir.passes.common import ClearMetadataAndDocStringPass
 from torch import Tensor, nn
 
+from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.results import LABELS
-from trustthepixels.infer.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
-from trustthepixels.infer.spec import Calibration, ModelSpec
 from trustthepixels.train.network import Classifier
 
 OPSET = 18

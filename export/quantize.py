@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.session import INPUT_NAME
+from trustthepixels.infer.model.session import INPUT_NAME
 
 from .activation_ranges import activation_ranges
 from .bias_correction import correct_bias

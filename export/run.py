@@ -12,13 +12,13 @@ import onnx
 import torch
 from tqdm import tqdm
 
-from trustthepixels.infer.devices import Device, load_onnxruntime
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.known_answer import known_picture
-from trustthepixels.infer.model_file import ModelFile, read_model_file
+from trustthepixels.infer.model.file import ModelFile, read_model_file
+from trustthepixels.infer.model.providers import Device, load_onnxruntime
+from trustthepixels.infer.model.self_test import known_picture
+from trustthepixels.infer.model.session import Session, open_session
+from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.results import P_AI_DECIMALS
-from trustthepixels.infer.session import Session, open_session
-from trustthepixels.infer.spec import ModelSpec
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.manifest import Sample, fingerprint

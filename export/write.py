@@ -12,8 +12,8 @@ import onnx
 from onnx import helper
 
 from trustthepixels.infer.errors import OutputError
-from trustthepixels.infer.model_file import metadata_and_digest
-from trustthepixels.infer.spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
+from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
+from trustthepixels.infer.model.spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
 
 from .request import Precision
 

@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .batched import BatchedModel
-from .devices import ON_CPU, Device
 from .errors import InputError
 from .files.walk import Found, walk
 from .images.decode import Limits
 from .images.preprocess import PixelArray
+from .model.batching import BatchedModel
+from .model.providers import ON_CPU, Device
+from .model.session import Classifier, Session
+from .model.spec import ModelSpec
 from .pipeline import ScanOptions, scan_found
 from .prepare import PreparedImage, prepare
 from .results import FileStatus
-from .session import Classifier, Session
-from .spec import ModelSpec
 from .system.cores import available_cores
 from .system.versions import installed_version
 

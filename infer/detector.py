@@ -10,8 +10,6 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from .bundled import load_model
-from .devices import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
 from .errors import InputError, UsageError
 from .files.read import read_file
 from .images.decode import (
@@ -25,14 +23,15 @@ from .images.decode import (
 )
 from .images.doubts import doubt_of
 from .images.preprocess import resize
-from .models import DEFAULT_MODEL
+from .model.bundled import DEFAULT_MODEL, load_model
+from .model.providers import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
+from .model.session import Session, open_session
+from .model.spec import ModelSpec
 from .results import ScanRow, Verdict
-from .session import Session, open_session
-from .spec import ModelSpec
 from .system.cores import available_cores
 
 if TYPE_CHECKING:
-    from .batched import BatchedModel
+    from .model.batching import BatchedModel
     from .pipeline import ScanOptions
 
 _log = logging.getLogger(__name__)
@@ -151,7 +150,7 @@ class Detector:
             options: of the scan.
             threads: of one operator on the CPU.
         """
-        from .batched import in_batches
+        from .model.batching import in_batches
 
         wanted = _Batches(options.batch_size, options.batches_in_flight, threads)
         if self._batched is not None and self._batched[0] == wanted:
@@ -159,7 +158,7 @@ class Detector:
         session = self.session
         if threads != self._threads:
             session = open_session(session.model, session.device, threads)
-        batched = in_batches(session, options, _log.warning)
+        batched = in_batches(session, options.batch_size, options.batches_in_flight, _log.warning)
         self._batched = wanted, batched
         return batched
 

@@ -29,11 +29,11 @@ from .flow.stages import Cancellable, Stages
 from .helper_count import usual_decode_processes
 from .images.decode import Limits
 from .images.limits import Isolation
-from .pinned import Allocate, plain_memory
+from .model.cuda import Allocate, plain_memory
+from .model.session import Classifier
+from .model.verdicts import VerdictRule
 from .prepare import PreparedImage, Resources
 from .results import ScanRow
-from .session import Classifier
-from .spec import VerdictRule
 from .system.cores import available_cores
 from .system.memory import default_memory
 from .worker_pool import WorkerPool

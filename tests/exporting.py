@@ -8,7 +8,8 @@ import torch
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
-from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.manifest import load_samples

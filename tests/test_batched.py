@@ -5,13 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trustthepixels.infer import Detector, bench, lanes
-from trustthepixels.infer.batched import in_batches, open_for_batches
-from trustthepixels.infer.devices import Device
-from trustthepixels.infer.model_file import read_model_file
-from trustthepixels.infer.pinned import pinned_memory, plain_memory
+from trustthepixels.infer import Detector, bench
+from trustthepixels.infer.model import batching
+from trustthepixels.infer.model.batching import in_batches, open_for_batches
+from trustthepixels.infer.model.cuda import pinned_memory, plain_memory
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.pipeline import ScanOptions
-from trustthepixels.infer.session import Session, open_session
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def made(monkeypatch) -> list["PlayedLanes"]:
         made.append(PlayedLanes(*arguments))
         return made[-1]
 
-    monkeypatch.setattr(lanes, "Lanes", make)
+    monkeypatch.setattr(batching, "Lanes", make)
     return made
 
 
@@ -52,7 +53,7 @@ def on_cuda(session: Session) -> Session:
 class TestInBatches:
     def test_the_cpu_gets_neither_lanes_nor_pinned_memory(self, session, made):
         told: list[str] = []
-        batched = in_batches(session, ScanOptions(), told.append)
+        batched = in_batches(session, 4, 1, told.append)
         assert batched.allocate is plain_memory
         assert not made
         assert not told
@@ -60,15 +61,13 @@ class TestInBatches:
         assert np.array_equal(batched.classifier.run(images), session.run(images))
 
     def test_cuda_gets_a_lane_for_each_batch_in_flight_and_is_tried_at_once(self, session, made):
-        options = ScanOptions(batch_size=6, batches_in_flight=3)
-        batched = in_batches(on_cuda(session), options, pytest.fail)
+        batched = in_batches(on_cuda(session), 6, 3, pytest.fail)
         assert batched.allocate is pinned_memory
         assert [(one.shape, one.sizes) for one in made] == [((6, 3), [6])]
 
     def test_where_lanes_cannot_be_had_it_says_so_and_goes_on_without(self, session):
         told: list[str] = []
-        options = ScanOptions(batch_size=2)
-        batched = in_batches(on_cuda(session), options, told.append)
+        batched = in_batches(on_cuda(session), 2, 1, told.append)
         (line,) = told
         assert line.startswith("going on without CUDA graphs, because ")
         assert batched.classifier.run(np.zeros((2, 224, 224, 3), np.uint8)).shape == (2,)
@@ -76,7 +75,7 @@ class TestInBatches:
     def test_a_quantized_model_gets_no_lanes_and_nothing_is_said(self, session, made):
         spec = replace(session.spec, precision="int8")
         quantized = replace(on_cuda(session), model=replace(session.model, spec=spec))
-        batched = in_batches(quantized, ScanOptions(batch_size=2), pytest.fail)
+        batched = in_batches(quantized, 2, 1, pytest.fail)
         assert not made
         assert batched.classifier.run(np.zeros((2, 224, 224, 3), np.uint8)).shape == (2,)
 
@@ -106,7 +105,7 @@ def test_bench_measures_what_a_scan_does(session, examples, made, monkeypatch):
         buffers.append(shape)
         return plain_memory(shape)
 
-    batched = in_batches(on_cuda(session), options, pytest.fail)
+    batched = in_batches(on_cuda(session), 3, 1, pytest.fail)
     folder = examples / "Real"
     report = bench.measure(folder, replace(batched, allocate=allocate), options, 1, 3)
     assert report.images == 3

@@ -7,7 +7,7 @@ import PIL
 import pytest
 
 from trustthepixels.infer.bench import peak_memory_mb, upper_bound
-from trustthepixels.infer.devices import Device
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.system.cores import available_cores
 
 

@@ -13,10 +13,11 @@ from labelled_pictures import write_labelled_pictures, write_pictures_of_many_so
 from PIL import Image
 
 from trustthepixels.infer.bench import BenchReport, Machine
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device
-from trustthepixels.infer.session import open_session
-from trustthepixels.infer.spec import Calibration, VerdictRule
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import open_session
+from trustthepixels.infer.model.spec import Calibration
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.splits import split_by_group, write_splits
 

@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from trustthepixels.infer import Detector
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.model_file import read_model_file
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.dataset import load_pixels
@@ -76,9 +76,9 @@ def test_it_tells_most_examples_apart(examples):
 
 
 def test_the_models_leave_the_wheel_below_90_megabytes():
-    assert sum(path.stat().st_size for path in (BUNDLED.parents[1] / "infer/models").iterdir()) < (
-        80 * MEGABYTE
-    )
+    assert sum(
+        path.stat().st_size for path in (BUNDLED.parents[1] / "infer/model/bundled").iterdir()
+    ) < (80 * MEGABYTE)
 
 
 def test_no_example_is_in_its_training_data(examples):

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.spec import Calibration
+from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.train.calibrate import calibrate, fit_thresholds, probability
 
 

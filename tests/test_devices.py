@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trustthepixels.infer.devices import (
+from trustthepixels.infer.model.providers import (
     Device,
     threads_of_operators,
     usual_batch_size,
@@ -24,9 +24,9 @@ def test_a_session_makes_as_many_threads_as_its_callers_leave(threads):
     """Counted in a process of its own, after ONNX Runtime has made those that every session has."""
     code = f"""
 import os
-from trustthepixels.infer.batched import open_for_batches
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device, usual_batches_in_flight
+from trustthepixels.infer.model.batching import open_for_batches
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device, usual_batches_in_flight
 def count(): return len(os.listdir("/proc/self/task"))
 model = load_model("edge")
 one = open_for_batches(model, Device.CPU, 1)

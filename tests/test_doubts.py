@@ -15,8 +15,8 @@ from tiny_model import SPEC
 from trustthepixels.infer import Detector
 from trustthepixels.infer.images.doubts import doubt_of
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Doubt, VerdictLabel
-from trustthepixels.infer.spec import VerdictRule
 
 WORDS = ("a", "page", "of", "text", "holds", "no", "trace", "of", "any", "camera")
 RULE = VerdictRule(ai=0.9, real=0.1)

@@ -13,10 +13,10 @@ from PIL import Image
 from tiny_model import SPEC, expected_p_ai, write_tiny_model
 
 from trustthepixels.infer.detector import Detector
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import InputError, ModelError, ProviderError, UsageError
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.results import FileStatus, VerdictLabel
 from trustthepixels.train.contact_sheet import worst_mistakes
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest

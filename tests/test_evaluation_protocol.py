@@ -12,8 +12,8 @@ import pytest
 from labelled_pictures import write_labelled_pictures
 from tiny_model import SPEC, write_tiny_model
 
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.evaluation_parts import PartKind
 from trustthepixels.train.evaluation_report import terminal_report
 from trustthepixels.train.evaluation_request import (

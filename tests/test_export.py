@@ -16,10 +16,10 @@ from trustthepixels.export.answers import scanner_pixels, torch_p_ai
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
 from trustthepixels.export.run import export_model
-from trustthepixels.infer.devices import Device
-from trustthepixels.infer.known_answer import known_picture
-from trustthepixels.infer.model_file import read_model_file
-from trustthepixels.infer.session import open_session
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.self_test import known_picture
+from trustthepixels.infer.model.session import open_session
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.weights import load_checkpoint
 

@@ -21,18 +21,18 @@ from tiny_model import write_tiny_model
 from trustthepixels.infer import child_process, decode_stage, helper_count, helpers
 from trustthepixels.infer.child_process import ChildProcess
 from trustthepixels.infer.decode_stage import DecodeThread, DecodeThreads, helpers_of
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
 from trustthepixels.infer.helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from trustthepixels.infer.images.limits import Isolation, Limits
-from trustthepixels.infer.model_file import read_model_file
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus, ScanRow
-from trustthepixels.infer.session import Session, open_session
 from trustthepixels.infer.worker_messages import unpacked
 from trustthepixels.infer.worker_pool import WorkerPool
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 from tiny_model import SPEC, flip_bit, write_tiny_model
 
-from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.model.spec import ModelSpec
 
 
 def test_prints_what_a_user_must_know(run_command, tiny_model):

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from trustthepixels.infer.known_answer import known_picture
+from trustthepixels.infer.model.self_test import known_picture
 
 
 def test_the_picture_is_the_same_bytes_on_every_machine():

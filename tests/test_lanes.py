@@ -8,15 +8,19 @@ import numpy as np
 import pytest
 from tiny_model import Graph, write_tiny_model
 
-from trustthepixels.infer.acceleration import PLAIN, Acceleration, provider_options
-from trustthepixels.infer.bundled import bundled_models, load_model
-from trustthepixels.infer.devices import PROVIDERS, Device
 from trustthepixels.infer.errors import ModelError, OutOfMemoryError, ProviderError
-from trustthepixels.infer.lanes import Lane, Lanes
-from trustthepixels.infer.model_file import read_model_file
-from trustthepixels.infer.pinned import batch_memory, pinned_memory
+from trustthepixels.infer.model.bundled import bundled_models, load_model
+from trustthepixels.infer.model.cuda import Lane, Lanes, batch_memory, pinned_memory
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.providers import (
+    PLAIN,
+    PROVIDERS,
+    Acceleration,
+    Device,
+    provider_options,
+)
+from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
-from trustthepixels.infer.session import Session, open_session
 
 
 @pytest.fixture
@@ -103,7 +107,7 @@ class TestLanes:
             opened.append(session)
             return replace(session, model=replace(session.model, spec=known))
 
-        from trustthepixels.infer.known_answer import known_picture
+        from trustthepixels.infer.model.self_test import known_picture
 
         known_answer = float(open_one().run(known_picture((224, 224))[np.newaxis])[0])
         with pytest.raises(ProviderError, match="computes wrong answers"):
@@ -151,7 +155,7 @@ class TestPinnedMemory:
         assert buffer.flags.writeable and buffer.flags.c_contiguous
 
     def test_is_registered_once_and_given_back(self, monkeypatch):
-        from trustthepixels.infer import pinned
+        from trustthepixels.infer.model import cuda as pinned
 
         runtime = PlayedRuntime(status=0)
         monkeypatch.setattr(pinned, "_cuda_runtime", lambda: runtime)
@@ -165,7 +169,7 @@ class TestPinnedMemory:
         assert runtime.given_back == [address]
 
     def test_that_the_driver_refuses_is_used_as_it_is(self, monkeypatch):
-        from trustthepixels.infer import pinned
+        from trustthepixels.infer.model import cuda as pinned
 
         runtime = PlayedRuntime(status=2)
         monkeypatch.setattr(pinned, "_cuda_runtime", lambda: runtime)

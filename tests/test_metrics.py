@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 from torchmetrics.functional.classification import binary_calibration_error
 
-from trustthepixels.infer.spec import VerdictRule
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.train.bootstrap import Share, bootstrap
 from trustthepixels.train.metrics import (
     area_under_roc,

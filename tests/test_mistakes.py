@@ -11,8 +11,8 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 from tiny_model import GAIN, SPEC, Graph, write_tiny_model
 
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import InputError, TrustThePixelsError
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.commands.evaluate import evaluate
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
 from trustthepixels.train.evaluation_run import run_evaluation

@@ -20,10 +20,11 @@ from tiny_model import (
     write_with_metadata,
 )
 
-from trustthepixels.infer.bundled import bundled_models, load_model
 from trustthepixels.infer.errors import DigestError, ModelError, SpecError
-from trustthepixels.infer.model_file import metadata_and_digest, read_model_file
-from trustthepixels.infer.spec import METADATA_DIGEST_KEY, METADATA_KEY
+from trustthepixels.infer.model.bundled import bundled_models, load_model
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
+from trustthepixels.infer.model.spec import METADATA_DIGEST_KEY, METADATA_KEY
 
 
 class TestSoundFile:

@@ -9,12 +9,12 @@ from onnx import TensorProto, helper, numpy_helper
 from scanning import parse, run
 from tiny_model import NAN_WEIGHTS, WRONG_INPUT_NAME, build_graph, flip_bit, write_tiny_model
 
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import DigestError, ExitCode, ModelError
-from trustthepixels.infer.external_data import refers_outside
-from trustthepixels.infer.model_file import Trust, read_model_file
-from trustthepixels.infer.session import open_session
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.file import Trust, read_model_file
+from trustthepixels.infer.model.onnx_bytes import refers_outside
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import open_session
 
 
 def truncated(path: Path) -> Path:

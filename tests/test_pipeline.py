@@ -15,9 +15,10 @@ from tiny_model import with_input_size
 
 from trustthepixels.infer import prepare
 from trustthepixels.infer.errors import ProviderError
+from trustthepixels.infer.model.spec import ModelSpec
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.pipeline import ScanOptions, in_order, scan_rows
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.spec import ModelSpec, VerdictRule
 
 RULE = VerdictRule(ai=0.8, real=0.4)
 SMALL = ScanOptions(batch_size=4, decode_threads=2, batch_buffers=2, queue_size=4, window=8)

@@ -14,8 +14,8 @@ from trustthepixels.infer.figure import (
     percent,
     shortened,
 )
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Verdict, VerdictLabel
-from trustthepixels.infer.spec import VerdictRule
 
 RULE = VerdictRule(ai=0.8, real=0.4)
 

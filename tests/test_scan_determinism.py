@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer.bundled import DEFAULT_MODEL
+from trustthepixels.infer.model.bundled import DEFAULT_MODEL
 
 SCAN_FOLDER = Path(sysconfig.get_path("scripts")) / "scan-folder"
 EXTENSIONS = ("jpg", "png", "webp", "gif", "bmp", "tiff", "jpeg")

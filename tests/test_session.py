@@ -24,12 +24,13 @@ from tiny_model import (
     write_with_metadata,
 )
 
-from trustthepixels.infer import devices
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
-from trustthepixels.infer.known_answer import check_known_answer, known_picture
-from trustthepixels.infer.model_file import metadata_and_digest, read_model_file
-from trustthepixels.infer.session import Session, open_session
+from trustthepixels.infer.model import providers as devices
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.self_test import check_known_answer, known_picture
+from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores, cgroup_quota
 
 

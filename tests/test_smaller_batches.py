@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ExitCode, OutOfMemoryError, ProviderError
-from trustthepixels.infer.model_file import read_model_file
-from trustthepixels.infer.session import Session, open_session
-from trustthepixels.infer.smaller_batches import SmallerBatches
+from trustthepixels.infer.model.batching import SmallerBatches
+from trustthepixels.infer.model.file import read_model_file
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import Session, open_session
 
 CUDA = (
     "[ONNXRuntimeError] : 1 : FAIL : Non-zero status code returned while running Conv node. "

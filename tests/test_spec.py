@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tiny_model import SPEC
 
 from trustthepixels.infer.errors import SpecError, UsageError
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.infer.results import LABELS, VerdictLabel
-from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
 
 probabilities = st.floats(0.0, 1.0)
 

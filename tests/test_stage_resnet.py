@@ -19,7 +19,8 @@ from trustthepixels.export.request import RangeMethod
 from trustthepixels.export.residual import exact_shortcuts
 from trustthepixels.export.sections import sections
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.spec import Calibration, ModelSpec, OperatingPoint, Thresholds
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.hardware import Arithmetic

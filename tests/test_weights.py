@@ -6,13 +6,8 @@ import torch
 from safetensors.torch import save_file
 
 from trustthepixels.infer.errors import InputError, SpecError
-from trustthepixels.infer.spec import (
-    METADATA_KEY,
-    Calibration,
-    ModelSpec,
-    OperatingPoint,
-    Thresholds,
-)
+from trustthepixels.infer.model.spec import METADATA_KEY, Calibration, ModelSpec
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.weights import load_checkpoint, read_state, save_weights
 

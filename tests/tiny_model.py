@@ -16,16 +16,15 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from trustthepixels.infer.model_file import metadata_and_digest
-from trustthepixels.infer.spec import (
+from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
+from trustthepixels.infer.model.spec import (
     IMAGENET_MEAN,
     METADATA_DIGEST_KEY,
     METADATA_KEY,
     Calibration,
     ModelSpec,
-    OperatingPoint,
-    Thresholds,
 )
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 
 SPEC = ModelSpec(
     name="tiny",

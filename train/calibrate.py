@@ -5,8 +5,9 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.model.spec import Calibration
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.infer.results import LABELS
-from trustthepixels.infer.spec import Calibration, OperatingPoint, Thresholds
 
 FALSE_POSITIVE_RATES = (0.01, 0.05)
 """Shares of photographs that may be called ``ai``: the operating points of every model."""

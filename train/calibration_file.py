@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from trustthepixels.infer.errors import InputError, OutputError
-from trustthepixels.infer.spec import Calibration, OperatingPoint, Thresholds
+from trustthepixels.infer.model.spec import Calibration
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 
 
 def write_calibration(

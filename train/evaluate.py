@@ -7,8 +7,8 @@ from typing import TypeVar
 import numpy as np
 from sklearn.metrics import confusion_matrix
 
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS, VerdictLabel
-from trustthepixels.infer.spec import VerdictRule
 
 from .arrays import BoolArray
 from .bootstrap import Estimate, Metric, Share, bootstrap

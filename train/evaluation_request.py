@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.spec import ModelSpec, VerdictRule
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.spec import ModelSpec
+from trustthepixels.infer.model.verdicts import VerdictRule
 
 from .folds import FOLDS
 from .splits import Split

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import OutputError
+from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.terminal import note
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from trustthepixels.infer.spec import VerdictRule
+from trustthepixels.infer.model.verdicts import VerdictRule
 
 from .evaluate import Evaluation
 from .evaluation_parts import Part, Portion

@@ -18,8 +18,8 @@ from trustthepixels.infer.images.doubts import doubt_of
 from trustthepixels.infer.images.failures import ImageHeader
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import PixelArray, resize
+from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
-from trustthepixels.infer.spec import VerdictRule
 
 from .arrays import BoolArray, FloatArray, IntArray
 from .manifest import Sample

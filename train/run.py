@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import Tensor
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.model.spec import ModelSpec
 
 from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from trustthepixels.infer.bundled import load_model
-from trustthepixels.infer.devices import Device
 from trustthepixels.infer.errors import ProviderError, UsageError
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.session import open_session
-from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import open_session
+from trustthepixels.infer.model.spec import ModelSpec
 
 from .calibrate import probability
 

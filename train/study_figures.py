@@ -10,8 +10,9 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.model.spec import Calibration
+from trustthepixels.infer.model.verdicts import Thresholds, VerdictRule
 from trustthepixels.infer.results import FileStatus
-from trustthepixels.infer.spec import Calibration, Thresholds, VerdictRule
 
 from .arrays import FloatArray, IntArray
 from .bootstrap import Estimate

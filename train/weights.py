@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from trustthepixels.infer.errors import InputError, SpecError
-from trustthepixels.infer.spec import METADATA_KEY, ModelSpec
+from trustthepixels.infer.model.spec import METADATA_KEY, ModelSpec
 
 from .network import Classifier
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from trustthepixels.infer.spec import ModelSpec
+from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.train.weights import load_checkpoint
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..devices import Device
 from ..errors import InputError, OutputError, one_line
+from ..model.providers import Device
 from ..system.terminal import note, printable
 from .options import device_option, model_option, threads_option
 from .terminal import note_device, quiet_decoders
@@ -58,10 +58,10 @@ def bench(
         raise InputError(f"{folder} is no folder")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise OutputError(f"the folder of {json_file} does not exist")
-    from ..batched import in_batches, open_for_batches
     from ..bench import measure
-    from ..bundled import load_model
-    from ..devices import usual_batch_size, usual_batches_in_flight
+    from ..model.batching import in_batches, open_for_batches
+    from ..model.bundled import load_model
+    from ..model.providers import usual_batch_size, usual_batches_in_flight
     from ..pipeline import ScanOptions
     from ..system.cores import available_cores
 
@@ -74,7 +74,7 @@ def bench(
         decode_threads=decode_threads or available_cores(),
         decode_processes=decode_processes,
     )
-    batched = in_batches(session, options, note)
+    batched = in_batches(session, options.batch_size, options.batches_in_flight, note)
     report = measure(folder, batched, options, rounds, most_files)
     for line in table(report):
         click.echo(printable(line))

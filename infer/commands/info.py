@@ -5,9 +5,8 @@ from dataclasses import asdict
 
 import click
 
-from ..bundled import load_model
-from ..model_file import ModelFile
-from ..models import DEFAULT_MODEL
+from ..model.bundled import DEFAULT_MODEL, load_model
+from ..model.file import ModelFile
 from ..system.terminal import printable
 
 

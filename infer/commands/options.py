@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from ..devices import Device
-from ..model_file import Trust
-from ..models import DEFAULT_MODEL
+from ..model.bundled import DEFAULT_MODEL
+from ..model.file import Trust
+from ..model.providers import Device
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from ..devices import Device
 from ..errors import ExitCode, ImageError, InputError, OutputError, one_line
+from ..model.providers import Device
 from ..results import Verdict
 from ..system.terminal import note, printable
 from .options import (

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..devices import Device
 from ..errors import UsageError
-from ..model_file import Trust
+from ..model.file import Trust
+from ..model.providers import Device
 from ..output.destination import Existing
 from ..output.rows import RowFormat
 

@@ -2,14 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from ..devices import Device
 from ..errors import UsageError
+from ..model.providers import Device
 from ..system.terminal import note
 from .scan_choices import ScanModel
 
 if TYPE_CHECKING:
-    from ..session import Session
-    from ..spec import ModelSpec, VerdictRule
+    from ..model.session import Session
+    from ..model.spec import ModelSpec
+    from ..model.verdicts import VerdictRule
 
 
 def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule]":
@@ -26,8 +27,8 @@ def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule
     """
     if choice.engine_cache is not None and choice.device is not Device.TENSORRT:
         raise UsageError("--engine-cache is for --device tensorrt")
-    from ..batched import open_for_batches
-    from ..bundled import load_model
+    from ..model.batching import open_for_batches
+    from ..model.bundled import load_model
     from ..system.cores import available_cores
 
     file = load_model(choice.model, choice.trust)

@@ -14,10 +14,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..devices import usual_batch_size, usual_batches_in_flight
 from ..errors import InputError
 from ..files.lists import open_list
 from ..files.paths import path_text
+from ..model.providers import usual_batch_size, usual_batches_in_flight
 from ..output.rows import COLUMNS, escape_path
 from ..output.writer import STANDARD_OUTPUT
 from ..progress import ScanCounts, progress_bar, summary
@@ -30,11 +30,11 @@ from .scan_model import open_model
 
 if TYPE_CHECKING:
     from ..images.limits import Limits
+    from ..model.session import Session
+    from ..model.verdicts import VerdictRule
     from ..output.output import Output
     from ..output.run_identity import RunIdentity
     from ..pipeline import ScanOptions
-    from ..session import Session
-    from ..spec import VerdictRule
 
 
 @dataclass(slots=True)
@@ -89,9 +89,12 @@ def scan_folders(
             "model", lambda: open_model(model, quiet=output.quiet), _import_the_rest
         )
         options = _options(source, model, session, frozenset(rows_out.identities))
-        from ..batched import in_batches
+        from ..model.batching import in_batches
 
-        batched = waited_for("model", lambda: in_batches(session, options, note))
+        batched = waited_for(
+            "model",
+            lambda: in_batches(session, options.batch_size, options.batches_in_flight, note),
+        )
         kept = rows_out.begin(_identity(source, session, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
@@ -114,7 +117,7 @@ def scan_folders(
 
 def _import_the_rest() -> None:
     """What the scan needs later, while ONNX Runtime loads the model on another core."""
-    from .. import pinned, pipeline  # noqa: F401
+    from ..model import cuda as pinned  # noqa: F401
     from ..output import reader as kept_rows  # noqa: F401
 
 

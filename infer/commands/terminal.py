@@ -5,11 +5,11 @@ import sys
 import warnings
 from typing import TYPE_CHECKING
 
-from ..devices import Device
+from ..model.providers import Device
 from ..system.terminal import note
 
 if TYPE_CHECKING:
-    from ..session import Session
+    from ..model.session import Session
 
 
 def note_device(session: "Session", asked: Device) -> None:

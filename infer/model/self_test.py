@@ -10,9 +10,9 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
-from .errors import ProviderError
-from .images.preprocess import PixelArray
-from .model_file import ModelFile
+from ..errors import ProviderError
+from ..images.preprocess import PixelArray
+from .file import ModelFile
 from .signature import FloatArray
 
 KNOWN_ANSWER_TOLERANCE = 5e-3

@@ -11,16 +11,13 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from .errors import DigestError, ModelError, SpecError
-from .external_data import refers_outside
-from .files.read import ReadError, read_file
-from .protobuf import fields
+from ..errors import DigestError, ModelError, SpecError
+from ..files.read import ReadError, read_file
+from .onnx_bytes import metadata_and_digest, refers_outside
 from .spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
 
 MAX_BYTES = 2**31 - 1
 """What one protobuf message can hold."""
-
-_METADATA_FIELD = 14
 
 
 class Trust(Enum):
@@ -98,23 +95,3 @@ def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:
             raise DigestError(doubt)
     both = hashlib.sha256(f"{digest}{text}".encode()).hexdigest()
     return ModelFile(path, content, spec, f"{spec.name} (sha256 {both})", doubt)
-
-
-def metadata_and_digest(content: bytes) -> tuple[dict[str, str], str]:
-    """The ``metadata_props`` of an ONNX file, and the SHA-256 (hex) of everything else in it.
-
-    Raises:
-        ValueError: the bytes are not a protobuf message with at least one field.
-    """
-    view = memoryview(content)
-    digest = hashlib.sha256()
-    metadata: dict[str, str] = {}
-    for field, start, payload, end in fields(view):
-        if field == _METADATA_FIELD:
-            entry = {f: bytes(view[p:e]).decode() for f, _, p, e in fields(view[:end], payload)}
-            metadata[entry.get(1, "")] = entry.get(2, "")
-        else:
-            digest.update(view[start:end])
-    if not content:
-        raise ValueError("the file is empty")
-    return metadata, digest.hexdigest()

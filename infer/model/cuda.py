@@ -1,9 +1,12 @@
-"""Full batches on a GPU: memory that stays where it is, CUDA graphs, several batches in flight.
+"""What exists for NVIDIA GPUs alone: pinned memory, CUDA graphs, several batches in flight.
 
 A captured CUDA graph reads and writes the addresses, and belongs to the thread, with which it was
-captured. So each batch in flight gets a lane: a session, memory for one batch, and a thread.
+captured. So each batch in flight gets a lane: a session, memory for one batch, and a thread. Decode
+threads fill pinned buffers in place; without pinned memory, plain memory does the same, but slower.
 """
 
+import ctypes
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from queue import SimpleQueue
@@ -11,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from .devices import NVIDIA, load_onnxruntime
-from .images.preprocess import PixelArray
-from .known_answer import check_known_answer
+from ..images.preprocess import PixelArray
+from .providers import NVIDIA, Device, load_onnxruntime
+from .self_test import check_known_answer
 from .session import INPUT_NAME, P_AI_NAME, Session
 from .signature import FloatArray
 from .spec import ModelSpec
@@ -112,3 +115,44 @@ class Lanes:
             return lane.run(images)
         finally:
             self._free.put(lane)
+
+
+Allocate = Callable[[tuple[int, ...]], PixelArray]
+"""Makes a buffer of zeros, uint8 of the shape."""
+
+
+_SUCCESS, _DEFAULT_FLAGS = 0, 0
+"""Of the CUDA runtime's ``cudaHostRegister``."""
+
+
+def plain_memory(shape: tuple[int, ...]) -> PixelArray:
+    """A buffer of zeros, uint8 of this shape."""
+    return np.zeros(shape, np.uint8)
+
+
+def pinned_memory(shape: tuple[int, ...]) -> PixelArray:
+    """The same, kept in place by the operating system for the GPU, as long as the array lives."""
+    buffer = plain_memory(shape)
+    runtime = _cuda_runtime()
+    if runtime is not None:
+        address = ctypes.c_void_p(buffer.ctypes.data)
+        size = ctypes.c_size_t(buffer.nbytes)
+        if runtime.cudaHostRegister(address, size, _DEFAULT_FLAGS) == _SUCCESS:
+            # Not when the process ends: the runtime may be gone by then.
+            weakref.finalize(buffer, runtime.cudaHostUnregister, address).atexit = False
+    return buffer
+
+
+def batch_memory(device: Device) -> Allocate:
+    """What makes the buffers of batches for this device."""
+    return pinned_memory if device in NVIDIA else plain_memory
+
+
+def _cuda_runtime() -> ctypes.CDLL | None:
+    """The CUDA runtime that this ONNX Runtime was built for; ``None`` where it is not loaded."""
+    major = str(getattr(load_onnxruntime(), "cuda_version", "")).partition(".")[0]
+    try:
+        # A library of this name that ONNX Runtime has loaded already is taken from there.
+        return ctypes.CDLL(f"libcudart.so.{major}") if major else None
+    except OSError:
+        return None

@@ -4,6 +4,7 @@ The rest of the package never touches ONNX Runtime; it enters here and is import
 """
 
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
@@ -13,22 +14,23 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .acceleration import PLAIN, Acceleration, provider_options
-from .devices import (
+from ..errors import ModelError, OutOfMemoryError, ProviderError, one_line
+from ..images.preprocess import PixelArray
+from ..results import LABELS
+from .file import ModelFile, read_model_file
+from .providers import (
     LOG_FATAL,
     NVIDIA,
+    PLAIN,
     PROVIDERS,
+    Acceleration,
     Device,
     library_advice,
     load_onnxruntime,
+    provider_options,
     require_provider,
 )
-from .errors import ModelError, OutOfMemoryError, ProviderError
-from .images.preprocess import PixelArray
-from .known_answer import check_known_answer
-from .model_file import ModelFile, read_model_file
-from .results import LABELS
-from .runtime_words import is_too_much, reason_of
+from .self_test import check_known_answer
 from .signature import INPUT_NAME as INPUT_NAME
 from .signature import LOGITS_NAME as LOGITS_NAME
 from .signature import P_AI_NAME as P_AI_NAME
@@ -247,3 +249,32 @@ class Classifier(Protocol):
 
         Called by as many threads at once as ``ScanOptions.batches_in_flight`` says.
         """
+
+
+_LIBRARY_SAYS = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|CUFFT) failure \d+: [^;]+?(?= ;|$)")
+"""In a text of hundreds of characters that begins with a function's signature."""
+
+
+_TOO_MUCH = (
+    "out of memory",
+    "failed to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "alloc_failed",
+    # How cuDNN refuses a tensor that is larger than its convolutions take.
+    "cudnn_status_not_supported",
+)
+"""What ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++ say; none has a code of its own."""
+
+
+def reason_of(error: Exception) -> str:
+    """One line of why a session failed."""
+    text = one_line(error)
+    found = _LIBRARY_SAYS.search(text)
+    return found.group() if found else text
+
+
+def is_too_much(error: Exception) -> bool:
+    """Whether a device refused a batch for its size: a smaller one may fit."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in _TOO_MUCH)

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
-from .errors import SpecError, UsageError
-from .results import LABELS, P_AI_DECIMALS, Doubt, Verdict, VerdictLabel
+from ..errors import SpecError, UsageError
+from ..results import LABELS
+from .verdicts import OperatingPoint, Thresholds, VerdictRule
 
 SCHEMA_VERSION = 2
 """Version 2 added ``known_answer``, which a specification of version 1 does not have."""
@@ -33,76 +34,6 @@ class Calibration:
 
     temperature: float = 1.0
     bias: float = 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class OperatingPoint:
-    """A threshold on ``p_ai`` and the share of photographs that reach it (0 to 1)."""
-
-    false_positive_rate: float
-    threshold: float
-
-
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Where the verdicts change.
-
-    Attributes:
-        ai: operating points; ``p_ai`` at or above the threshold of the one in force is ``ai``.
-        default_false_positive_rate: which of them is in force unless the user says otherwise.
-        real: ``p_ai`` below it is ``real``; between the two is ``unsure``.
-    """
-
-    ai: tuple[OperatingPoint, ...]
-    default_false_positive_rate: float
-    real: float
-
-    def ai_threshold(self, false_positive_rate: float | None = None) -> float:
-        """``p_ai`` from which the verdict is ``ai`` at an operating point, by default the usual.
-
-        Raises:
-            UsageError: there is no such operating point.
-        """
-        if false_positive_rate is None:
-            false_positive_rate = self.default_false_positive_rate
-        for point in self.ai:
-            if math.isclose(point.false_positive_rate, false_positive_rate):
-                return point.threshold
-        known = ", ".join(str(point.false_positive_rate) for point in self.ai)
-        raise UsageError(
-            f"this model has no operating point for a false positive rate of "
-            f"{false_positive_rate}; it has {known}"
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class VerdictRule:
-    """The two thresholds in force during one run.
-
-    Attributes:
-        ai: ``p_ai`` at or above it is ``ai``.
-        real: ``p_ai`` below it is ``real``; never above ``ai``. Between the two is ``unsure``.
-        has_unsure: whether pictures with a doubt are ``unsure``; if not, they are as all others.
-    """
-
-    ai: float
-    real: float
-    has_unsure: bool = True
-
-    def __call__(self, p_ai: float, doubt: Doubt | None = None) -> Verdict:
-        """Turn a calibrated probability into a verdict, rounded to ``P_AI_DECIMALS``.
-
-        A doubt makes it ``unsure``, unless the rule has two verdicts only.
-        """
-        p_ai = round(float(p_ai), P_AI_DECIMALS)
-        return Verdict(self._label(p_ai, doubt), p_ai, doubt)
-
-    def _label(self, p_ai: float, doubt: Doubt | None) -> VerdictLabel:
-        if doubt is not None and self.has_unsure:
-            return VerdictLabel.UNSURE
-        if p_ai >= self.ai:
-            return VerdictLabel.AI
-        return VerdictLabel.REAL if p_ai < self.real else VerdictLabel.UNSURE
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 
-from .errors import ModelError
-from .model_file import ModelFile, Trust, read_model_file
-from .models import DEFAULT_MODEL
+from ...errors import ModelError
+from ..file import ModelFile, Trust, read_model_file
 
-_PACKAGE = "trustthepixels.infer.models"
+DEFAULT_MODEL = "default"
+"""Name of the model that is used unless the user names another."""
+
+
 _SUFFIX = ".onnx"
 _HALF_SUFFIX = ".half.onnx"
 """Of a file with the same model in half precision, which GPUs take."""
@@ -16,7 +18,7 @@ _HALF_SUFFIX = ".half.onnx"
 
 def bundled_models() -> tuple[str, ...]:
     """The names of the bundled models, sorted."""
-    names = [entry.name for entry in resources.files(_PACKAGE).iterdir()]
+    names = [entry.name for entry in resources.files(__name__).iterdir()]
     return tuple(
         sorted(
             name.removesuffix(_SUFFIX)
@@ -39,7 +41,7 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
     if not isinstance(model, str) or not _is_name(model):
         return read_model_file(Path(model), trust)
     if model in bundled_models():
-        with resources.as_file(resources.files(_PACKAGE) / f"{model}{_SUFFIX}") as path:
+        with resources.as_file(resources.files(__name__) / f"{model}{_SUFFIX}") as path:
             half = path.with_name(f"{model}{_HALF_SUFFIX}")
             return replace(read_model_file(path, trust), half=half if half.is_file() else None)
     if Path(model).exists():

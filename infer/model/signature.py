@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .errors import SignatureError
-from .model_file import ModelFile
-from .results import LABELS
+from ..errors import SignatureError
+from ..results import LABELS
+from .file import ModelFile
 
 INPUT_NAME = "images"
 LOGITS_NAME = "logits"

@@ -1,0 +1,1 @@
+"""An ONNX file to probabilities to verdicts."""

@@ -1,3 +1,0 @@
-"""The bundled ONNX models, each under its name; ``bundled`` finds them."""
-
-DEFAULT_MODEL = "default"
