@@ -14,7 +14,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .child_side import (
+from .errors import ImageError
+from .files.walk import Found
+from .flow.budget import MemoryBudget
+from .images.limits import Isolation, Limits
+from .images.preprocess import PixelArray
+from .isolation.child import (
     SLACK,
     give_up_rights,
     limit_memory,
@@ -23,15 +28,10 @@ from .child_side import (
     read_or_end,
     send,
 )
-from .errors import ImageError
-from .files.walk import Found
-from .flow.budget import MemoryBudget
-from .images.limits import Isolation, Limits
-from .images.preprocess import PixelArray
+from .isolation.messages import limits_from_json, unpacked
+from .isolation.pool import WorkerPool
 from .prepare import PreparedImage, Resources, prepare
 from .results import Doubt, FileStatus
-from .worker_messages import limits_from_json, unpacked
-from .worker_pool import WorkerPool
 
 
 def main() -> None:

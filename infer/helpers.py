@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from .child_process import ChildProcess, Gone, TooSlow
 from .files.paths import path_text
 from .images.formats.registry import registered_formats
 from .images.limits import Limits
 from .images.preprocess import PixelArray
+from .isolation.messages import limits_as_json
+from .isolation.process import ChildProcess, Gone, TooSlow
+from .isolation.shared_memory import memory_file
 from .prepare import PreparedImage
 from .results import Doubt, FileStatus, ScanRow
-from .shared_memory import memory_file
-from .worker_messages import limits_as_json
 
 CHUNK = 8
 """Files that a helper gets at once: few enough that no helper is last for long."""
@@ -93,7 +93,9 @@ class Helper:
         descriptor = memory_file(size)
         try:
             self._pixels = np.frombuffer(mmap.mmap(descriptor, size), np.uint8).reshape(shape)
-            self.child = ChildProcess("helper_process", [str(descriptor)], [descriptor])
+            self.child = ChildProcess(
+                f"{__package__}.helper_process", [str(descriptor)], [descriptor]
+            )
         finally:
             os.close(descriptor)
 

@@ -29,6 +29,7 @@ from .flow.stages import Cancellable, Stages
 from .helper_count import usual_decode_processes
 from .images.decode import Limits
 from .images.limits import Isolation
+from .isolation.pool import WorkerPool
 from .model.cuda import Allocate, plain_memory
 from .model.session import Classifier
 from .model.verdicts import VerdictRule
@@ -36,7 +37,6 @@ from .prepare import PreparedImage, Resources
 from .results import ScanRow
 from .system.cores import available_cores
 from .system.memory import default_memory
-from .worker_pool import WorkerPool
 
 NumberedRow = tuple[int, ScanRow]
 

@@ -17,9 +17,9 @@ from .images.doubts import doubt_of
 from .images.failures import unexpected
 from .images.limits import Isolation
 from .images.preprocess import PixelArray
-from .placement import jpeg_structure, needs_worker
+from .isolation.policy import jpeg_structure, needs_worker
+from .isolation.pool import WorkerPool
 from .results import Doubt, FileStatus, ScanRow
-from .worker_pool import WorkerPool
 
 
 @dataclass(frozen=True, slots=True)

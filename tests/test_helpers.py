@@ -18,8 +18,7 @@ from PIL import Image
 from test_scan_determinism import make_pictures
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer import child_process, decode_stage, helper_count, helpers
-from trustthepixels.infer.child_process import ChildProcess
+from trustthepixels.infer import decode_stage, helper_count, helpers
 from trustthepixels.infer.decode_stage import DecodeThread, DecodeThreads, helpers_of
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
@@ -27,14 +26,16 @@ from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
 from trustthepixels.infer.helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from trustthepixels.infer.images.limits import Isolation, Limits
+from trustthepixels.infer.isolation import process as child_process
+from trustthepixels.infer.isolation.messages import unpacked
+from trustthepixels.infer.isolation.pool import WorkerPool
+from trustthepixels.infer.isolation.process import ChildProcess
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus, ScanRow
-from trustthepixels.infer.worker_messages import unpacked
-from trustthepixels.infer.worker_pool import WorkerPool
 
 SETUP = HelperSetup((224, 224), Limits(), 64 << 20, 1 << 20)
 

@@ -6,7 +6,7 @@ import pytest
 from test_decode import FILES, encoded, photograph, png_chunk
 
 from trustthepixels.infer.images.limits import Isolation, Limits, TruncatedPolicy
-from trustthepixels.infer.placement import needs_worker
+from trustthepixels.infer.isolation.policy import needs_worker
 
 LIMITS = Limits()
 IN_THREADS = {name for name in FILES if name.split("-")[0] in ("jpeg", "png", "webp", "bmp")}

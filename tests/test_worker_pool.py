@@ -15,13 +15,14 @@ import numpy as np
 import pytest
 from test_decode import FILES, encoded, photograph
 
-from trustthepixels.infer import child_process, worker_pool
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError, decode_to_size
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
+from trustthepixels.infer.isolation import pool as worker_pool
+from trustthepixels.infer.isolation import process as child_process
+from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
-from trustthepixels.infer.worker_pool import WorkerPool
 
 SIZE = (64, 48)
 LIMITS = Limits()
@@ -206,7 +207,7 @@ class TestEnds:
             sys.path.insert(0, sys.argv[1])
             from test_worker_pool import FILES, LIMITS, SIZE, SLOW_TIFF, children
             from trustthepixels.infer.flow.budget import MemoryBudget
-            from trustthepixels.infer.worker_pool import WorkerPool
+            from trustthepixels.infer.isolation.pool import WorkerPool
             pool = WorkerPool()
             pool.decode_to_size(FILES["gif"], SIZE, LIMITS, MemoryBudget())
             print(*children(), flush=True)

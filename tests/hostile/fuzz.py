@@ -22,9 +22,9 @@ from PIL import Image
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
+from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus
-from trustthepixels.infer.worker_pool import WorkerPool
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=1 << 24, timeout_s=20.0)

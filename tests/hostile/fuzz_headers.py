@@ -11,12 +11,12 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["trustthepixels.infer"]):
-    from trustthepixels.infer import placement
     from trustthepixels.infer.errors import OutputError
     from trustthepixels.infer.images import orientation as exif
     from trustthepixels.infer.images.formats import jpeg_markers as jpeg_structure
     from trustthepixels.infer.images.formats import registry as container
     from trustthepixels.infer.images.limits import Limits
+    from trustthepixels.infer.isolation import policy as placement
     from trustthepixels.infer.output import reader as kept_rows
     from trustthepixels.infer.output import run_identity as resume
     from trustthepixels.infer.output.rows import RowFormat, header

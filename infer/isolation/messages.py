@@ -9,9 +9,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from .images.failures import DecodeError, ImageHeader
-from .images.limits import DecodeSize, Limits, TruncatedPolicy
-from .results import FileStatus
+from ..images.failures import DecodeError, ImageHeader
+from ..images.limits import DecodeSize, Limits, TruncatedPolicy
+from ..results import FileStatus
 
 _FRAME = struct.Struct(">IQ")
 """Lengths of the JSON and of the bytes."""

@@ -12,8 +12,8 @@ from typing import Any, BinaryIO
 
 from PIL import AvifImagePlugin, Image
 
-from .images.limits import Limits
-from .worker_messages import packed
+from ..images.limits import Limits
+from .messages import packed
 
 SLACK = 64 << 20
 """Bytes beyond the estimate that a decoder may take before allocations fail."""

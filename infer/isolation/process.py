@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from .worker_messages import packed, unpacked
+from .messages import packed, unpacked
 
 _START_TIMEOUT_S = 60.0
 """How long one may take to start."""
@@ -23,7 +23,7 @@ _PART = 1 << 20
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
 """Threads and arenas that a decoder does not need would count against its memory."""
 
-_ROOT = str(Path(__file__).absolute().parents[2])
+_ROOT = str(Path(__file__).absolute().parents[3])
 """Where this package was imported from: a child must not run another version of it."""
 
 
@@ -39,7 +39,7 @@ class ChildProcess:
     """One process and the pipes to it.
 
     Args:
-        module: of this package, which it runs.
+        module: that it runs, by its full name.
         arguments: that it gets.
         inherited: descriptors that it gets too.
 
@@ -55,7 +55,7 @@ class ChildProcess:
     ) -> None:
         search = os.pathsep.join(filter(None, [_ROOT, os.environ.get("PYTHONPATH")]))
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", f"{__package__}.{module}", *arguments],
+            [sys.executable, "-P", "-m", module, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -12,21 +12,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NoReturn
 
-from .child_side import (
-    SLACK,
-    give_up_rights,
-    limit_memory,
-    limit_time,
-    own_output,
-    read_or_end,
-    send,
-)
-from .errors import ImageError
-from .images.decode import DecodeError, decode_to_size
-from .images.failures import unexpected
-from .images.limits import Limits
-from .results import FileStatus
-from .worker_messages import header_as_json, limits_from_json, unpacked
+from ..errors import ImageError
+from ..images.decode import DecodeError, decode_to_size
+from ..images.failures import unexpected
+from ..images.limits import Limits
+from ..results import FileStatus
+from .child import SLACK, give_up_rights, limit_memory, limit_time, own_output, read_or_end, send
+from .messages import header_as_json, limits_from_json, unpacked
 
 _HEADER_MEMORY = 256 << 20
 """Bytes that reading a header may take, beside the file itself."""

@@ -8,11 +8,11 @@ segments, PNGs of very many chunks, run-length coded BMPs; and pictures that wou
 half the time limit. ``benchmarks/isolation.py`` measures this against workers for everything.
 """
 
-from .images.formats.containers import webp_size
-from .images.formats.jpeg_markers import JpegStructure, read_structure
-from .images.formats.png import png_chunks
-from .images.formats.registry import registered_formats, sniff
-from .images.limits import Isolation, Limits, TruncatedPolicy
+from ..images.formats.containers import webp_size
+from ..images.formats.jpeg_markers import JpegStructure, read_structure
+from ..images.formats.png import png_chunks
+from ..images.formats.registry import registered_formats, sniff
+from ..images.limits import Isolation, Limits, TruncatedPolicy
 
 _PIXELS_A_SECOND = 10e6
 """What a slow core decodes of any of the bounded formats; usual ones do five times as much."""

@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 
-from .child_process import ChildProcess, Gone, TooSlow
-from .flow.budget import MemoryBudget
-from .flow.channel import Cancelled
-from .images.decode import DecodeError, ModelInput
-from .images.limits import Limits
-from .results import FileStatus
-from .worker_messages import error_from_json, header_from_json, limits_as_json
+from ..flow.budget import MemoryBudget
+from ..flow.channel import Cancelled
+from ..images.decode import DecodeError, ModelInput
+from ..images.limits import Limits
+from ..results import FileStatus
+from .messages import error_from_json, header_from_json, limits_as_json
+from .process import ChildProcess, Gone, TooSlow
 
 
 class WorkerPool:
@@ -107,7 +107,7 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        self._child = ChildProcess("worker")
+        self._child = ChildProcess(f"{__package__}.worker")
         self.is_ready = False
 
     def wait_until_started(self) -> None:
