@@ -52,8 +52,9 @@ class _Scanner:
 def _serve() -> None:
     """Scan the folders that standard input names, one a line."""
     from trustthepixels.infer.images.decode import Limits
-    from trustthepixels.infer.pipeline import ScanOptions, scan_rows
     from trustthepixels.infer.results import FileStatus
+    from trustthepixels.infer.scan.options import ScanOptions
+    from trustthepixels.infer.scan.pipeline import scan_rows
 
     from .no_model import NO_MODEL, NO_VERDICT
 

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from trustthepixels.infer.images.limits import Isolation
-from trustthepixels.infer.pipeline import ScanOptions, scan_rows
 from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.scan.options import ScanOptions
+from trustthepixels.infer.scan.pipeline import scan_rows
 
 from .no_model import NO_MODEL, NO_VERDICT
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from trustthepixels.infer.bench import processor_name
+from trustthepixels.infer.scan.measure import processor_name
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.versions import installed_version
 

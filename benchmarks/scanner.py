@@ -5,7 +5,7 @@ import sys
 from trustthepixels.infer.model.batching import BatchedModel, in_batches, open_for_batches
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.providers import Device, usual_batch_size, usual_batches_in_flight
-from trustthepixels.infer.pipeline import ScanOptions
+from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.system.cores import available_cores
 
 

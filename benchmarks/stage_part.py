@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from trustthepixels.infer.bench import BenchReport, upper_bound
-from trustthepixels.infer.bench import measure as measure_scan
 from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.files.walk import WalkOptions, walk
 from trustthepixels.infer.flow.budget import MemoryBudget
@@ -21,6 +19,8 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.writer import RowWriter
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
+from trustthepixels.infer.scan.measure import BenchReport, upper_bound
+from trustthepixels.infer.scan.measure import measure as measure_scan
 
 from .models import EDGE, has_edge_model
 from .names import CAMERA, PNG, SMALL, WEBP

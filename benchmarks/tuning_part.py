@@ -19,7 +19,8 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.session import INPUT_NAME, P_AI_NAME
 from trustthepixels.infer.model.spec import ModelSpec
-from trustthepixels.infer.pipeline import ScanOptions, scan_rows
+from trustthepixels.infer.scan.options import ScanOptions
+from trustthepixels.infer.scan.pipeline import scan_rows
 from trustthepixels.infer.system.cores import available_cores
 
 from .models import EDGE, has_edge_model

@@ -20,7 +20,7 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.model.session import INPUT_NAME, Session
 from trustthepixels.infer.model.spec import ModelSpec
-from trustthepixels.infer.prepare import PreparedImage, prepare
+from trustthepixels.infer.scan.prepare import PreparedImage, prepare
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.network import Classifier
 

@@ -32,7 +32,7 @@ from .system.cores import available_cores
 
 if TYPE_CHECKING:
     from .model.batching import BatchedModel
-    from .pipeline import ScanOptions
+    from .scan.options import ScanOptions
 
 _log = logging.getLogger(__name__)
 
@@ -123,7 +123,8 @@ class Detector:
             ModelError: the model gave something that is no probability.
             ProviderError: the device failed.
         """
-        from .pipeline import ScanOptions, scan_rows
+        from .scan.options import ScanOptions
+        from .scan.pipeline import scan_rows
 
         if isinstance(paths, str | os.PathLike):
             paths = [paths]

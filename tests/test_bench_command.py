@@ -6,8 +6,8 @@ import onnxruntime
 import PIL
 import pytest
 
-from trustthepixels.infer.bench import peak_memory_mb, upper_bound
 from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.scan.measure import peak_memory_mb, upper_bound
 from trustthepixels.infer.system.cores import available_cores
 
 

@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 from PIL import Image
 
-from trustthepixels.infer.bench import BenchReport, Machine
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import VerdictRule
+from trustthepixels.infer.scan.measure import BenchReport, Machine
 from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.splits import split_by_group, write_splits
 

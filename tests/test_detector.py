@@ -20,8 +20,8 @@ from trustthepixels.infer.images.decode import Limits, decode, decode_image
 from trustthepixels.infer.images.limits import DecodeSize
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.model.session import open_session
-from trustthepixels.infer.pipeline import ScanOptions
 from trustthepixels.infer.results import FileStatus, VerdictLabel
+from trustthepixels.infer.scan.options import ScanOptions
 
 
 @pytest.fixture

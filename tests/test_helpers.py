@@ -18,13 +18,9 @@ from PIL import Image
 from test_scan_determinism import make_pictures
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer import decode_stage, helper_count, helpers
-from trustthepixels.infer.decode_stage import DecodeThread, DecodeThreads, helpers_of
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
-from trustthepixels.infer.helper_count import affordable_helpers, usual_decode_processes
-from trustthepixels.infer.helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from trustthepixels.infer.images.limits import Isolation, Limits
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.messages import unpacked
@@ -33,9 +29,23 @@ from trustthepixels.infer.isolation.process import ChildProcess
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
-from trustthepixels.infer.pipeline import ScanOptions, scan_rows
-from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus, ScanRow
+from trustthepixels.infer.scan import decode_processes as helper_count
+from trustthepixels.infer.scan import decode_processes as helpers
+from trustthepixels.infer.scan import decode_stage
+from trustthepixels.infer.scan.decode_processes import (
+    CHUNK,
+    Helper,
+    HelperGone,
+    Helpers,
+    HelperSetup,
+    affordable_helpers,
+    usual_decode_processes,
+)
+from trustthepixels.infer.scan.decode_stage import DecodeThread, DecodeThreads, helpers_of
+from trustthepixels.infer.scan.options import ScanOptions
+from trustthepixels.infer.scan.pipeline import scan_rows
+from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
 
 SETUP = HelperSetup((224, 224), Limits(), 64 << 20, 1 << 20)
 
@@ -197,7 +207,7 @@ class TestProcesses:
     def test_end_when_the_scan_was_killed(self):
         """Their input ends then."""
         program = (
-            "import time; from trustthepixels.infer.helpers import *; "
+            "import time; from trustthepixels.infer.scan.decode_processes import *; "
             f"helper = Helper(HelperSetup((224, 224), Limits(), {64 << 20}, {1 << 20})); "
             "print(helper.child.process.pid, helper.is_ready(60.0), flush=True); time.sleep(60)"
         )
@@ -226,7 +236,7 @@ class TestProcesses:
         changed.write_text(changed.read_text().replace("row.note,", "'of the copy',"))
         program = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
-            "from trustthepixels.infer.helpers import *; "
+            "from trustthepixels.infer.scan.decode_processes import *; "
             f"helper = Helper(HelperSetup((224, 224), Limits(), {64 << 20}, {1 << 20})); "
             "helper.is_ready(60.0); print(helper.prepare([sys.argv[2].encode()])[0].row.note)"
         )

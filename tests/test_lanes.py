@@ -20,7 +20,8 @@ from trustthepixels.infer.model.providers import (
     provider_options,
 )
 from trustthepixels.infer.model.session import Session, open_session
-from trustthepixels.infer.pipeline import ScanOptions, scan_rows
+from trustthepixels.infer.scan.options import ScanOptions
+from trustthepixels.infer.scan.pipeline import scan_rows
 
 
 @pytest.fixture

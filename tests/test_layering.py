@@ -47,16 +47,7 @@ TRAIN_MAY_IMPORT: dict[str, set[str]] = {
 }
 
 NOT_YET_PLACED: set[str] = {
-    "infer.bench",
-    "infer.decode_stage",
     "infer.figure",
-    "infer.helper_count",
-    "infer.helper_process",
-    "infer.helpers",
-    "infer.pipeline",
-    "infer.prepare",
-    "infer.progress",
-    "infer.remaining",
     "train.architectures",
     "train.augment",
     "train.average",

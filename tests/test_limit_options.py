@@ -10,7 +10,7 @@ from PIL import Image
 from test_decode import FILES, encoded, photograph
 from tiny_model import expected_p_ai
 
-from trustthepixels.infer.commands.limit_options import size
+from trustthepixels.infer.commands.options import size
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from tiny_model import with_input_size
 
-from trustthepixels.infer import prepare
 from trustthepixels.infer.errors import ProviderError
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
-from trustthepixels.infer.pipeline import ScanOptions, in_order, scan_rows
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
+from trustthepixels.infer.scan import prepare
+from trustthepixels.infer.scan.options import ScanOptions
+from trustthepixels.infer.scan.pipeline import in_order, scan_rows
 
 RULE = VerdictRule(ai=0.8, real=0.4)
 SMALL = ScanOptions(batch_size=4, decode_threads=2, batch_buffers=2, queue_size=4, window=8)
@@ -317,7 +318,7 @@ class TestTheEnd:
         def fail(*_arguments):
             raise SystemError("broken")
 
-        monkeypatch.setattr("trustthepixels.infer.decode_stage.prepare", fail)
+        monkeypatch.setattr("trustthepixels.infer.scan.decode_stage.prepare", fail)
         with pytest.raises(SystemError, match="broken"):
             scan(".")
 

@@ -17,7 +17,7 @@ from .record import Record
 def main(model: str, folder: Path, out: Path, device: str) -> None:
     """Classify all pictures of FOLDER."""
     from trustthepixels.infer.model.providers import Device
-    from trustthepixels.infer.pipeline import scan_rows
+    from trustthepixels.infer.scan.pipeline import scan_rows
 
     from ..scanner import scanner
 

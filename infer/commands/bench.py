@@ -14,7 +14,7 @@ from .options import device_option, model_option, threads_option
 from .terminal import note_device, quiet_decoders
 
 if TYPE_CHECKING:
-    from ..bench import BenchReport
+    from ..scan.measure import BenchReport
 
 
 @click.command()
@@ -58,11 +58,11 @@ def bench(
         raise InputError(f"{folder} is no folder")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise OutputError(f"the folder of {json_file} does not exist")
-    from ..bench import measure
     from ..model.batching import in_batches, open_for_batches
     from ..model.bundled import load_model
     from ..model.providers import usual_batch_size, usual_batches_in_flight
-    from ..pipeline import ScanOptions
+    from ..scan.measure import measure
+    from ..scan.options import ScanOptions
     from ..system.cores import available_cores
 
     threads = threads or available_cores()

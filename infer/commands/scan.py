@@ -12,21 +12,21 @@ import click
 
 from ..errors import ExitCode, TrustThePixelsError
 from ..output.rows import RowFormat
+from ..scan.job import Report, scan_folders
+from ..scan.request import ScanInput, ScanModel, ScanOutput
 from ..system.signals import Interrupted, interruptible
 from ..system.terminal import note
-from .limit_options import limit_options
 from .options import (
     allow_unverified_option,
     device_option,
     false_positive_rate_option,
+    limit_options,
     model_option,
     no_unsure_option,
     threads_option,
     threshold_option,
 )
-from .scan_choices import ScanInput, ScanModel, ScanOutput
-from .scan_run import Report, scan_folders
-from .terminal import quiet_decoders
+from .terminal import progress_bar, quiet_decoders
 
 
 @click.command("scan", no_args_is_help=False)
@@ -122,7 +122,7 @@ def scan(context: click.Context, /, **values: Any) -> None:
     quiet_decoders()
     try:
         with interruptible() as signals:
-            scan_folders(source, _picked(ScanModel, values), output, report, signals)
+            scan_folders(source, _picked(ScanModel, values), output, report, signals, progress_bar)
     except Interrupted as interruption:
         if not output.quiet:
             note(f"interrupted: {report.text()}{report.advice()}")

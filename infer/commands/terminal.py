@@ -3,9 +3,13 @@
 import os
 import sys
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from ..model.providers import Device
+from ..results import ScanRow
+from ..scan.counts import ScanCounts
 from ..system.terminal import note
 
 if TYPE_CHECKING:
@@ -39,3 +43,26 @@ def quiet_decoders() -> None:
 
 
 _STDERR = 2
+
+
+@contextmanager
+def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[ScanRow], None]]:
+    """Count rows, and show how many there are and how fast they come while the block runs.
+
+    Args:
+        counts: what the rows are counted in.
+        visible: on standard error; else nothing is shown.
+    """
+    if not visible:
+        yield counts.add
+        return
+    from tqdm import tqdm
+
+    with tqdm(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
+
+        def add(row: ScanRow) -> None:
+            counts.add(row)
+            if bar.update():
+                bar.set_postfix(counts.by_kind(), refresh=False)
+
+        yield add

@@ -23,8 +23,8 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.isolation.pool import WorkerPool
-from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=1 << 24, timeout_s=20.0)

@@ -11,12 +11,13 @@ import pytest
 from hostile_cases import CASES, TIMEOUT_S, make_all, make_sound
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer import Detector, decode_stage
+from trustthepixels.infer import Detector
 from trustthepixels.infer.flow.channel import Channel
-from trustthepixels.infer.helpers import Helper
 from trustthepixels.infer.images.limits import Limits
-from trustthepixels.infer.pipeline import ScanOptions
 from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.scan import decode_stage
+from trustthepixels.infer.scan.decode_processes import Helper
+from trustthepixels.infer.scan.options import ScanOptions
 
 MEMORY = 300 << 20
 ADDRESS_SPACE = 4 << 30

@@ -17,8 +17,8 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Isolation, Limits
 from trustthepixels.infer.isolation.pool import WorkerPool
-from trustthepixels.infer.prepare import PreparedImage, Resources, prepare
 from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from .files.walk import Found
-from .output.reader import _Fingerprints
+from ..files.walk import Found
+from ..output.reader import _Fingerprints
 
 
 def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:

@@ -12,23 +12,26 @@ again, in worker processes.
 
 import mmap
 import os
+import resource
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from .files.paths import path_text
-from .images.formats.registry import registered_formats
-from .images.limits import Limits
-from .images.preprocess import PixelArray
-from .isolation.messages import limits_as_json
-from .isolation.process import ChildProcess, Gone, TooSlow
-from .isolation.shared_memory import memory_file
+from ..files.paths import path_text
+from ..images.formats.registry import registered_formats
+from ..images.limits import Limits
+from ..images.preprocess import PixelArray
+from ..isolation.messages import limits_as_json
+from ..isolation.process import ChildProcess, Gone, TooSlow
+from ..isolation.shared_memory import memory_file
+from ..results import Doubt, FileStatus, ScanRow
+from ..system.memory import usable_memory
 from .prepare import PreparedImage
-from .results import Doubt, FileStatus, ScanRow
 
 CHUNK = 8
 """Files that a helper gets at once: few enough that no helper is last for long."""
@@ -94,7 +97,7 @@ class Helper:
         try:
             self._pixels = np.frombuffer(mmap.mmap(descriptor, size), np.uint8).reshape(shape)
             self.child = ChildProcess(
-                f"{__package__}.helper_process", [str(descriptor)], [descriptor]
+                f"{__package__}.decode_process_main", [str(descriptor)], [descriptor]
             )
         finally:
             os.close(descriptor)
@@ -245,3 +248,62 @@ def _folder() -> str | None:
         return str(Path.cwd())
     except OSError:
         return None
+
+
+LEAST_MEMORY = 32 << 20
+"""Bytes with which a helper can decode pictures worth helping with, about 3 megapixels."""
+
+
+HELPED_SHARE = 0.75
+"""Of the memory for all files that are decoded; the rest is for what helpers leave."""
+
+
+_HELPED_THREADS = 8
+"""From so many decode threads on each gets a helper; fewer are not held up enough to pay for it."""
+
+
+_OWN_MEMORY = 48 << 20
+"""Bytes that a helper takes before it decodes anything."""
+
+
+_OWN_SHARE = 1 / 8
+"""Of the memory that this process may use, for what helpers take so."""
+
+
+_OTHER_DESCRIPTORS = 64
+"""Kept free for the walk, the files that threads read, workers, and the start of a helper."""
+
+
+_DESCRIPTORS_EACH = DESCRIPTORS + 1
+"""A thread with a helper also reads files itself."""
+
+
+_OPEN_DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
+
+
+def usual_decode_processes(decode_threads: int) -> int:
+    """Helpers where the user does not say otherwise."""
+    return decode_threads if decode_threads >= _HELPED_THREADS else 0
+
+
+def affordable_helpers(wanted: int, memory: int) -> int:
+    """So many as wanted, or fewer.
+
+    Args:
+        wanted: how many.
+        memory: bytes for all files that are decoded at once.
+    """
+    by_memory = int(HELPED_SHARE * memory) // LEAST_MEMORY
+    by_size = int(_OWN_SHARE * usable_memory()) // _OWN_MEMORY
+    by_descriptors = (_free_descriptors() - _OTHER_DESCRIPTORS) // _DESCRIPTORS_EACH
+    return max(0, min(wanted, by_memory, by_size, by_descriptors))
+
+
+def _free_descriptors() -> int:
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft == resource.RLIM_INFINITY:
+        return 1 << 20
+    for folder in _OPEN_DESCRIPTORS:
+        with suppress(OSError):
+            return soft - sum(1 for _ in folder.iterdir())
+    return 0

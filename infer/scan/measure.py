@@ -19,19 +19,20 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from .errors import InputError
-from .files.walk import Found, walk
-from .images.decode import Limits
-from .images.preprocess import PixelArray
-from .model.batching import BatchedModel
-from .model.providers import ON_CPU, Device
-from .model.session import Classifier, Session
-from .model.spec import ModelSpec
-from .pipeline import ScanOptions, scan_found
+from ..errors import InputError
+from ..files.walk import Found, walk
+from ..images.decode import Limits
+from ..images.preprocess import PixelArray
+from ..model.batching import BatchedModel
+from ..model.providers import ON_CPU, Device
+from ..model.session import Classifier, Session
+from ..model.spec import ModelSpec
+from ..results import FileStatus
+from ..system.cores import available_cores
+from ..system.versions import installed_version
+from .options import ScanOptions
+from .pipeline import scan_found
 from .prepare import PreparedImage, prepare
-from .results import FileStatus
-from .system.cores import available_cores
-from .system.versions import installed_version
 
 _MODEL_SECONDS = 2.0
 """At least so long the model runs in each round, so that few batches do not decide."""

@@ -7,34 +7,44 @@ usage answer at once.
 import os
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
-from ..model.providers import usual_batch_size, usual_batches_in_flight
+from ..model.providers import Device, usual_batch_size, usual_batches_in_flight
 from ..output.rows import COLUMNS, escape_path
 from ..output.writer import STANDARD_OUTPUT
-from ..progress import ScanCounts, progress_bar, summary
+from ..results import ScanRow
 from ..system.background import waited_for
 from ..system.signals import Signals
 from ..system.terminal import note
 from ..system.versions import installed_version
-from .scan_choices import ScanInput, ScanModel, ScanOutput
-from .scan_model import open_model
+from .counts import ScanCounts, summary
+from .request import ScanInput, ScanModel, ScanOutput
 
 if TYPE_CHECKING:
     from ..images.limits import Limits
     from ..model.session import Session
+    from ..model.spec import ModelSpec
     from ..model.verdicts import VerdictRule
     from ..output.output import Output
     from ..output.run_identity import RunIdentity
-    from ..pipeline import ScanOptions
+    from .options import ScanOptions
+
+
+class Progress(Protocol):
+    """Counts rows, and may show them while they come."""
+
+    def __call__(
+        self, counts: ScanCounts, *, visible: bool
+    ) -> AbstractContextManager[Callable[[ScanRow], None]]:
+        """Open the display; what it gives takes each row."""
 
 
 @dataclass(slots=True)
@@ -63,7 +73,12 @@ class Report:
 
 
 def scan_folders(
-    source: ScanInput, model: ScanModel, output: ScanOutput, report: Report, signals: Signals
+    source: ScanInput,
+    model: ScanModel,
+    output: ScanOutput,
+    report: Report,
+    signals: Signals,
+    progress: Progress,
 ) -> None:
     """Check everything that is quick to check, then load the model, then scan.
 
@@ -73,6 +88,7 @@ def scan_folders(
         output: where rows and messages go.
         report: is filled while the scan goes on.
         signals: what can interrupt it.
+        progress: shows the counts while the scan goes on.
 
     Raises:
         TrustThePixelsError: something that was asked for cannot be used, or the disk or the device
@@ -99,8 +115,8 @@ def scan_folders(
         report.counts.add_kept(kept.verdicts)
         report.provider, report.started = session.provider, time.monotonic()
         from ..files.walk import walk
-        from ..pipeline import scan_found
-        from ..remaining import not_kept
+        from .pipeline import scan_found
+        from .remaining import not_kept
 
         files = walk(roots, options.walk)
         if report.counts.kept:
@@ -108,7 +124,7 @@ def scan_folders(
         rows = stack.enter_context(
             closing(scan_found(files, batched.classifier, rule, options, batched.allocate))
         )
-        show = stack.enter_context(progress_bar(report.counts, visible=_is_watched(output)))
+        show = stack.enter_context(progress(report.counts, visible=_is_watched(output)))
         for row in rows:
             rows_out.write(row)
             show(row)
@@ -117,8 +133,7 @@ def scan_folders(
 
 def _import_the_rest() -> None:
     """What the scan needs later, while ONNX Runtime loads the model on another core."""
-    from ..model import cuda as pinned  # noqa: F401
-    from ..output import reader as kept_rows  # noqa: F401
+    from . import pipeline, remaining  # noqa: F401
 
 
 @contextmanager
@@ -140,9 +155,9 @@ def _options(
 ) -> "ScanOptions":
     from ..files.walk import WalkOptions
     from ..images.limits import Isolation
-    from ..pipeline import ScanOptions
     from ..system.cores import available_cores
     from ..system.memory import default_memory
+    from .options import ScanOptions
 
     return ScanOptions(
         walk=WalkOptions(
@@ -218,3 +233,42 @@ def _is_watched(output: ScanOutput) -> bool:
     if output.quiet or sys.stderr is None or not sys.stderr.isatty():
         return False
     return not (output.out == STANDARD_OUTPUT and sys.stdout.isatty())
+
+
+def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule]":
+    """The session that was asked for, and how its probabilities become verdicts.
+
+    Args:
+        choice: what was asked for.
+        quiet: say nothing about what went as it should.
+
+    Raises:
+        UsageError: options that do not fit together.
+        ModelError: the model is missing, damaged or not one of ours.
+        ProviderError: ONNX Runtime or the device cannot be had.
+    """
+    if choice.engine_cache is not None and choice.device is not Device.TENSORRT:
+        raise UsageError("--engine-cache is for --device tensorrt")
+    from ..model.batching import open_for_batches
+    from ..model.bundled import load_model
+    from ..system.cores import available_cores
+
+    file = load_model(choice.model, choice.trust)
+    if file.doubt:
+        note(f"warning: {file.doubt}; going on because of --allow-unverified")
+    _rule(choice, file.spec)
+    threads = choice.threads or available_cores()
+    session = open_for_batches(file, choice.device, threads, choice.batch_size, choice.engine_cache)
+    if session.fallback_reason:
+        note(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
+    elif choice.device is Device.AUTO and not quiet:
+        note(f"scanning on the device '{session.device}' ({session.provider})")
+    return session, _rule(choice, session.spec)
+
+
+def _rule(choice: ScanModel, spec: "ModelSpec") -> "VerdictRule":
+    return spec.rule(
+        false_positive_rate=choice.false_positive_rate,
+        threshold=choice.threshold,
+        unsure=choice.unsure,
+    )

@@ -6,20 +6,20 @@ or process makes it.
 
 from dataclasses import dataclass, field, replace
 
-from .errors import ImageError
-from .files.paths import path_text
-from .files.read import ReadError, read_file
-from .files.walk import Found
-from .flow.budget import MemoryBudget
-from .flow.channel import Cancelled
-from .images.decode import ImageHeader, Limits, ModelInput, decode_to_size
-from .images.doubts import doubt_of
-from .images.failures import unexpected
-from .images.limits import Isolation
-from .images.preprocess import PixelArray
-from .isolation.policy import jpeg_structure, needs_worker
-from .isolation.pool import WorkerPool
-from .results import Doubt, FileStatus, ScanRow
+from ..errors import ImageError
+from ..files.paths import path_text
+from ..files.read import ReadError, read_file
+from ..files.walk import Found
+from ..flow.budget import MemoryBudget
+from ..flow.channel import Cancelled
+from ..images.decode import ImageHeader, Limits, ModelInput, decode_to_size
+from ..images.doubts import doubt_of
+from ..images.failures import unexpected
+from ..images.limits import Isolation
+from ..images.preprocess import PixelArray
+from ..isolation.policy import jpeg_structure, needs_worker
+from ..isolation.pool import WorkerPool
+from ..results import Doubt, FileStatus, ScanRow
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,10 @@
 """What the person who waits sees: a progress bar on a terminal, and one line at the end."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from .results import ScanRow, VerdictLabel
+from ..results import ScanRow, VerdictLabel
 
 _FAILED = "failed"
 
@@ -62,26 +61,3 @@ def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
     kept = f" ({counts.kept} done before)" if counts.kept else ""
     on = f" with {provider}" if provider else ""
     return f"{counts.files} {files}{kept}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s{on}"
-
-
-@contextmanager
-def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[ScanRow], None]]:
-    """Count rows, and show how many there are and how fast they come while the block runs.
-
-    Args:
-        counts: what the rows are counted in.
-        visible: on standard error; else nothing is shown.
-    """
-    if not visible:
-        yield counts.add
-        return
-    from tqdm import tqdm
-
-    with tqdm(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
-
-        def add(row: ScanRow) -> None:
-            counts.add(row)
-            if bar.update():
-                bar.set_postfix(counts.by_kind(), refresh=False)
-
-        yield add

@@ -14,12 +14,12 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from .errors import ImageError
-from .files.walk import Found
-from .flow.budget import MemoryBudget
-from .images.limits import Isolation, Limits
-from .images.preprocess import PixelArray
-from .isolation.child import (
+from ..errors import ImageError
+from ..files.walk import Found
+from ..flow.budget import MemoryBudget
+from ..images.limits import Isolation, Limits
+from ..images.preprocess import PixelArray
+from ..isolation.child import (
     SLACK,
     give_up_rights,
     limit_memory,
@@ -28,10 +28,10 @@ from .isolation.child import (
     read_or_end,
     send,
 )
-from .isolation.messages import limits_from_json, unpacked
-from .isolation.pool import WorkerPool
+from ..isolation.messages import limits_from_json, unpacked
+from ..isolation.pool import WorkerPool
+from ..results import Doubt, FileStatus
 from .prepare import PreparedImage, Resources, prepare
-from .results import Doubt, FileStatus
 
 
 def main() -> None:

@@ -5,13 +5,20 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from .files.walk import Found
-from .flow.channel import Cancelled, Channel
-from .helper_count import HELPED_SHARE, affordable_helpers
-from .helpers import CHUNK, Helper, HelperGone, Helpers, HelperSetup
-from .images.limits import Isolation, Limits
+from ..files.walk import Found
+from ..flow.channel import Cancelled, Channel
+from ..images.limits import Isolation, Limits
+from ..results import ScanRow
+from .decode_processes import (
+    CHUNK,
+    HELPED_SHARE,
+    Helper,
+    HelperGone,
+    Helpers,
+    HelperSetup,
+    affordable_helpers,
+)
 from .prepare import PreparedImage, Resources, prepare
-from .results import ScanRow
 
 _ALONE_FIRST = 96
 """Files that a thread prepares before it starts a helper: a small scan needs none."""

@@ -1,0 +1,1 @@
+"""A scan from files to rows."""
