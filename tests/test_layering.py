@@ -47,7 +47,6 @@ TRAIN_MAY_IMPORT: dict[str, set[str]] = {
 }
 
 NOT_YET_PLACED: set[str] = {
-    "infer.figure",
     "train.architectures",
     "train.augment",
     "train.average",

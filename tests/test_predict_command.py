@@ -7,14 +7,8 @@ import pytest
 from PIL import Image
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer.figure import (
-    COLOURS,
-    Panel,
-    draw_figure,
-    percent,
-    shortened,
-)
 from trustthepixels.infer.model.verdicts import VerdictRule
+from trustthepixels.infer.report.figure import COLOURS, Panel, draw_figure, percent, shortened
 from trustthepixels.infer.results import Verdict, VerdictLabel
 
 RULE = VerdictRule(ai=0.8, real=0.4)

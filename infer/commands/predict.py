@@ -156,7 +156,7 @@ def _judge(detector: "Detector", path: Path, true_label: str, *, keeps_picture: 
 
 
 def _line(judged: _Judged) -> str:
-    from ..figure import percent
+    from ..report.figure import percent
 
     name = printable(judged.path)
     if judged.verdict is None:
@@ -178,7 +178,7 @@ def _check_figure(figure: Path, count: int) -> None:
 
 
 def _draw(judged: list[_Judged], detector: "Detector", figure: Path) -> None:
-    from ..figure import Panel, draw_figure
+    from ..report.figure import Panel, draw_figure
 
     panels = [
         Panel(printable(one.path), one.picture, one.verdict, one.true_label, one.failure)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from PIL import Image, ImageDraw, ImageFont
 
-from .model.verdicts import VerdictRule
-from .results import Verdict, VerdictLabel
+from ..model.verdicts import VerdictRule
+from ..results import Verdict, VerdictLabel
 
 COLOURS = {
     VerdictLabel.AI: "#c2410c",
