@@ -12,7 +12,7 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
-from trustthepixels.train.manifest import Sample, load_samples
+from trustthepixels.train.data.manifest import Sample, load_samples
 
 from .pictures import files_of, jpeg, made_set, with_grain
 from .settings import Settings

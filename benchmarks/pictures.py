@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from trustthepixels.train.manifest import Sample, load_samples
+from trustthepixels.train.data.manifest import Sample, load_samples
 
 from .pool import in_processes
 from .settings import Settings

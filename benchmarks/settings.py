@@ -47,11 +47,11 @@ class Settings:
     """One run.
 
     Attributes:
-        data: labelled pictures with a ``manifest.csv``, see ``trustthepixels.train.manifest``.
+        data: labelled pictures with a ``manifest.csv``, see ``trustthepixels.train.data.manifest``.
         photos: folders of further large photographs, for the fidelity of decoders.
         work: where inputs and models are made; kept between runs.
         weights: the checkpoint that the peers run.
-        splits: which of the data it was trained on, see ``trustthepixels.train.splits``.
+        splits: which of the data it was trained on, see ``trustthepixels.train.data.splits``.
         device: where the models run, ``cpu`` or ``cuda``.
         counts: how much.
     """

@@ -20,8 +20,8 @@ from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS
 from trustthepixels.train.calibrate import probability
+from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.manifest import Sample
 
 from .answers import (
     FloatArray,

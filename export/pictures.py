@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.manifest import Sample, load_samples, without_sources
-from trustthepixels.train.splits import Split, read_splits, select, split_by_group
+from trustthepixels.train.data.manifest import Sample, load_samples, without_sources
+from trustthepixels.train.data.splits import Split, read_splits, select, split_by_group
 
 from .request import ExportRequest, Precision
 

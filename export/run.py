@@ -20,8 +20,8 @@ from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.train.calibration_file import read_calibration
+from trustthepixels.train.data.manifest import Sample, fingerprint
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.manifest import Sample, fingerprint
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.weights import load_checkpoint
 

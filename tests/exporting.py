@@ -11,10 +11,10 @@ from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.calibrate import probability
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.splits import Split, write_splits
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.network import Classifier
-from trustthepixels.train.splits import Split, write_splits
 from trustthepixels.train.weights import save_weights
 
 SIDE = 64

@@ -18,8 +18,8 @@ from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.scan.measure import BenchReport, Machine
-from trustthepixels.train.manifest import load_samples
-from trustthepixels.train.splits import split_by_group, write_splits
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.splits import split_by_group, write_splits
 
 sys.path.append(str(Path(__file__).parent.parent))
 

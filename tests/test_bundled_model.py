@@ -11,8 +11,8 @@ from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.calibration_file import read_calibration
+from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.splits import Split, read_splits
 from trustthepixels.train.weights import load_checkpoint
 
 BUNDLED = Path(__file__).parent.parent / "train" / "bundled"

@@ -19,13 +19,13 @@ from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.results import FileStatus, VerdictLabel
 from trustthepixels.train.contact_sheet import worst_mistakes
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.splits import Split
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
 from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.predictions import predict
 from trustthepixels.train.scoring import Scorer
-from trustthepixels.train.splits import Split
 from trustthepixels.train.tiers import Tier
 from trustthepixels.train.weights import save_weights
 

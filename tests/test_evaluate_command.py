@@ -8,7 +8,7 @@ import pytest
 from in_process import trustthepixels
 
 from trustthepixels.train.commands.evaluate import evaluate
-from trustthepixels.train.splits import Split
+from trustthepixels.train.data.splits import Split
 from trustthepixels.train.tiers import Tier
 
 

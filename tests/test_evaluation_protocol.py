@@ -14,6 +14,9 @@ from tiny_model import SPEC, write_tiny_model
 
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.providers import Device
+from trustthepixels.train.data.folds import FOLDS, leave_sources_out, split_by_fold
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.splits import Split, split_by_group, splits_fingerprint, write_splits
 from trustthepixels.train.evaluation_parts import PartKind
 from trustthepixels.train.evaluation_report import terminal_report
 from trustthepixels.train.evaluation_request import (
@@ -22,9 +25,6 @@ from trustthepixels.train.evaluation_request import (
     parse_fold_models,
 )
 from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
-from trustthepixels.train.folds import FOLDS, leave_sources_out, split_by_fold
-from trustthepixels.train.manifest import load_samples
-from trustthepixels.train.splits import Split, split_by_group, splits_fingerprint, write_splits
 from trustthepixels.train.targets import GOALS, Direction, Status, check_targets
 from trustthepixels.train.tiers import Tier
 

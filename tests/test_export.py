@@ -20,7 +20,7 @@ from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.self_test import known_picture
 from trustthepixels.infer.model.session import open_session
-from trustthepixels.train.manifest import load_samples
+from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.weights import load_checkpoint
 
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import InputError, UsageError
-from trustthepixels.train.folds import (
+from trustthepixels.train.data.folds import (
     FACE_SOURCES,
     FOLDS,
     KNOWN_FOLDS,
@@ -16,8 +16,8 @@ from trustthepixels.train.folds import (
     source_folds,
     split_by_fold,
 )
-from trustthepixels.train.manifest import Sample
-from trustthepixels.train.splits import Split
+from trustthepixels.train.data.manifest import Sample
+from trustthepixels.train.data.splits import Split
 
 REAL = {
     "bsds500": 220, "coco_imagenet_512": 650, "dreambooth": 129, "ffhq": 400, "food_phone": 420,

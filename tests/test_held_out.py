@@ -11,9 +11,9 @@ from labelled_pictures import write_pictures_of_many_sources
 
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.calibration_file import read_calibration
-from trustthepixels.train.folds import leave_sources_out
+from trustthepixels.train.data.folds import leave_sources_out
+from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.held_out import held_out_answers
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.weights import load_checkpoint, save_weights
 
 SMALL = (

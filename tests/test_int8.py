@@ -20,8 +20,8 @@ from trustthepixels.export.quantize import to_int8
 from trustthepixels.export.request import RangeMethod
 from trustthepixels.export.weight_scales import channel_scales
 from trustthepixels.infer.errors import InputError
+from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.weights import load_checkpoint
 
 weights = hnp.arrays(

@@ -15,12 +15,12 @@ from labelled_pictures import write_labelled_pictures
 from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train import kept_views
 from trustthepixels.train.augment import augment
+from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.dataset import load_image, load_pixels
 from trustthepixels.train.fit import Start, prepare_fit, require_room
 from trustthepixels.train.hardware import Arithmetic
 from trustthepixels.train.kept_views import KeptViews, keep_views, require_memory
 from trustthepixels.train.loaders import training_loader, validation_loader
-from trustthepixels.train.manifest import Sample, load_samples
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.recipes import REFERENCE, WEB
 from trustthepixels.train.settings import Device, Precision, TrainSettings

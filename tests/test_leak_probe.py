@@ -10,9 +10,9 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
+from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.file_facts import FEATURES, Chroma, FileFacts, file_facts
 from trustthepixels.train.leak_probe import Stage, probe_facts, probe_swap, swapped_file
-from trustthepixels.train.manifest import Sample
 from trustthepixels.train.predictions import Prediction
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.manifest import (
+from trustthepixels.train.data.manifest import (
     fingerprint,
     load_samples,
     read_manifest,

@@ -14,10 +14,10 @@ from tiny_model import GAIN, SPEC, Graph, write_tiny_model
 from trustthepixels.infer.errors import InputError, TrustThePixelsError
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.commands.evaluate import evaluate
+from trustthepixels.train.data.hard_examples import hard_examples
+from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
 from trustthepixels.train.evaluation_run import run_evaluation
-from trustthepixels.train.hard_examples import hard_examples
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.mistakes import check_mistakes_request, collect_mistakes
 from trustthepixels.train.regressions import (
     Outcome,

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from labelled_pictures import EXAMPLES
 
-from trustthepixels.train.manifest import Sample
+from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.pairs import PairedPictures, find_pairs, flatten_pairs
 from trustthepixels.train.recipes import WEB
 

@@ -20,13 +20,13 @@ from PIL import Image
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.train.commands.prepare_data import prepare_data
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.sampling import Sampling, shuffled
+from trustthepixels.train.data.splits import split_by_group
 from trustthepixels.train.folder_source import FolderSource
 from trustthepixels.train.hub_source import DatasetRequest, open_dataset
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.prepare import PrepareSettings, PrepareSummary, prepare
 from trustthepixels.train.row_source import RowSource
-from trustthepixels.train.sampling import Sampling, shuffled
-from trustthepixels.train.splits import split_by_group
 
 COLUMNS = (
     "file,class,source,group,original_format,original_width,original_height,original_bytes,split"

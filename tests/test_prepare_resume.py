@@ -14,11 +14,11 @@ from in_process import trustthepixels
 from picture_sets import PER_CLASS, tree, write_parquet
 
 from trustthepixels.infer.errors import OutputError
+from trustthepixels.train.data.sampling import Sampling
 from trustthepixels.train.hub_source import DatasetRequest, open_dataset
 from trustthepixels.train.picture_source import Candidate
 from trustthepixels.train.prepare import PrepareSettings, prepare
 from trustthepixels.train.row_source import RowSource
-from trustthepixels.train.sampling import Sampling
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 COMMAND = Path(sysconfig.get_path("scripts")) / "trustthepixels"

@@ -8,8 +8,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.manifest import Sample
-from trustthepixels.train.splits import (
+from trustthepixels.train.data.manifest import Sample
+from trustthepixels.train.data.splits import (
     MINIMUM_GROUPS,
     Split,
     read_splits,

@@ -21,11 +21,11 @@ from trustthepixels.export.sections import sections
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
+from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.grow import load_or_grow
 from trustthepixels.train.hardware import Arithmetic
 from trustthepixels.train.last_layer import fit_last_layer
-from trustthepixels.train.manifest import load_samples
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.recipes import REFERENCE
 from trustthepixels.train.stage_resnet import STAGE_FEATURES

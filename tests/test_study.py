@@ -12,11 +12,11 @@ from labelled_pictures import write_labelled_pictures, write_pictures_of_many_so
 from safetensors.torch import save_file
 
 from trustthepixels.infer.errors import InputError, UsageError
-from trustthepixels.train.manifest import Sample, load_samples
+from trustthepixels.train.data.manifest import Sample, load_samples
+from trustthepixels.train.data.splits import split_by_group, write_splits
 from trustthepixels.train.module import ClassifierModule
 from trustthepixels.train.network import Classifier
 from trustthepixels.train.recipes import WEB_LIGHT, Recipe, Trained
-from trustthepixels.train.splits import split_by_group, write_splits
 from trustthepixels.train.study import StudyRequest, StudyRun
 from trustthepixels.train.study_answers import RunAnswers
 from trustthepixels.train.study_figures import StudyPictures, averaged, study_figures

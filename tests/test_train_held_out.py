@@ -8,10 +8,10 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.train.folds import leave_sources_out, split_by_fold
-from trustthepixels.train.manifest import load_samples
+from trustthepixels.train.data.folds import leave_sources_out, split_by_fold
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.splits import Split, read_splits, splits_fingerprint
 from trustthepixels.train.settings import TrainSettings, open_run
-from trustthepixels.train.splits import Split, read_splits, splits_fingerprint
 from trustthepixels.train.weights import load_checkpoint
 
 SMALL = (

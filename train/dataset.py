@@ -15,7 +15,7 @@ from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import INPUT_SIZE, PixelArray, resize
 
 from .augment import augment
-from .manifest import Sample
+from .data.manifest import Sample
 from .recipes import Augmentation
 
 

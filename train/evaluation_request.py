@@ -8,8 +8,8 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
 
-from .folds import FOLDS
-from .splits import Split
+from .data.folds import FOLDS
+from .data.splits import Split
 from .tiers import Tier
 
 

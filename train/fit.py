@@ -17,12 +17,12 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from trustthepixels.infer.errors import UsageError
 
+from .data.manifest import Sample
 from .dataset import loader_errors
 from .hardware import Arithmetic, choose_arithmetic, is_first_process, process_count
 from .initialise import initialise
 from .kept_views import require_memory
 from .loaders import training_loader, validation_loader
-from .manifest import Sample
 from .module import ClassifierModule
 from .network import Classifier
 from .recipes import Recipe, recipe_by_name

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 
 from trustthepixels.infer.errors import InputError, UsageError
 
+from .data.manifest import IMAGE_SUFFIXES, MANIFEST_NAME, Sample, read_manifest
 from .grouping import GroupKind, GroupRule
-from .manifest import IMAGE_SUFFIXES, MANIFEST_NAME, Sample, read_manifest
 from .picture_source import Candidate, reader_of
 
 SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif"}

@@ -21,12 +21,12 @@ from trustthepixels.infer.errors import InputError
 
 from .calibrate import calibrate, margin_of
 from .calibration_file import write_calibration
+from .data.manifest import Sample, load_samples, without_sources
+from .data.splits import Split, read_splits, select
 from .hardware import choose_accelerator
 from .logits import score
-from .manifest import Sample, load_samples, without_sources
 from .network import Classifier
 from .settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME, Device
-from .splits import Split, read_splits, select
 from .weights import load_checkpoint
 
 FloatArray = npt.NDArray[np.float64]

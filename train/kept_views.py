@@ -20,9 +20,9 @@ from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.memory import usable_memory
 
 from .augment import augment
+from .data.manifest import Sample
 from .dataset import load_image, loader_errors
 from .hardware import Accelerator
-from .manifest import Sample
 from .recipes import Augmentation
 
 _MEMORY_SHARE = 0.75

@@ -21,9 +21,9 @@ from trustthepixels.infer.results import LABELS
 
 from .arrays import FloatArray, IntArray
 from .augment import augment
+from .data.manifest import Sample
 from .dataset import load_image
 from .hardware import Arithmetic
-from .manifest import Sample
 from .network import Classifier
 from .recipes import Augmentation
 from .stage_statistics import Features, stage_statistics, staged_backbone

@@ -24,9 +24,9 @@ from trustthepixels.infer.images.preprocess import resize
 
 from .arrays import FloatArray
 from .bootstrap import Estimate, Metric, Share, bootstrap, ratio
+from .data.manifest import Sample
 from .evaluation_parts import Part
 from .file_facts import file_facts
-from .manifest import Sample
 from .metrics import mean_of
 from .predictions import Prediction
 from .tiers import encode_jpeg, web_file

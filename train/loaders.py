@@ -9,10 +9,10 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trustthepixels.infer.system.cores import available_cores
 
+from .data.manifest import Sample
 from .dataset import PictureDataset
 from .hardware import Accelerator
 from .kept_views import KeptViews, as_fetched, keep_views
-from .manifest import Sample
 from .pairs import PairedPictures, flatten_pairs
 from .recipes import Recipe
 from .settings import TrainSettings

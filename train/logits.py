@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 
 from trustthepixels.infer.system.cores import available_cores
 
+from .data.manifest import Sample
 from .dataset import PictureDataset, loader_errors
-from .manifest import Sample
 from .network import Classifier
 
 _BATCH_SIZE = 64

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError, one_line
 
+from .data.hard_examples import file_digest
+from .data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
 from .evaluation_parts import PartKind
 from .evaluation_request import EvaluationRequest
-from .hard_examples import file_digest
-from .manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
 from .measurement import Measurement, Report
 from .regressions import (
     REGRESSIONS_NAME,

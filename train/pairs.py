@@ -13,8 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from .augment import augment
+from .data.manifest import Sample
 from .dataset import load_image
-from .manifest import Sample
 from .recipes import Augmentation
 
 

@@ -22,7 +22,7 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 
 from .arrays import BoolArray, FloatArray, IntArray
-from .manifest import Sample
+from .data.manifest import Sample
 from .scoring import Scorer
 from .tiers import Tier, degrade
 

@@ -15,7 +15,9 @@ from trustthepixels.infer.errors import ImageError, InputError, UsageError
 from trustthepixels.infer.results import LABELS
 
 from .convert import ConvertedPicture, convert_all
-from .manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
+from .data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
+from .data.sampling import Sampling, shuffled
+from .data.splits import MINIMUM_GROUPS, split_by_group
 from .picture_source import BlockSource, Candidate, PictureSource
 from .prepare_folder import (
     REJECTED_NAME,
@@ -24,8 +26,6 @@ from .prepare_folder import (
     RejectedPicture,
     is_complete,
 )
-from .sampling import Sampling, shuffled
-from .splits import MINIMUM_GROUPS, split_by_group
 
 _FOLDER_OF = {label: folder for folder, label in CLASS_FOLDERS.items()}
 

@@ -12,8 +12,8 @@ from trustthepixels.infer.errors import InputError, OutputError, one_line
 from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.system.terminal import printable
 
-from .hard_examples import file_digest
-from .manifest import CLASS_FOLDERS, Sample
+from .data.hard_examples import file_digest
+from .data.manifest import CLASS_FOLDERS, Sample
 from .predictions import Prediction, predict
 from .scoring import Scorer
 

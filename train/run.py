@@ -12,16 +12,16 @@ from trustthepixels.infer.model.spec import ModelSpec
 
 from .calibrate import calibrate, probability
 from .curves import draw_curves, merge_metrics
+from .data.folds import split_by_fold
+from .data.hard_examples import hard_examples
+from .data.manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
+from .data.splits import Split, read_splits, select, split_by_group, write_splits
 from .fit import LOGS_NAME, Start, fit, prepare_fit, require_room
-from .folds import split_by_fold
-from .hard_examples import hard_examples
 from .hardware import Accelerator, is_first_process
 from .last_layer import fit_last_layer
 from .logits import score
-from .manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from .network import Classifier
 from .settings import SPLITS_NAME, WEIGHTS_NAME, Device, Precision, TrainSettings, open_run
-from .splits import Split, read_splits, select, split_by_group, write_splits
 from .weights import load_backbone, read_state, save_weights
 
 _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")

@@ -12,9 +12,9 @@ from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View
 
+from .data.manifest import Sample, fingerprint
 from .hardware import Arithmetic
 from .last_layer import changed_view
-from .manifest import Sample, fingerprint
 from .network import Classifier
 from .recipes import Augmentation
 from .stage_statistics import Features, stage_statistics

@@ -17,9 +17,9 @@ from trustthepixels.infer.results import FileStatus
 from .arrays import FloatArray, IntArray
 from .bootstrap import Estimate
 from .calibrate import calibrate, probability
+from .data.folds import FOLDS
+from .data.manifest import Sample
 from .evaluate import evaluate
-from .folds import FOLDS
-from .manifest import Sample
 from .predictions import Prediction
 from .study_answers import RunAnswers
 

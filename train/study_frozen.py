@@ -10,10 +10,10 @@ from sklearn.pipeline import Pipeline
 from trustthepixels.infer.images.views import View
 
 from .arrays import FloatArray
+from .data.manifest import Sample, load_samples
 from .hardware import choose_arithmetic
 from .initialise import initialise
 from .last_layer import CHANGED_VIEWS, fit_regression
-from .manifest import Sample, load_samples
 from .network import Classifier
 from .stage_statistics import Features
 from .study import StudyRequest, StudyRun

@@ -11,7 +11,7 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.images.views import View
 from trustthepixels.infer.system.cores import available_cores
 
-from .folds import FOLDS
+from .data.folds import FOLDS
 from .held_out import fold_of
 from .settings import WEIGHTS_NAME
 from .study import (

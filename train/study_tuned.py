@@ -12,9 +12,9 @@ from trustthepixels.infer.images.views import View
 
 from .arrays import FloatArray
 from .calibrate import margin_of
+from .data.manifest import Sample
 from .fit import fit, prepare_fit
 from .hardware import choose_accelerator
-from .manifest import Sample
 from .network import Classifier
 from .settings import Device, Precision, TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder

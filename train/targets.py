@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .bootstrap import Estimate
+from .data.folds import FOLDS
 from .evaluation_parts import Part, PartKind
-from .folds import FOLDS
 from .measurement import Measurement
 from .tiers import Tier
 

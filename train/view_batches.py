@@ -8,7 +8,7 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View, views_of
 from trustthepixels.infer.system.cores import available_cores
 
-from .manifest import Sample
+from .data.manifest import Sample
 from .predictions import load_picture
 from .tiers import Tier
 

@@ -16,8 +16,8 @@ from trustthepixels.infer.errors import ExitCode
 from .typed import typed_options
 
 if TYPE_CHECKING:
+    from ..data.splits import Split
     from ..evaluation_request import EvaluationRequest
-    from ..splits import Split
     from ..tiers import Tier
 
 
@@ -188,7 +188,7 @@ def _replay(context: click.Context, model: str, folder: Path, *, mark_fixed: boo
 
 
 def _split(name: str | None) -> "Split | None":
-    from ..splits import Split
+    from ..data.splits import Split
 
     return Split(name) if name else None
 

@@ -11,8 +11,8 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.system.terminal import note
 
 if TYPE_CHECKING:
+    from ..data.sampling import Sampling
     from ..picture_source import PictureSource
-    from ..sampling import Sampling
 
 _DEFAULT_DATASET = "theminji/ai-vs-real-200k"
 """The data set of the reference work."""
@@ -131,9 +131,9 @@ def prepare_data(
     Interrupted, the same command goes on where it was. Pictures that cannot be decoded are
     listed in rejected.csv and replaced by others.
     """
+    from ..data.sampling import Sampling
     from ..prepare import PrepareSettings, prepare
     from ..prepare_folder import check_output
-    from ..sampling import Sampling
 
     check_output(root)
     if options["ai_folders"] or options["real_folders"]:

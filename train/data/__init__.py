@@ -1,0 +1,1 @@
+"""Which labelled pictures there are, and who sees which."""
