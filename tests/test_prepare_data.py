@@ -23,10 +23,10 @@ from trustthepixels.train.commands.prepare_data import prepare_data
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.sampling import Sampling, shuffled
 from trustthepixels.train.data.splits import split_by_group
-from trustthepixels.train.folder_source import FolderSource
-from trustthepixels.train.hub_source import DatasetRequest, open_dataset
-from trustthepixels.train.prepare import PrepareSettings, PrepareSummary, prepare
-from trustthepixels.train.row_source import RowSource
+from trustthepixels.train.prepare.from_folders import FolderSource
+from trustthepixels.train.prepare.from_hub import RowSource
+from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
+from trustthepixels.train.prepare.run import PrepareSettings, PrepareSummary, prepare
 
 COLUMNS = (
     "file,class,source,group,original_format,original_width,original_height,original_bytes,split"

@@ -9,7 +9,7 @@ from fake_hub import COMMIT, REPOSITORY, serving
 from picture_sets import crops, manifest_rows, tree, write_folders, write_parquet
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.hub_source import DatasetRequest, open_dataset
+from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
 
 
 @pytest.fixture

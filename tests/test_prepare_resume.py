@@ -15,10 +15,10 @@ from picture_sets import PER_CLASS, tree, write_parquet
 
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.train.data.sampling import Sampling
-from trustthepixels.train.hub_source import DatasetRequest, open_dataset
-from trustthepixels.train.picture_source import Candidate
-from trustthepixels.train.prepare import PrepareSettings, prepare
-from trustthepixels.train.row_source import RowSource
+from trustthepixels.train.prepare.from_hub import RowSource
+from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
+from trustthepixels.train.prepare.run import PrepareSettings, prepare
+from trustthepixels.train.prepare.source import Candidate
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 COMMAND = Path(sysconfig.get_path("scripts")) / "trustthepixels"

@@ -12,7 +12,7 @@ from trustthepixels.infer.system.terminal import note
 
 if TYPE_CHECKING:
     from ..data.sampling import Sampling
-    from ..picture_source import PictureSource
+    from ..prepare.source import PictureSource
 
 _DEFAULT_DATASET = "theminji/ai-vs-real-200k"
 """The data set of the reference work."""
@@ -132,8 +132,8 @@ def prepare_data(
     listed in rejected.csv and replaced by others.
     """
     from ..data.sampling import Sampling
-    from ..prepare import PrepareSettings, prepare
-    from ..prepare_folder import check_output
+    from ..prepare.folder import check_output
+    from ..prepare.run import PrepareSettings, prepare
 
     check_output(root)
     if options["ai_folders"] or options["real_folders"]:
@@ -161,8 +161,8 @@ def prepare_data(
 
 
 def _open_folders(dataset: str | None, root: Path, options: dict[str, Any]) -> "PictureSource":
-    from ..folder_source import FolderSource
-    from ..grouping import parse_group_rule
+    from ..prepare.from_folders import FolderSource
+    from ..prepare.grouping import parse_group_rule
 
     if dataset is not None:
         raise UsageError("give either a data set or --ai DIR --real DIR, not both")
@@ -183,9 +183,9 @@ def _open_dataset(
 ) -> "tuple[PictureSource, Sampling]":
     import datasets
 
-    from ..grouping import GroupKind, parse_group_rule
-    from ..hub_source import DatasetRequest, open_dataset
-    from ..row_source import RowSource
+    from ..prepare.from_hub import RowSource
+    from ..prepare.grouping import GroupKind, parse_group_rule
+    from ..prepare.hub import DatasetRequest, open_dataset
 
     # Their retries and their own bars would bury our one line.
     logging.getLogger("datasets").setLevel(logging.CRITICAL)

@@ -9,9 +9,9 @@ from pathlib import Path, PurePosixPath
 
 from trustthepixels.infer.errors import InputError, UsageError
 
-from .data.manifest import IMAGE_SUFFIXES, MANIFEST_NAME, Sample, read_manifest
+from ..data.manifest import IMAGE_SUFFIXES, MANIFEST_NAME, Sample, read_manifest
 from .grouping import GroupKind, GroupRule
-from .picture_source import Candidate, reader_of
+from .source import Candidate, reader_of
 
 SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif"}
 """Files that are taken for pictures, in either case of letters."""

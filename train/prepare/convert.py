@@ -12,7 +12,7 @@ from trustthepixels.infer.images.decode import ImageHeader, decode
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.system.cores import available_cores
 
-from .picture_source import Candidate
+from .source import Candidate
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,18 +14,12 @@ from tqdm import tqdm
 from trustthepixels.infer.errors import ImageError, InputError, UsageError
 from trustthepixels.infer.results import LABELS
 
+from ..data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
+from ..data.sampling import Sampling, shuffled
+from ..data.splits import MINIMUM_GROUPS, split_by_group
 from .convert import ConvertedPicture, convert_all
-from .data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
-from .data.sampling import Sampling, shuffled
-from .data.splits import MINIMUM_GROUPS, split_by_group
-from .picture_source import BlockSource, Candidate, PictureSource
-from .prepare_folder import (
-    REJECTED_NAME,
-    PreparedPicture,
-    PrepareFolder,
-    RejectedPicture,
-    is_complete,
-)
+from .folder import REJECTED_NAME, PreparedPicture, PrepareFolder, RejectedPicture, is_complete
+from .source import BlockSource, Candidate, PictureSource
 
 _FOLDER_OF = {label: folder for folder, label in CLASS_FOLDERS.items()}
 

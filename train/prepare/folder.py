@@ -11,7 +11,7 @@ from typing import Any
 
 from trustthepixels.infer.errors import OutputError, one_line
 
-from .data.manifest import CLASS_FOLDERS, MANIFEST_NAME
+from ..data.manifest import CLASS_FOLDERS, MANIFEST_NAME
 
 RECIPE_NAME = "prepare.json"
 """What was asked for and of which data; a run resumes only if all of it is the same."""

@@ -16,7 +16,7 @@ from huggingface_hub import errors as hub_errors
 
 from trustthepixels.infer.errors import InputError, one_line
 
-from .data.sampling import Sampling
+from ..data.sampling import Sampling
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _READ_AHEAD = 65_536

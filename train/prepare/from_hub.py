@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError
 
-from .hub_source import DatasetRequest, OpenedDataset, reading
+from .hub import DatasetRequest, OpenedDataset, reading
 from .label_names import match_labels
-from .picture_source import Candidate, reader_of
+from .source import Candidate, reader_of
 
 _MOST_BLOCKS = 4096
 """Blocks beyond this many are read together, because ``datasets`` lists all of them for each."""

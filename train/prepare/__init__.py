@@ -1,0 +1,1 @@
+"""From a data set to JPEG files and a manifest."""
