@@ -52,7 +52,7 @@ def float32_model(settings: Settings) -> Path:
     if not _can_be_read(path):
         # PyTorch takes seconds to import, and most parts do without.
         from trustthepixels.export.graph import export_graph
-        from trustthepixels.train.weights import load_checkpoint
+        from trustthepixels.train.networks.weights import load_checkpoint
 
         network, spec = load_checkpoint(settings.weights)
         # Calibrated as the bundled model, so that their answers can be compared.
@@ -68,7 +68,7 @@ def transformers_model(settings: Settings) -> Path:
     if not (folder / "model.safetensors").exists():
         import transformers
 
-        from trustthepixels.train.weights import load_checkpoint
+        from trustthepixels.train.networks.weights import load_checkpoint
 
         peer: Any = transformers
         network, spec = load_checkpoint(settings.weights)

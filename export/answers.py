@@ -22,7 +22,7 @@ from trustthepixels.infer.model.session import INPUT_NAME, Session
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.scan.prepare import PreparedImage, prepare
 from trustthepixels.train.calibrate import probability
-from trustthepixels.train.network import Classifier
+from trustthepixels.train.networks.network import Classifier
 
 FloatArray = npt.NDArray[np.floating]
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.results import LABELS
-from trustthepixels.train.network import Classifier
+from trustthepixels.train.networks.network import Classifier
 
 OPSET = 18
 """The version that PyTorch's exporter writes natively, so that nothing is converted after it.

@@ -22,8 +22,8 @@ from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.data.manifest import Sample, fingerprint
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.network import Classifier
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.weights import load_checkpoint
 
 from .answers import FloatArray, scanner_pixels, session_p_ai, torch_p_ai
 from .checks import (

@@ -14,8 +14,8 @@ from trustthepixels.train.calibrate import probability
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split, write_splits
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.network import Classifier
-from trustthepixels.train.weights import save_weights
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.weights import save_weights
 
 SIDE = 64
 SPEC = ModelSpec(

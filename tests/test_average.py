@@ -10,9 +10,9 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.initialise import initialise
-from trustthepixels.train.network import Classifier
-from trustthepixels.train.weights import read_state
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.starting_weights import initialise
+from trustthepixels.train.networks.weights import read_state
 
 
 def _saved(path, architecture, seed):

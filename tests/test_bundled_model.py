@@ -13,7 +13,7 @@ from trustthepixels.train.calibrate import probability
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.networks.weights import load_checkpoint
 
 BUNDLED = Path(__file__).parent.parent / "train" / "bundled"
 MEGABYTE = 1_000_000

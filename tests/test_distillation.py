@@ -16,11 +16,11 @@ from tiny_model import SPEC
 from torchvision.models import feature_extraction
 
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.train.architectures import slimmed
-from trustthepixels.train.grow import load_or_grow
-from trustthepixels.train.network import Classifier
-from trustthepixels.train.teacher import Teacher, distillation_loss, shrink, view_size
-from trustthepixels.train.weights import read_state, save_weights
+from trustthepixels.train.networks.architectures import slimmed
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.starting_weights import load_or_grow
+from trustthepixels.train.networks.teacher import Teacher, distillation_loss, shrink, view_size
+from trustthepixels.train.networks.weights import read_state, save_weights
 
 TINY = "resnet10t"
 OPTIONS = ("--init", "random", "--image-size", "32", "--batch-size", "8", "--epochs", "1")

@@ -23,11 +23,11 @@ from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
 from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
-from trustthepixels.train.network import Classifier
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.weights import save_weights
 from trustthepixels.train.predictions import predict
 from trustthepixels.train.scoring import Scorer
 from trustthepixels.train.tiers import Tier
-from trustthepixels.train.weights import save_weights
 
 
 def run(model, data, *, splits=None, split=None, exclude_sources=(), **options):

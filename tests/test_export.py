@@ -21,7 +21,7 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.self_test import known_picture
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.networks.weights import load_checkpoint
 
 
 @pytest.fixture(scope="module")

@@ -25,8 +25,8 @@ from trustthepixels.infer.errors import (
     SignatureError,
     UsageError,
 )
-from trustthepixels.train.network import normalisation
-from trustthepixels.train.weights import load_checkpoint, save_weights
+from trustthepixels.train.networks.network import normalisation
+from trustthepixels.train.networks.weights import load_checkpoint, save_weights
 
 
 @pytest.fixture(scope="module")
@@ -156,7 +156,7 @@ def test_an_exporter_that_freezes_the_batch_is_refused(request_fp32, monkeypatch
 def test_a_normalisation_other_than_the_specs_is_refused(request_fp32, monkeypatch):
     # PyTorch and the graph agree with each other then, so only the spec can tell.
     monkeypatch.setattr(
-        "trustthepixels.train.network.normalisation",
+        "trustthepixels.train.networks.network.normalisation",
         lambda mean, std: normalisation((0.5, 0.5, 0.5), std),
     )
     assert_fails(request_fp32, r"normalised pixels: .* is 0.4\d+, must be ≤ 1e-05")

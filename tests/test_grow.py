@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.grow import load_or_grow
-from trustthepixels.train.weights import read_state
+from trustthepixels.train.networks.starting_weights import load_or_grow
+from trustthepixels.train.networks.weights import read_state
 
 IMAGENET_RESNET18 = (
     Path(__file__).parents[2] / "shared" / "weights" / "resnet18-imagenet1k.safetensors"

@@ -14,7 +14,7 @@ from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.data.folds import leave_sources_out
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.held_out import held_out_answers
-from trustthepixels.train.weights import load_checkpoint, save_weights
+from trustthepixels.train.networks.weights import load_checkpoint, save_weights
 
 SMALL = (
     "--arch", "resnet10t", "--init", "random", "--image-size", "32", "--batch-size", "8",

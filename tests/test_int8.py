@@ -22,7 +22,7 @@ from trustthepixels.export.weight_scales import channel_scales
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.dataset import load_pixels
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.networks.weights import load_checkpoint
 
 weights = hnp.arrays(
     np.float32,

@@ -18,13 +18,13 @@ from trustthepixels.train.augment import augment
 from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.dataset import load_image, load_pixels
 from trustthepixels.train.fit import Start, prepare_fit, require_room
-from trustthepixels.train.hardware import Arithmetic
 from trustthepixels.train.kept_views import KeptViews, keep_views, require_memory
 from trustthepixels.train.loaders import training_loader, validation_loader
-from trustthepixels.train.network import Classifier
+from trustthepixels.train.networks.hardware import Arithmetic, Device, Precision
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.recipes import REFERENCE, WEB
-from trustthepixels.train.settings import Device, Precision, TrainSettings
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.settings import TrainSettings
 
 TINY = "resnet10t"
 SETTINGS = TrainSettings(

@@ -15,7 +15,7 @@ from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.data.splits import split_by_group, write_splits
 from trustthepixels.train.module import ClassifierModule
-from trustthepixels.train.network import Classifier
+from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.recipes import WEB_LIGHT, Recipe, Trained
 from trustthepixels.train.study import StudyRequest, StudyRun
 from trustthepixels.train.study_answers import RunAnswers

@@ -13,7 +13,7 @@ import pytest
 from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.networks.weights import load_checkpoint
 
 SMALL = ("--arch", "resnet10t", "--init", "random", "--image-size", "32", "--batch-size", "8")
 

@@ -11,8 +11,8 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.train.data.folds import leave_sources_out, split_by_fold
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split, read_splits, splits_fingerprint
+from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.settings import TrainSettings, open_run
-from trustthepixels.train.weights import load_checkpoint
 
 SMALL = (
     "--arch", "resnet10t", "--init", "random", "--image-size", "32", "--batch-size", "8",

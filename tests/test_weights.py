@@ -8,8 +8,8 @@ from safetensors.torch import save_file
 from trustthepixels.infer.errors import InputError, SpecError
 from trustthepixels.infer.model.spec import METADATA_KEY, Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
-from trustthepixels.train.network import Classifier
-from trustthepixels.train.weights import load_checkpoint, read_state, save_weights
+from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.weights import load_checkpoint, read_state, save_weights
 
 SPEC = ModelSpec(
     "test",

@@ -19,16 +19,23 @@ from trustthepixels.infer.errors import UsageError
 
 from .data.manifest import Sample
 from .dataset import loader_errors
-from .hardware import Arithmetic, choose_arithmetic, is_first_process, process_count
-from .initialise import initialise
 from .kept_views import require_memory
 from .loaders import training_loader, validation_loader
 from .module import ClassifierModule
-from .network import Classifier
+from .networks.hardware import (
+    Arithmetic,
+    Device,
+    Precision,
+    choose_arithmetic,
+    is_first_process,
+    process_count,
+)
+from .networks.network import Classifier
+from .networks.stage_statistics import staged_backbone
+from .networks.starting_weights import initialise
+from .networks.teacher import Teacher, view_size
 from .recipes import Recipe, recipe_by_name
-from .settings import Device, Precision, TrainSettings
-from .stage_statistics import staged_backbone
-from .teacher import Teacher, view_size
+from .settings import TrainSettings
 
 LAST_CHECKPOINT = "last.ckpt"
 LOGS_NAME = "logs"

@@ -23,11 +23,11 @@ from .calibrate import calibrate, margin_of
 from .calibration_file import write_calibration
 from .data.manifest import Sample, load_samples, without_sources
 from .data.splits import Split, read_splits, select
-from .hardware import choose_accelerator
 from .logits import score
-from .network import Classifier
-from .settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME, Device
-from .weights import load_checkpoint
+from .networks.hardware import Device, choose_accelerator
+from .networks.network import Classifier
+from .networks.weights import load_checkpoint
+from .settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

@@ -22,7 +22,7 @@ from trustthepixels.infer.system.memory import usable_memory
 from .augment import augment
 from .data.manifest import Sample
 from .dataset import load_image, loader_errors
-from .hardware import Accelerator
+from .networks.hardware import Accelerator
 from .recipes import Augmentation
 
 _MEMORY_SHARE = 0.75

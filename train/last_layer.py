@@ -23,11 +23,11 @@ from .arrays import FloatArray, IntArray
 from .augment import augment
 from .data.manifest import Sample
 from .dataset import load_image
-from .hardware import Arithmetic
-from .network import Classifier
+from .networks.hardware import Arithmetic
+from .networks.network import Classifier
+from .networks.stage_statistics import Features, stage_statistics, staged_backbone
+from .networks.teacher import TEMPERATURE, Teacher
 from .recipes import Augmentation
-from .stage_statistics import Features, stage_statistics, staged_backbone
-from .teacher import TEMPERATURE, Teacher
 from .view_batches import See, in_batches, views_of_sample
 
 CHANGED_VIEWS = 2

@@ -11,8 +11,8 @@ from trustthepixels.infer.system.cores import available_cores
 
 from .data.manifest import Sample
 from .dataset import PictureDataset
-from .hardware import Accelerator
 from .kept_views import KeptViews, as_fetched, keep_views
+from .networks.hardware import Accelerator
 from .pairs import PairedPictures, flatten_pairs
 from .recipes import Recipe
 from .settings import TrainSettings

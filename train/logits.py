@@ -10,7 +10,7 @@ from trustthepixels.infer.system.cores import available_cores
 
 from .data.manifest import Sample
 from .dataset import PictureDataset, loader_errors
-from .network import Classifier
+from .networks.network import Classifier
 
 _BATCH_SIZE = 64
 

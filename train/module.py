@@ -13,9 +13,9 @@ from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.results import LABELS
 
-from .network import Classifier
+from .networks.network import Classifier
+from .networks.teacher import Teacher, distillation_loss, shrink
 from .recipes import Recipe, Trained
-from .teacher import Teacher, distillation_loss, shrink
 
 _WARMUP_START = 0.01
 

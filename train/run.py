@@ -17,12 +17,12 @@ from .data.hard_examples import hard_examples
 from .data.manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from .data.splits import Split, read_splits, select, split_by_group, write_splits
 from .fit import LOGS_NAME, Start, fit, prepare_fit, require_room
-from .hardware import Accelerator, is_first_process
 from .last_layer import fit_last_layer
 from .logits import score
-from .network import Classifier
-from .settings import SPLITS_NAME, WEIGHTS_NAME, Device, Precision, TrainSettings, open_run
-from .weights import load_backbone, read_state, save_weights
+from .networks.hardware import Accelerator, Device, Precision, is_first_process
+from .networks.network import Classifier
+from .networks.weights import load_backbone, read_state, save_weights
+from .settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
 
 _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
 

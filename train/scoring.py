@@ -72,7 +72,7 @@ def _open_checkpoint(path: Path, device: Device, threads: int) -> Scorer:
     # Imported only here: to evaluate an ONNX file takes seconds less without PyTorch.
     import torch
 
-    from .weights import load_checkpoint
+    from .networks.weights import load_checkpoint
 
     place = _torch_device(device)
     network, spec = load_checkpoint(path)

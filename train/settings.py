@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import asdict, dataclass
-from enum import StrEnum
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
@@ -11,22 +10,6 @@ CONFIG_NAME = "config.json"
 SPLITS_NAME = "splits.csv"
 WEIGHTS_NAME = "weights.safetensors"
 """What a run folder holds, beside logs and checkpoints."""
-
-
-class Device(StrEnum):
-    """Where to train; ``auto`` takes CUDA if it is there."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class Precision(StrEnum):
-    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 where it is native."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View
 
 from .data.manifest import Sample, fingerprint
-from .hardware import Arithmetic
 from .last_layer import changed_view
-from .network import Classifier
+from .networks.hardware import Arithmetic
+from .networks.network import Classifier
+from .networks.stage_statistics import Features, stage_statistics
 from .recipes import Augmentation
-from .stage_statistics import Features, stage_statistics
 from .tiers import Tier
 from .view_batches import See, in_batches, views_of_sample
 

@@ -11,11 +11,11 @@ from trustthepixels.infer.images.views import View
 
 from .arrays import FloatArray
 from .data.manifest import Sample, load_samples
-from .hardware import choose_arithmetic
-from .initialise import initialise
 from .last_layer import CHANGED_VIEWS, fit_regression
-from .network import Classifier
-from .stage_statistics import Features
+from .networks.hardware import choose_arithmetic
+from .networks.network import Classifier
+from .networks.stage_statistics import Features
+from .networks.starting_weights import initialise
 from .study import StudyRequest, StudyRun
 from .study_answers import RunAnswers
 from .study_features import FeatureStore

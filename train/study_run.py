@@ -13,6 +13,7 @@ from trustthepixels.infer.system.cores import available_cores
 
 from .data.folds import FOLDS
 from .held_out import fold_of
+from .networks.weights import load_checkpoint
 from .settings import WEIGHTS_NAME
 from .study import (
     WHOLE,
@@ -30,7 +31,6 @@ from .study_report import StudyRow, write_study
 from .study_speed import Workload, judging_speeds
 from .study_tuned import answers_of_trained, train_tuned
 from .variants import Variant
-from .weights import load_checkpoint
 
 _VIEWS = {View.WHOLE: 1, View.CROP: 4, View.BOTH: 5}
 _REFERENCE = Workload("resnet34", 224, 1)

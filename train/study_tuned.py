@@ -14,15 +14,15 @@ from .arrays import FloatArray
 from .calibrate import margin_of
 from .data.manifest import Sample
 from .fit import fit, prepare_fit
-from .hardware import choose_accelerator
-from .network import Classifier
-from .settings import Device, Precision, TrainSettings
+from .networks.hardware import Device, Precision, choose_accelerator
+from .networks.network import Classifier
+from .networks.weights import load_backbone, load_checkpoint, read_state
+from .settings import TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder
 from .study_answers import RunAnswers
 from .tiers import Tier
 from .variants import Variant
 from .view_batches import in_batches, views_of_sample
-from .weights import load_backbone, load_checkpoint, read_state
 
 _EMA_DECAY = 0.97
 """The average must forget the start within the one or two hundred steps of an epoch."""

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from trustthepixels.infer.model.spec import ModelSpec
-from trustthepixels.train.weights import load_checkpoint
+from trustthepixels.train.networks.weights import load_checkpoint
 
 if TYPE_CHECKING:
     from torch import nn

@@ -114,9 +114,9 @@ def train(
             raise click.UsageError(
                 f"--epochs 0 fits the last layer alone, without {option}", context
             )
-    from ..hardware import is_first_process
+    from ..networks.hardware import Device, Precision, is_first_process
     from ..run import train_run
-    from ..settings import Device, Precision, TrainSettings
+    from ..settings import TrainSettings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = TrainSettings(

@@ -1,13 +1,29 @@
 """Which device and which arithmetic a training uses."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Literal
 
 import torch
 
 from trustthepixels.infer.errors import ProviderError
 
-from .settings import Device, Precision
+
+class Device(StrEnum):
+    """Where to train; ``auto`` takes CUDA if it is there."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 where it is native."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+
 
 Accelerator = Literal["cuda", "cpu"]
 PrecisionName = Literal["32-true", "bf16-mixed"]

@@ -1,0 +1,199 @@
+"""The weights that a training starts from: ImageNet's, a file's, a grown network's, or a mean.
+
+Averaging fine-tuned weights with those before follows WiSE-FT (Wortsman et al. 2022).
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+import timm
+import torch
+from torch import Tensor, nn
+
+from trustthepixels.infer.errors import InputError
+
+from .architectures import SLIM_ARCHITECTURES, slimmed
+from .network import Classifier
+from .weights import read_state
+
+IMAGENET = "imagenet"
+RANDOM = "random"
+
+
+def initialise(network: Classifier, source: str, average_with: Sequence[str] = ()) -> str:
+    """Set the starting weights.
+
+    Args:
+        network: changed in place.
+        source: ``imagenet`` (timm's pretrained weights, from a hub), ``random``, or a file: a
+            safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower one,
+            and for ``resnet16_slim`` and its like of a ResNet18.
+        average_with: further sources, see ``average``; the last layer is that of ``source``.
+
+    Returns:
+        One line that says what was done.
+
+    Raises:
+        InputError: the hub cannot be reached, or a file cannot be used.
+    """
+    description, new_blocks = _load(network, source)
+    if not average_with:
+        return description
+    described, parts = [description], [_part(network, new_blocks)]
+    for each in average_with:
+        other = Classifier(network.architecture, (network.mean, network.std))
+        description, new_blocks = _load(other, each, like=network.backbone.state_dict())
+        described.append(description)
+        parts.append(_part(other, new_blocks))
+    network.backbone.load_state_dict(average(parts))
+    return " averaged with ".join(described)
+
+
+def _part(network: Classifier, new_blocks: list[str]) -> Part:
+    backbone = network.backbone
+    return Part(backbone.state_dict(), idle_tensors(backbone, new_blocks))
+
+
+def _load(
+    network: Classifier, source: str, like: Mapping[str, Tensor] | None = None
+) -> tuple[str, list[str]]:
+    """Set the weights of one source; what was done, and the blocks that stay at identity.
+
+    For ``like`` see ``slimmed``.
+    """
+    if source == RANDOM:
+        return "random weights", []
+    if source == IMAGENET:
+        try:
+            pretrained = timm.create_model(network.architecture, pretrained=True)
+        except (OSError, RuntimeError) as error:
+            raise InputError(
+                f"cannot fetch ImageNet weights for {network.architecture} from the hub; "
+                f"give a local file in place of {IMAGENET}, or start with --init {RANDOM}"
+            ) from error
+        load_or_grow(network.backbone, pretrained.state_dict())
+        return f"timm's ImageNet weights of {network.architecture}", []
+    path = Path(source)
+    state = read_state(path)
+    if network.architecture in SLIM_ARCHITECTURES:
+        state = slimmed(state, like)
+    new_blocks = load_or_grow(network.backbone, state)
+    if new_blocks:
+        return f"{path.name}, grown: {len(new_blocks)} new blocks at identity", new_blocks
+    return path.name, []
+
+
+HEADS = ("fc.", "classifier.")
+"""How the names of a last layer's tensors begin."""
+
+
+def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
+    """Load a state into the same timm network, or a ResNet's into a deeper one.
+
+    A head for another number of classes is left out, and the network keeps its own. Afterwards, and
+    with the same head, the outputs equal the smaller network's to the last bit.
+
+    Args:
+        network: of timm; changed in place.
+        state: tensors by timm's names; half precision is raised to the network's.
+
+    Returns:
+        Names of the blocks that were left at identity, empty if the depths are equal.
+
+    Raises:
+        InputError: a tensor has no place in the network, or another shape, or one of the network's
+            tensors is missing and belongs to no further block.
+    """
+    own = network.state_dict()
+    loaded = dict(state)
+    for name in [name for name in loaded if name.startswith(HEADS)]:
+        if name in own and own[name].shape != loaded[name].shape:
+            del loaded[name]
+    for name, tensor in loaded.items():
+        if name not in own:
+            raise InputError(f"the weights hold {name}, which this architecture has not")
+        if own[name].shape != tensor.shape:
+            raise InputError(
+                f"{name} has shape {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
+            )
+    absent = [name for name in own if name not in loaded and not name.startswith(HEADS)]
+    known_blocks = {_block(name) for name in loaded}
+    new_blocks = sorted({_block(name) for name in absent})
+    for block in new_blocks:
+        if block in known_blocks or not block.startswith("layer"):
+            raise InputError(f"the weights lack part of {block or 'the network'}")
+    network.load_state_dict(loaded, strict=False)
+    for block in new_blocks:
+        _set_to_identity(network.get_submodule(block))
+    return new_blocks
+
+
+def _block(name: str) -> str:
+    """``layer3.4.conv1.weight`` → ``layer3.4``; names outside the stages → their module."""
+    parts = name.split(".")
+    return ".".join(parts[:2]) if parts[0].startswith("layer") else parts[0]
+
+
+def idle_tensors(network: nn.Module, new_blocks: Iterable[str]) -> set[str]:
+    """Names of what blocks at identity hold without a part in the outputs.
+
+    That is all but the gain and bias whose zeros make them identities.
+
+    Args:
+        network: of timm.
+        new_blocks: as ``load_or_grow`` returns them.
+    """
+    idle = set()
+    for block in new_blocks:
+        module = network.get_submodule(block)
+        kept = {id(tensor) for tensor in _norms(module)[-1].parameters()}
+        named = module.state_dict(keep_vars=True).items()
+        idle |= {f"{block}.{name}" for name, tensor in named if id(tensor) not in kept}
+    return idle
+
+
+def _set_to_identity(block: nn.Module) -> None:
+    norms = _norms(block)
+    if not norms or getattr(block, "downsample", None) is not None:
+        raise InputError("only a residual block with a plain shortcut can start as identity")
+    with torch.no_grad():
+        norms[-1].weight.zero_()
+        norms[-1].bias.zero_()
+
+
+def _norms(block: nn.Module) -> list[nn.BatchNorm2d]:
+    return [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The complete state of one network that takes part.
+
+    Attributes:
+        state: tensors by timm's names.
+        idle: names of tensors without a part in the outputs, see ``grow.idle_tensors``.
+    """
+
+    state: Mapping[str, Tensor]
+    idle: AbstractSet[str] = frozenset()
+
+
+def average(parts: Sequence[Part]) -> dict[str, Tensor]:
+    """Each tensor's mean over the networks in which it is not idle, batch norms' statistics too.
+
+    The last layer and what is no float are the first one's.
+
+    Args:
+        parts: at least one, all of one architecture.
+    """
+    return {name: _mean(name, parts) for name in parts[0].state}
+
+
+def _mean(name: str, parts: Sequence[Part]) -> Tensor:
+    own = parts[0].state[name]
+    counted = [part.state[name] for part in parts if name not in part.idle]
+    if name.startswith(HEADS) or not own.is_floating_point() or not counted:
+        return own
+    return torch.stack(counted).mean(dim=0)
