@@ -21,7 +21,7 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.data.manifest import Sample
-from trustthepixels.train.dataset import load_pixels
+from trustthepixels.train.pictures.load import load_pixels
 
 from .answers import (
     FloatArray,

@@ -21,9 +21,9 @@ from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.data.manifest import Sample, fingerprint
-from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import load_checkpoint
+from trustthepixels.train.pictures.load import load_pixels
 
 from .answers import FloatArray, scanner_pixels, session_p_ai, torch_p_ai
 from .checks import (

@@ -13,9 +13,9 @@ from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split, write_splits
-from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import save_weights
+from trustthepixels.train.pictures.load import load_pixels
 
 SIDE = 64
 SPEC = ModelSpec(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.train.augment import augment
+from trustthepixels.train.pictures.augment import augment
 from trustthepixels.train.recipes import RECIPES, REFERENCE, WEB
 
 

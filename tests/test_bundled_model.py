@@ -12,8 +12,8 @@ from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.train.calibrate import probability
 from trustthepixels.train.calibration_file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
-from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.networks.weights import load_checkpoint
+from trustthepixels.train.pictures.load import load_pixels
 
 BUNDLED = Path(__file__).parent.parent / "train" / "bundled"
 MEGABYTE = 1_000_000

@@ -25,9 +25,9 @@ from trustthepixels.train.evaluation_request import DataRequest, EvaluationReque
 from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import save_weights
+from trustthepixels.train.pictures.tiers import Tier
 from trustthepixels.train.predictions import predict
 from trustthepixels.train.scoring import Scorer
-from trustthepixels.train.tiers import Tier
 
 
 def run(model, data, *, splits=None, split=None, exclude_sources=(), **options):

@@ -9,7 +9,7 @@ from in_process import trustthepixels
 
 from trustthepixels.train.commands.evaluate import evaluate
 from trustthepixels.train.data.splits import Split
-from trustthepixels.train.tiers import Tier
+from trustthepixels.train.pictures.tiers import Tier
 
 
 def test_report_on_the_terminal_and_in_files(run_command, tiny_model, examples, tmp_path):

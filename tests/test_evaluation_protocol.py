@@ -25,8 +25,8 @@ from trustthepixels.train.evaluation_request import (
     parse_fold_models,
 )
 from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
+from trustthepixels.train.pictures.tiers import Tier
 from trustthepixels.train.targets import GOALS, Direction, Status, check_targets
-from trustthepixels.train.tiers import Tier
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,8 @@ from trustthepixels.export.request import RangeMethod
 from trustthepixels.export.weight_scales import channel_scales
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.dataset import load_pixels
 from trustthepixels.train.networks.weights import load_checkpoint
+from trustthepixels.train.pictures.load import load_pixels
 
 weights = hnp.arrays(
     np.float32,

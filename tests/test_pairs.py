@@ -7,7 +7,7 @@ import torch
 from labelled_pictures import EXAMPLES
 
 from trustthepixels.train.data.manifest import Sample
-from trustthepixels.train.pairs import PairedPictures, find_pairs, flatten_pairs
+from trustthepixels.train.pictures.pairs import PairedPictures, find_pairs, flatten_pairs
 from trustthepixels.train.recipes import WEB
 
 PICTURES = sorted((EXAMPLES / "Real").iterdir())

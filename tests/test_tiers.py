@@ -10,7 +10,7 @@ from labelled_pictures import colour_field
 from PIL import Image, ImageChops
 
 from trustthepixels.infer.images.decode import decode
-from trustthepixels.train.tiers import Tier, degrade
+from trustthepixels.train.pictures.tiers import Tier, degrade
 
 
 def difference(first, second):

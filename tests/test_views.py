@@ -9,8 +9,7 @@ from PIL import Image
 
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.images.views import NATIVE_SIDE, View, native_part, reduced, views_of
-from trustthepixels.train.augment import augment
-from trustthepixels.train.recipes import Augmentation
+from trustthepixels.train.pictures.augment import Augmentation, augment
 
 share = st.floats(0.0, 1.0)
 

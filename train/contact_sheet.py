@@ -9,8 +9,9 @@ from PIL import ImageOps
 
 from .evaluate import Evaluation
 from .evaluation_plots import COLOURS, GREY, NAMES
-from .predictions import Prediction, load_picture
-from .tiers import Tier
+from .pictures.load import load_picture
+from .pictures.tiers import Tier
+from .predictions import Prediction
 
 MAX_PICTURES = 24
 _COLUMNS = 6

@@ -10,7 +10,7 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 
 from .data.folds import FOLDS
 from .data.splits import Split
-from .tiers import Tier
+from .pictures.tiers import Tier
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,10 @@ from .evaluation_plots import draw_histogram, draw_reliability, draw_roc, draw_t
 from .evaluation_request import EvaluationRequest
 from .leak_probe import LeakProbe, probe_facts, probe_swap, see_swapped
 from .measurement import Measurement, Report
-from .predictions import Prediction, See, predict, see_picture
+from .pictures.load import see_picture
+from .pictures.tiers import Tier
+from .predictions import Prediction, See, predict
 from .scoring import Scorer, open_scorer
-from .tiers import Tier
 
 EVALUATION_NAME = "evaluation.json"
 PREDICTIONS_NAME = "predictions.csv"

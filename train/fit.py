@@ -18,8 +18,6 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from trustthepixels.infer.errors import UsageError
 
 from .data.manifest import Sample
-from .dataset import loader_errors
-from .kept_views import require_memory
 from .loaders import training_loader, validation_loader
 from .module import ClassifierModule
 from .networks.hardware import (
@@ -34,6 +32,8 @@ from .networks.network import Classifier
 from .networks.stage_statistics import staged_backbone
 from .networks.starting_weights import initialise
 from .networks.teacher import Teacher, view_size
+from .pictures.dataset import loader_errors
+from .pictures.kept_views import require_memory
 from .recipes import Recipe, recipe_by_name
 from .settings import TrainSettings
 

@@ -28,8 +28,8 @@ from .data.manifest import Sample
 from .evaluation_parts import Part
 from .file_facts import file_facts
 from .metrics import mean_of
+from .pictures.tiers import encode_jpeg, web_file
 from .predictions import Prediction
-from .tiers import encode_jpeg, web_file
 
 SWAP_QUALITY = 90
 """JPEG quality to which the re-encoding probe writes AI pictures, with 4:2:0 chroma."""

@@ -10,10 +10,10 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from trustthepixels.infer.system.cores import available_cores
 
 from .data.manifest import Sample
-from .dataset import PictureDataset
-from .kept_views import KeptViews, as_fetched, keep_views
 from .networks.hardware import Accelerator
-from .pairs import PairedPictures, flatten_pairs
+from .pictures.dataset import PictureDataset
+from .pictures.kept_views import KeptViews, as_fetched, keep_views
+from .pictures.pairs import PairedPictures, flatten_pairs
 from .recipes import Recipe
 from .settings import TrainSettings
 

@@ -9,8 +9,8 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from .evaluate import Evaluation
 from .evaluation_parts import Part, Portion
 from .leak_probe import LeakProbe
+from .pictures.tiers import Tier
 from .scoring import Scorer
-from .tiers import Tier
 
 
 @dataclass(frozen=True, slots=True)

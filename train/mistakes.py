@@ -14,6 +14,7 @@ from .data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
 from .evaluation_parts import PartKind
 from .evaluation_request import EvaluationRequest
 from .measurement import Measurement, Report
+from .pictures.tiers import Tier
 from .regressions import (
     REGRESSIONS_NAME,
     Regression,
@@ -22,7 +23,6 @@ from .regressions import (
     regressions_csv,
     replace_text,
 )
-from .tiers import Tier
 
 _COLUMNS = ("file", "class", "source", "group")
 _NAME_DIGITS = 16

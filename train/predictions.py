@@ -1,6 +1,5 @@
 """Labelled pictures scored through the real decode path, one prediction for each."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -9,22 +8,18 @@ from functools import partial
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
 from trustthepixels.infer.errors import ImageError, InputError
-from trustthepixels.infer.files.read import read_file
-from trustthepixels.infer.images.decode import ModelInput, Unlimited, decode, decode_to_size
+from trustthepixels.infer.images.decode import ModelInput
 from trustthepixels.infer.images.doubts import doubt_of
-from trustthepixels.infer.images.failures import ImageHeader
-from trustthepixels.infer.images.limits import DEFAULT_LIMITS
-from trustthepixels.infer.images.preprocess import PixelArray, resize
+from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 
 from .arrays import BoolArray, FloatArray, IntArray
 from .data.manifest import Sample
+from .pictures.load import see_picture
 from .scoring import Scorer
-from .tiers import Tier, degrade
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -104,36 +99,6 @@ def answers_of(predictions: Sequence[Prediction]) -> Answers:
         p_ai=np.array([verdict.p_ai for _, verdict, _ in scored], dtype=np.float64),
         folds=np.array([-1 if fold is None else fold for _, _, fold in scored]),
     )
-
-
-def load_picture(sample: Sample, tier: Tier = Tier.CLEAN) -> Image.Image:
-    """The upright RGB picture as the model meets it, before the resize.
-
-    Raises:
-        ImageError: it cannot be read or decoded.
-    """
-    return degrade(decode(_read(sample), DEFAULT_LIMITS).image, tier)
-
-
-def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) -> ModelInput:
-    """A picture at the model's size; of the clean tier exactly what a scan feeds to the model.
-
-    Args:
-        sample: the picture.
-        size: height and width that the model takes.
-        tier: what happens to it first.
-
-    Raises:
-        ImageError: it cannot be read or decoded.
-    """
-    if tier is Tier.CLEAN:
-        return decode_to_size(_read(sample), size, DEFAULT_LIMITS, Unlimited())
-    image = load_picture(sample, tier)
-    return ModelInput(resize(image, size), ImageHeader(image.width, image.height, ""))
-
-
-def _read(sample: Sample) -> bytes:
-    return read_file(os.fsencode(sample.path), DEFAULT_LIMITS.max_bytes)
 
 
 def predict(

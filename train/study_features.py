@@ -17,9 +17,9 @@ from .last_layer import changed_view
 from .networks.hardware import Arithmetic
 from .networks.network import Classifier
 from .networks.stage_statistics import Features, stage_statistics
-from .recipes import Augmentation
-from .tiers import Tier
-from .view_batches import See, in_batches, views_of_sample
+from .pictures.augment import Augmentation
+from .pictures.batches import See, in_batches, views_of_sample
+from .pictures.tiers import Tier
 
 _BATCH_SIZE = 16
 

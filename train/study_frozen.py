@@ -16,10 +16,10 @@ from .networks.hardware import choose_arithmetic
 from .networks.network import Classifier
 from .networks.stage_statistics import Features
 from .networks.starting_weights import initialise
+from .pictures.tiers import Tier
 from .study import StudyRequest, StudyRun
 from .study_answers import RunAnswers
 from .study_features import FeatureStore
-from .tiers import Tier
 from .variants import Variant
 
 

@@ -17,12 +17,12 @@ from .fit import fit, prepare_fit
 from .networks.hardware import Device, Precision, choose_accelerator
 from .networks.network import Classifier
 from .networks.weights import load_backbone, load_checkpoint, read_state
+from .pictures.batches import in_batches, views_of_sample
+from .pictures.tiers import Tier
 from .settings import TrainSettings
 from .study import StudyRequest, StudyRun, scratch_folder
 from .study_answers import RunAnswers
-from .tiers import Tier
 from .variants import Variant
-from .view_batches import in_batches, views_of_sample
 
 _EMA_DECAY = 0.97
 """The average must forget the start within the one or two hundred steps of an epoch."""

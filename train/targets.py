@@ -12,7 +12,7 @@ from .bootstrap import Estimate
 from .data.folds import FOLDS
 from .evaluation_parts import Part, PartKind
 from .measurement import Measurement
-from .tiers import Tier
+from .pictures.tiers import Tier
 
 
 class Direction(StrEnum):

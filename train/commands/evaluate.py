@@ -18,7 +18,7 @@ from .typed import typed_options
 if TYPE_CHECKING:
     from ..data.splits import Split
     from ..evaluation_request import EvaluationRequest
-    from ..tiers import Tier
+    from ..pictures.tiers import Tier
 
 
 @click.command("evaluate")
@@ -194,7 +194,7 @@ def _split(name: str | None) -> "Split | None":
 
 
 def _tiers(names: tuple[str, ...], *, every: bool) -> "tuple[Tier, ...]":
-    from ..tiers import Tier
+    from ..pictures.tiers import Tier
 
     if every:
         return tuple(Tier)

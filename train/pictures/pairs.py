@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from .augment import augment
-from .data.manifest import Sample
-from .dataset import load_image
-from .recipes import Augmentation
+from ..data.manifest import Sample
+from .augment import Augmentation, augment
+from .load import load_image
 
 
 def find_pairs(samples: Sequence[Sample]) -> list[tuple[int, int]]:

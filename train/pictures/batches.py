@@ -8,8 +8,8 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View, views_of
 from trustthepixels.infer.system.cores import available_cores
 
-from .data.manifest import Sample
-from .predictions import load_picture
+from ..data.manifest import Sample
+from .load import load_picture
 from .tiers import Tier
 
 See = Callable[[Sample], list[PixelArray]]

@@ -2,38 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from trustthepixels.infer.errors import ImageError, InputError
-from trustthepixels.infer.images.decode import decode
-from trustthepixels.infer.images.preprocess import INPUT_SIZE, PixelArray, resize
+from trustthepixels.infer.errors import InputError
 
-from .augment import augment
-from .data.manifest import Sample
-from .recipes import Augmentation
-
-
-def load_image(path: Path) -> Image.Image:
-    """Decode one training picture to upright 8-bit RGB.
-
-    Raises:
-        InputError: the file cannot be read or decoded; training data must be sound.
-    """
-    try:
-        return decode(path.read_bytes()).image
-    except (OSError, ImageError) as error:
-        raise InputError(f"cannot use {path}: {error}") from error
-
-
-def load_pixels(path: Path, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
-    """What the network sees of a picture outside training, uint8 of shape (*size, 3)."""
-    return resize(load_image(path), size)
+from ..data.manifest import Sample
+from .augment import Augmentation, augment
+from .load import load_image, load_pixels
 
 
 @contextmanager

@@ -19,11 +19,11 @@ from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.memory import usable_memory
 
-from .augment import augment
-from .data.manifest import Sample
-from .dataset import load_image, loader_errors
-from .networks.hardware import Accelerator
-from .recipes import Augmentation
+from ..data.manifest import Sample
+from ..networks.hardware import Accelerator
+from .augment import Augmentation, augment
+from .dataset import loader_errors
+from .load import load_image
 
 _MEMORY_SHARE = 0.75
 """Of the computer's memory that views may take; the rest is for the network and the decoders."""

@@ -2,6 +2,7 @@
 
 import io
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
@@ -9,7 +10,44 @@ from PIL import Image, ImageEnhance, ImageFilter
 from trustthepixels.infer.images.preprocess import PixelArray, resize
 from trustthepixels.infer.images.views import View, native_part
 
-from .recipes import Augmentation
+
+@dataclass(frozen=True, slots=True)
+class Augmentation:
+    """Random changes to a training picture, the same for both classes.
+
+    Each range is uniform unless said otherwise; each ``*_probability`` is 0 to 1.
+
+    Attributes:
+        view: whole pictures, after crop and stretch, or native parts, without either.
+        crop_area: share of the picture's area that the random crop keeps.
+        crop_aspect: largest aspect of the crop before it is stretched to a square; log-uniform
+            from its inverse, so that the shape of the original says nothing.
+        rescale: factor from the crop to an intermediate size, by a random kernel.
+        rescale_probability: how often that happens.
+        encode_probability: how often the picture is written as JPEG or WebP and read back.
+        encode_quality: range of both encoders' quality setting.
+        blur_probability: how often a Gaussian blur is applied.
+        blur_radius: range of its standard deviation in pixels.
+        noise_probability: how often Gaussian noise is added.
+        noise_deviation: range of its standard deviation in grey levels of 255.
+        colour_probability: how often brightness, contrast and saturation are changed.
+        colour_strength: largest relative change of each.
+    """
+
+    view: View = View.WHOLE
+    crop_area: tuple[float, float] = (1.0, 1.0)
+    crop_aspect: float = 1.0
+    rescale: tuple[float, float] = (1.0, 1.0)
+    rescale_probability: float = 0.0
+    encode_probability: float = 0.0
+    encode_quality: tuple[int, int] = (30, 100)
+    blur_probability: float = 0.0
+    blur_radius: tuple[float, float] = (0.3, 1.5)
+    noise_probability: float = 0.0
+    noise_deviation: tuple[float, float] = (1.0, 8.0)
+    colour_probability: float = 0.0
+    colour_strength: float = 0.2
+
 
 _KERNELS = (
     Image.Resampling.BOX,

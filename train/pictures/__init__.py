@@ -1,0 +1,1 @@
+"""A labelled picture to arrays and tensors."""
