@@ -21,7 +21,7 @@ from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.model.session import INPUT_NAME, Session
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.scan.prepare import PreparedImage, prepare
-from trustthepixels.train.calibrate import probability
+from trustthepixels.train.calibration.calibrate import probability
 from trustthepixels.train.networks.network import Classifier
 
 FloatArray = npt.NDArray[np.floating]

@@ -19,7 +19,7 @@ from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAM
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS
-from trustthepixels.train.calibrate import probability
+from trustthepixels.train.calibration.calibrate import probability
 from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.pictures.load import load_pixels
 

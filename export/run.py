@@ -19,7 +19,7 @@ from trustthepixels.infer.model.self_test import known_picture
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.results import P_AI_DECIMALS
-from trustthepixels.train.calibration_file import read_calibration
+from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.manifest import Sample, fingerprint
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import load_checkpoint

@@ -10,7 +10,7 @@ from labelled_pictures import write_labelled_pictures
 from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
-from trustthepixels.train.calibrate import probability
+from trustthepixels.train.calibration.calibrate import probability
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split, write_splits
 from trustthepixels.train.networks.network import Classifier

@@ -9,8 +9,8 @@ import torch
 from trustthepixels.infer import Detector
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.train.calibrate import probability
-from trustthepixels.train.calibration_file import read_calibration
+from trustthepixels.train.calibration.calibrate import probability
+from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.pictures.load import load_pixels

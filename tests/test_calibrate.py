@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.model.spec import Calibration
-from trustthepixels.train.calibrate import calibrate, fit_thresholds, probability
+from trustthepixels.train.calibration.calibrate import calibrate, fit_thresholds, probability
 
 
 def logits_of(margins):

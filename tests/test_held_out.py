@@ -10,10 +10,10 @@ from in_process import trustthepixels
 from labelled_pictures import write_pictures_of_many_sources
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.calibration_file import read_calibration
+from trustthepixels.train.calibration.file import read_calibration
+from trustthepixels.train.calibration.held_out import held_out_answers
 from trustthepixels.train.data.folds import leave_sources_out
 from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.held_out import held_out_answers
 from trustthepixels.train.networks.weights import load_checkpoint, save_weights
 
 SMALL = (

@@ -48,8 +48,6 @@ TRAIN_MAY_IMPORT: dict[str, set[str]] = {
 
 NOT_YET_PLACED: set[str] = {
     "train.bootstrap",
-    "train.calibrate",
-    "train.calibration_file",
     "train.contact_sheet",
     "train.curves",
     "train.evaluate",
@@ -63,11 +61,9 @@ NOT_YET_PLACED: set[str] = {
     "train.figure_titles",
     "train.file_facts",
     "train.fit",
-    "train.held_out",
     "train.last_layer",
     "train.leak_probe",
     "train.loaders",
-    "train.logits",
     "train.measurement",
     "train.metrics",
     "train.mistakes",

@@ -16,7 +16,7 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import ModelSpec
 
-from .calibrate import probability
+from .calibration.calibrate import probability
 
 if TYPE_CHECKING:
     import torch

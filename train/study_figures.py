@@ -16,7 +16,7 @@ from trustthepixels.infer.results import FileStatus
 
 from .arrays import FloatArray, IntArray
 from .bootstrap import Estimate
-from .calibrate import calibrate, probability
+from .calibration.calibrate import calibrate, probability
 from .data.folds import FOLDS
 from .data.manifest import Sample
 from .evaluate import evaluate

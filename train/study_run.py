@@ -11,8 +11,8 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.images.views import View
 from trustthepixels.infer.system.cores import available_cores
 
+from .calibration.held_out import fold_of
 from .data.folds import FOLDS
-from .held_out import fold_of
 from .networks.weights import load_checkpoint
 from .settings import WEIGHTS_NAME
 from .study import (

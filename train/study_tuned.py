@@ -11,7 +11,7 @@ import torch
 from trustthepixels.infer.images.views import View
 
 from .arrays import FloatArray
-from .calibrate import margin_of
+from .calibration.calibrate import margin_of
 from .data.manifest import Sample
 from .fit import fit, prepare_fit
 from .networks.hardware import Device, Precision, choose_accelerator

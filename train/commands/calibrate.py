@@ -34,7 +34,7 @@ def calibrate(weights: Path, data: Path, splits: Path, runs: tuple[Path, ...], o
     DATA is what it was trained on. The runs left whole sources of it out; what they say of these
     shows how far the model can be trusted elsewhere.
     """
-    from ..held_out import calibrate_on_held_out
+    from ..calibration.held_out import calibrate_on_held_out
 
     calibrate_on_held_out(weights, data, splits, runs, out)
     click.echo(f"wrote {out}")

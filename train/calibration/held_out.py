@@ -19,15 +19,15 @@ from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import InputError
 
+from ..data.manifest import Sample, load_samples, without_sources
+from ..data.splits import Split, read_splits, select
+from ..networks.hardware import Device, choose_accelerator
+from ..networks.network import Classifier
+from ..networks.weights import load_checkpoint
+from ..settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
 from .calibrate import calibrate, margin_of
-from .calibration_file import write_calibration
-from .data.manifest import Sample, load_samples, without_sources
-from .data.splits import Split, read_splits, select
+from .file import write_calibration
 from .logits import score
-from .networks.hardware import Device, choose_accelerator
-from .networks.network import Classifier
-from .networks.weights import load_checkpoint
-from .settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]

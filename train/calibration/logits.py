@@ -8,9 +8,9 @@ from torch.utils.data import DataLoader
 
 from trustthepixels.infer.system.cores import available_cores
 
-from .data.manifest import Sample
-from .networks.network import Classifier
-from .pictures.dataset import PictureDataset, loader_errors
+from ..data.manifest import Sample
+from ..networks.network import Classifier
+from ..pictures.dataset import PictureDataset, loader_errors
 
 _BATCH_SIZE = 64
 
