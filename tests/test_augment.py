@@ -11,8 +11,8 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.train.fitting.recipes import RECIPES, REFERENCE, WEB
 from trustthepixels.train.pictures.augment import augment
-from trustthepixels.train.recipes import RECIPES, REFERENCE, WEB
 
 
 @given(

@@ -14,8 +14,9 @@ from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train.data.manifest import Sample, load_samples
-from trustthepixels.train.fit import Start, prepare_fit, require_room
-from trustthepixels.train.loaders import training_loader, validation_loader
+from trustthepixels.train.fitting.fit import Start, prepare_fit, require_room
+from trustthepixels.train.fitting.loaders import training_loader, validation_loader
+from trustthepixels.train.fitting.recipes import REFERENCE, WEB
 from trustthepixels.train.networks.hardware import Arithmetic, Device, Precision
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import load_checkpoint
@@ -23,7 +24,6 @@ from trustthepixels.train.pictures import kept_views
 from trustthepixels.train.pictures.augment import augment
 from trustthepixels.train.pictures.kept_views import KeptViews, keep_views, require_memory
 from trustthepixels.train.pictures.load import load_image, load_pixels
-from trustthepixels.train.recipes import REFERENCE, WEB
 from trustthepixels.train.settings import TrainSettings
 
 TINY = "resnet10t"

@@ -7,8 +7,8 @@ import torch
 from labelled_pictures import EXAMPLES
 
 from trustthepixels.train.data.manifest import Sample
+from trustthepixels.train.fitting.recipes import WEB
 from trustthepixels.train.pictures.pairs import PairedPictures, find_pairs, flatten_pairs
-from trustthepixels.train.recipes import WEB
 
 PICTURES = sorted((EXAMPLES / "Real").iterdir())
 

@@ -14,9 +14,9 @@ from safetensors.torch import save_file
 from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.data.splits import split_by_group, write_splits
-from trustthepixels.train.module import ClassifierModule
+from trustthepixels.train.fitting.lightning import ClassifierModule
+from trustthepixels.train.fitting.recipes import WEB_LIGHT, Recipe, Trained
 from trustthepixels.train.networks.network import Classifier
-from trustthepixels.train.recipes import WEB_LIGHT, Recipe, Trained
 from trustthepixels.train.study import StudyRequest, StudyRun
 from trustthepixels.train.study_answers import RunAnswers
 from trustthepixels.train.study_figures import StudyPictures, averaged, study_figures

@@ -13,7 +13,7 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View
 
 from .data.manifest import Sample, fingerprint
-from .last_layer import changed_view
+from .fitting.last_layer import changed_view
 from .networks.hardware import Arithmetic
 from .networks.network import Classifier
 from .networks.stage_statistics import Features, stage_statistics

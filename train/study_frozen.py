@@ -11,7 +11,7 @@ from trustthepixels.infer.images.views import View
 
 from .arrays import FloatArray
 from .data.manifest import Sample, load_samples
-from .last_layer import CHANGED_VIEWS, fit_regression
+from .fitting.last_layer import CHANGED_VIEWS, fit_regression
 from .networks.hardware import choose_arithmetic
 from .networks.network import Classifier
 from .networks.stage_statistics import Features

@@ -13,7 +13,7 @@ from trustthepixels.infer.images.views import View
 from .arrays import FloatArray
 from .calibration.calibrate import margin_of
 from .data.manifest import Sample
-from .fit import fit, prepare_fit
+from .fitting.fit import fit, prepare_fit
 from .networks.hardware import Device, Precision, choose_accelerator
 from .networks.network import Classifier
 from .networks.weights import load_backbone, load_checkpoint, read_state

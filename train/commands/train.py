@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from ..recipes import RECIPES
+from ..fitting.recipes import RECIPES
 from .typed import typed_options
 
 _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
@@ -114,8 +114,8 @@ def train(
             raise click.UsageError(
                 f"--epochs 0 fits the last layer alone, without {option}", context
             )
+    from ..fitting.run import train_run
     from ..networks.hardware import Device, Precision, is_first_process
-    from ..run import train_run
     from ..settings import TrainSettings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from trustthepixels.infer.errors import UsageError
 
-from .pictures.augment import Augmentation
+from ..pictures.augment import Augmentation
 
 
 class Trained(StrEnum):

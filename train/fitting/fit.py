@@ -17,10 +17,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from trustthepixels.infer.errors import UsageError
 
-from .data.manifest import Sample
-from .loaders import training_loader, validation_loader
-from .module import ClassifierModule
-from .networks.hardware import (
+from ..data.manifest import Sample
+from ..networks.hardware import (
     Arithmetic,
     Device,
     Precision,
@@ -28,14 +26,16 @@ from .networks.hardware import (
     is_first_process,
     process_count,
 )
-from .networks.network import Classifier
-from .networks.stage_statistics import staged_backbone
-from .networks.starting_weights import initialise
-from .networks.teacher import Teacher, view_size
-from .pictures.dataset import loader_errors
-from .pictures.kept_views import require_memory
+from ..networks.network import Classifier
+from ..networks.stage_statistics import staged_backbone
+from ..networks.starting_weights import initialise
+from ..networks.teacher import Teacher, view_size
+from ..pictures.dataset import loader_errors
+from ..pictures.kept_views import require_memory
+from ..settings import TrainSettings
+from .lightning import ClassifierModule
+from .loaders import training_loader, validation_loader
 from .recipes import Recipe, recipe_by_name
-from .settings import TrainSettings
 
 LAST_CHECKPOINT = "last.ckpt"
 LOGS_NAME = "logs"

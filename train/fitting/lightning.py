@@ -13,8 +13,8 @@ from torchmetrics.classification import BinaryAccuracy, BinaryAUROC
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.results import LABELS
 
-from .networks.network import Classifier
-from .networks.teacher import Teacher, distillation_loss, shrink
+from ..networks.network import Classifier
+from ..networks.teacher import Teacher, distillation_loss, shrink
 from .recipes import Recipe, Trained
 
 _WARMUP_START = 0.01

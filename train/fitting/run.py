@@ -10,19 +10,19 @@ from torch import Tensor
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.spec import ModelSpec
 
-from .calibration.calibrate import calibrate, probability
-from .calibration.logits import score
+from ..calibration.calibrate import calibrate, probability
+from ..calibration.logits import score
+from ..data.folds import split_by_fold
+from ..data.hard_examples import hard_examples
+from ..data.manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
+from ..data.splits import Split, read_splits, select, split_by_group, write_splits
+from ..networks.hardware import Accelerator, Device, Precision, is_first_process
+from ..networks.network import Classifier
+from ..networks.weights import load_backbone, read_state, save_weights
+from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
 from .curves import draw_curves, merge_metrics
-from .data.folds import split_by_fold
-from .data.hard_examples import hard_examples
-from .data.manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
-from .data.splits import Split, read_splits, select, split_by_group, write_splits
 from .fit import LOGS_NAME, Start, fit, prepare_fit, require_room
 from .last_layer import fit_last_layer
-from .networks.hardware import Accelerator, Device, Precision, is_first_process
-from .networks.network import Classifier
-from .networks.weights import load_backbone, read_state, save_weights
-from .settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
 
 _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
 

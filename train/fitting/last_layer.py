@@ -19,15 +19,15 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View
 from trustthepixels.infer.results import LABELS
 
-from .arrays import FloatArray, IntArray
-from .data.manifest import Sample
-from .networks.hardware import Arithmetic
-from .networks.network import Classifier
-from .networks.stage_statistics import Features, stage_statistics, staged_backbone
-from .networks.teacher import TEMPERATURE, Teacher
-from .pictures.augment import Augmentation, augment
-from .pictures.batches import See, in_batches, views_of_sample
-from .pictures.load import load_image
+from ..arrays import FloatArray, IntArray
+from ..data.manifest import Sample
+from ..networks.hardware import Arithmetic
+from ..networks.network import Classifier
+from ..networks.stage_statistics import Features, stage_statistics, staged_backbone
+from ..networks.teacher import TEMPERATURE, Teacher
+from ..pictures.augment import Augmentation, augment
+from ..pictures.batches import See, in_batches, views_of_sample
+from ..pictures.load import load_image
 
 CHANGED_VIEWS = 2
 """Differently changed views of each training picture, beside the picture as it is."""

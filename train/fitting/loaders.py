@@ -9,13 +9,13 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trustthepixels.infer.system.cores import available_cores
 
-from .data.manifest import Sample
-from .networks.hardware import Accelerator
-from .pictures.dataset import PictureDataset
-from .pictures.kept_views import KeptViews, as_fetched, keep_views
-from .pictures.pairs import PairedPictures, flatten_pairs
+from ..data.manifest import Sample
+from ..networks.hardware import Accelerator
+from ..pictures.dataset import PictureDataset
+from ..pictures.kept_views import KeptViews, as_fetched, keep_views
+from ..pictures.pairs import PairedPictures, flatten_pairs
+from ..settings import TrainSettings
 from .recipes import Recipe
-from .settings import TrainSettings
 
 Loader = DataLoader[tuple[Tensor, int]]
 """Batches of pictures and class indices; the types are those of one item."""
