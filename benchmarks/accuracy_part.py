@@ -5,12 +5,12 @@ from typing import Any
 
 from trustthepixels.infer.model.bundled import DEFAULT_MODEL, bundled_models
 from trustthepixels.infer.model.providers import Device
-from trustthepixels.train.bootstrap import Estimate
 from trustthepixels.train.data.manifest import MANIFEST_NAME, list_samples
 from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.evaluation_parts import PartKind
 from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
 from trustthepixels.train.evaluation_run import run_evaluation
+from trustthepixels.train.metrics.bootstrap import Estimate
 
 from .models import EDGE
 from .settings import Settings

@@ -47,7 +47,6 @@ TRAIN_MAY_IMPORT: dict[str, set[str]] = {
 }
 
 NOT_YET_PLACED: set[str] = {
-    "train.bootstrap",
     "train.contact_sheet",
     "train.evaluate",
     "train.evaluation_html",
@@ -57,11 +56,9 @@ NOT_YET_PLACED: set[str] = {
     "train.evaluation_report",
     "train.evaluation_request",
     "train.evaluation_run",
-    "train.figure_titles",
     "train.file_facts",
     "train.leak_probe",
     "train.measurement",
-    "train.metrics",
     "train.mistakes",
     "train.predictions",
     "train.regressions",

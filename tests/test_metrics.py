@@ -11,8 +11,8 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score, roc_curve
 from torchmetrics.functional.classification import binary_calibration_error
 
 from trustthepixels.infer.model.verdicts import VerdictRule
-from trustthepixels.train.bootstrap import Share, bootstrap
-from trustthepixels.train.metrics import (
+from trustthepixels.train.metrics.bootstrap import Share, bootstrap
+from trustthepixels.train.metrics.detector import (
     area_under_roc,
     detector_metrics,
     expected_calibration_error,
@@ -219,6 +219,6 @@ def test_the_same_seed_gives_the_same_interval_in_any_portion(monkeypatch):
     event = np.arange(50) < 20
     groups = [str(index // 2) for index in range(50)]
     whole = bootstrap(right_share(event), groups)
-    monkeypatch.setattr("trustthepixels.train.bootstrap._MAX_WEIGHTS", 700)
+    monkeypatch.setattr("trustthepixels.train.metrics.bootstrap._MAX_WEIGHTS", 700)
     assert bootstrap(right_share(event), groups) == whole
     assert bootstrap(right_share(event), groups, seed=1) != whole

@@ -11,8 +11,8 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS, VerdictLabel
 
 from .arrays import BoolArray
-from .bootstrap import Estimate, Metric, Share, bootstrap
-from .metrics import detector_metrics, mean_of
+from .metrics.bootstrap import Estimate, Metric, Share, bootstrap
+from .metrics.detector import detector_metrics, mean_of
 from .predictions import Answers, Prediction, answers_of
 
 Answer = TypeVar("Answer", bound=str)

@@ -9,12 +9,12 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
-from .bootstrap import CONFIDENCE, RESAMPLES
 from .evaluate import SourceResult
 from .evaluation_plots import NAMES
 from .evaluation_report import trained_apart_text
-from .figure_titles import TITLES, interval_text, value_text
 from .measurement import Measurement, Report
+from .metrics.bootstrap import CONFIDENCE, RESAMPLES
+from .metrics.titles import TITLES, interval_text, value_text
 from .targets import Direction, TargetResult, check_targets
 
 _TEMPLATE = "report.html.jinja"

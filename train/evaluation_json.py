@@ -9,12 +9,12 @@ from typing import Any
 
 from trustthepixels.infer.results import LABELS
 
-from .bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
 from .data.manifest import fingerprint
 from .evaluate import SourceResult
 from .evaluation_parts import Part
 from .leak_probe import LeakProbe
 from .measurement import Measurement, Report
+from .metrics.bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
 from .scoring import Scorer
 from .targets import TargetResult, check_targets
 

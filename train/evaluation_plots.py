@@ -12,10 +12,10 @@ from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
 from .arrays import BoolArray, FloatArray
-from .bootstrap import Estimate, Share, bootstrap
 from .evaluate import Evaluation
 from .measurement import Measurement
-from .metrics import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
+from .metrics.bootstrap import Estimate, Share, bootstrap
+from .metrics.detector import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
 from .predictions import Answers, answers_of
 
 COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.system.terminal import printable
 
-from .bootstrap import CONFIDENCE
 from .evaluate import VERDICTS, SourceResult
-from .figure_titles import TITLES, interval_text, short_text, value_text
 from .leak_probe import LeakProbe
 from .measurement import Measurement, Report
+from .metrics.bootstrap import CONFIDENCE
+from .metrics.titles import TITLES, interval_text, short_text, value_text
 from .targets import TargetResult, check_targets
 
 _MAX_FAILURES = 10

@@ -23,11 +23,11 @@ from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import resize
 
 from .arrays import FloatArray
-from .bootstrap import Estimate, Metric, Share, bootstrap, ratio
 from .data.manifest import Sample
 from .evaluation_parts import Part
 from .file_facts import file_facts
-from .metrics import mean_of
+from .metrics.bootstrap import Estimate, Metric, Share, bootstrap, ratio
+from .metrics.detector import mean_of
 from .pictures.tiers import encode_jpeg, web_file
 from .predictions import Prediction
 

@@ -15,11 +15,11 @@ from trustthepixels.infer.model.verdicts import Thresholds, VerdictRule
 from trustthepixels.infer.results import FileStatus
 
 from .arrays import FloatArray, IntArray
-from .bootstrap import Estimate
 from .calibration.calibrate import calibrate, probability
 from .data.folds import FOLDS
 from .data.manifest import Sample
 from .evaluate import evaluate
+from .metrics.bootstrap import Estimate
 from .predictions import Prediction
 from .study_answers import RunAnswers
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from trustthepixels.infer.errors import OutputError
 
-from .bootstrap import Estimate
-from .figure_titles import short_text
+from .metrics.bootstrap import Estimate
+from .metrics.titles import short_text
 from .study_figures import EXTERNAL, EXTERNAL_WEB, HELD_OUT, TEST, Figures
 
 _CHOICE = (

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .bootstrap import Estimate
 from .data.folds import FOLDS
 from .evaluation_parts import Part, PartKind
 from .measurement import Measurement
+from .metrics.bootstrap import Estimate
 from .pictures.tiers import Tier
 
 

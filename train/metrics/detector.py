@@ -11,7 +11,7 @@ import numpy as np
 
 from trustthepixels.infer.results import LABELS, VerdictLabel
 
-from .arrays import BoolArray, FloatArray, IntArray
+from ..arrays import BoolArray, FloatArray, IntArray
 from .bootstrap import Metric, Share, ratio
 
 CALIBRATION_BINS = 15

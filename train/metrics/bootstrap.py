@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from .arrays import BoolArray, FloatArray
+from ..arrays import BoolArray, FloatArray
 
 Metric = Callable[[FloatArray], FloatArray]
 """Weights of shape (resamples, n), how often each picture counts, to values of shape (resamples,).

@@ -3,7 +3,7 @@
 import math
 
 from .bootstrap import Estimate
-from .metrics import CALIBRATION_BINS, CONFIDENT
+from .detector import CALIBRATION_BINS, CONFIDENT
 
 TITLES = {
     "balanced_accuracy": "balanced accuracy",
