@@ -7,9 +7,9 @@ from trustthepixels.infer.model.bundled import DEFAULT_MODEL, bundled_models
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.data.manifest import MANIFEST_NAME, list_samples
 from trustthepixels.train.data.splits import Split, read_splits
-from trustthepixels.train.evaluation_parts import PartKind
-from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
-from trustthepixels.train.evaluation_run import run_evaluation
+from trustthepixels.train.evaluation.parts import PartKind
+from trustthepixels.train.evaluation.request import DataRequest, EvaluationRequest
+from trustthepixels.train.evaluation.run import run_evaluation
 from trustthepixels.train.metrics.bootstrap import Estimate
 
 from .models import EDGE

@@ -17,16 +17,17 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.data.folds import FOLDS, leave_sources_out, split_by_fold
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split, split_by_group, splits_fingerprint, write_splits
-from trustthepixels.train.evaluation_parts import PartKind
-from trustthepixels.train.evaluation_report import terminal_report
-from trustthepixels.train.evaluation_request import (
+from trustthepixels.train.evaluation.goals import GOALS, Direction, Status, check_targets
+from trustthepixels.train.evaluation.parts import PartKind
+from trustthepixels.train.evaluation.request import (
     DataRequest,
     EvaluationRequest,
     parse_fold_models,
 )
-from trustthepixels.train.evaluation_run import run_evaluation, write_evaluation
+from trustthepixels.train.evaluation.run import run_evaluation
+from trustthepixels.train.evaluation_json import write_evaluation
+from trustthepixels.train.evaluation_report import terminal_report
 from trustthepixels.train.pictures.tiers import Tier
-from trustthepixels.train.targets import GOALS, Direction, Status, check_targets
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,17 @@ from PIL import Image
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.train.data.manifest import Sample
-from trustthepixels.train.file_facts import FEATURES, Chroma, FileFacts, file_facts
-from trustthepixels.train.leak_probe import Stage, probe_facts, probe_swap, swapped_file
-from trustthepixels.train.predictions import Prediction
+from trustthepixels.train.evaluation.leak_probe import (
+    FEATURES,
+    Chroma,
+    FileFacts,
+    Stage,
+    file_facts,
+    probe_facts,
+    probe_swap,
+    swapped_file,
+)
+from trustthepixels.train.evaluation.predictions import Prediction
 
 
 def encoded(image, codec, **options):

@@ -16,17 +16,17 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.commands.evaluate import evaluate
 from trustthepixels.train.data.hard_examples import hard_examples
 from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.evaluation_request import DataRequest, EvaluationRequest
-from trustthepixels.train.evaluation_run import run_evaluation
-from trustthepixels.train.mistakes import check_mistakes_request, collect_mistakes
-from trustthepixels.train.regressions import (
+from trustthepixels.train.evaluation.mistakes import check_mistakes_request, collect_mistakes
+from trustthepixels.train.evaluation.regressions import (
     Outcome,
     Regression,
     read_regressions,
     regressions_csv,
     replay,
 )
-from trustthepixels.train.scoring import open_scorer
+from trustthepixels.train.evaluation.request import DataRequest, EvaluationRequest
+from trustthepixels.train.evaluation.run import run_evaluation
+from trustthepixels.train.evaluation.scorer import open_scorer
 
 OPPOSITE = Graph(gain=-GAIN)
 """It calls dark pictures AI-generated: right where the tiny model is wrong, and wrong elsewhere."""

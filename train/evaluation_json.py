@@ -1,22 +1,27 @@
-"""An evaluation as files for other programs: everything as JSON, single predictions as CSV."""
+"""Writes an evaluation into a folder: JSON, predictions, plots and the page."""
 
 import csv
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.results import LABELS
 
+from .contact_sheet import draw_contact_sheet, worst_mistakes
 from .data.manifest import fingerprint
-from .evaluate import SourceResult
-from .evaluation_parts import Part
-from .leak_probe import LeakProbe
-from .measurement import Measurement, Report
+from .evaluation.figures import SourceResult
+from .evaluation.goals import TargetResult, check_targets
+from .evaluation.leak_probe import LeakProbe
+from .evaluation.measurement import Measurement, Report
+from .evaluation.parts import Part
+from .evaluation.scorer import Scorer
+from .evaluation_html import write_html
+from .evaluation_plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
 from .metrics.bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
-from .scoring import Scorer
-from .targets import TargetResult, check_targets
 
 SCHEMA_VERSION = 2
 
@@ -169,3 +174,56 @@ def _numbers(estimate: Estimate) -> dict[str, float | None]:
 def _number(value: float) -> float | None:
     """Six decimals: below that, processors differ."""
     return None if math.isnan(value) else round(value, 6)
+
+
+EVALUATION_NAME = "evaluation.json"
+
+
+PREDICTIONS_NAME = "predictions.csv"
+
+
+HTML_NAME = "report.html"
+
+
+def write_evaluation(folder: Path, report: Report) -> None:
+    """Write the JSON, the predictions, the pictures and the page into a folder that exists.
+
+    Raises:
+        OutputError: something cannot be written.
+    """
+    with _writing(folder):
+        write_predictions(folder / PREDICTIONS_NAME, report)
+        for measurements in report.by_part:
+            if len(measurements) > 1:
+                draw_tiers(measurements, folder / f"{measurements[0].part.slug}-tiers.png")
+        for measurement in report.measurements:
+            _draw(measurement, f"{report.model.spec.name}, {measurement.title}", folder)
+        write_html(folder / HTML_NAME, report)
+        write_json(folder / EVALUATION_NAME, report)
+
+
+def prepare_folder(folder: Path) -> None:
+    """Create the output folder, before the work starts.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    with _writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
+def _draw(measurement: Measurement, title: str, folder: Path) -> None:
+    evaluation, slug = measurement.evaluation, measurement.slug
+    draw_roc(evaluation, title, folder / f"{slug}-roc.png")
+    draw_reliability(evaluation, title, folder / f"{slug}-reliability.png")
+    draw_histogram(evaluation, title, folder / f"{slug}-histogram.png")
+    mistakes = worst_mistakes(evaluation)
+    draw_contact_sheet(mistakes, measurement.tier, title, folder / f"{slug}-mistakes.png")
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error

@@ -18,9 +18,9 @@ from .arrays import FloatArray, IntArray
 from .calibration.calibrate import calibrate, probability
 from .data.folds import FOLDS
 from .data.manifest import Sample
-from .evaluate import evaluate
+from .evaluation.figures import evaluate
+from .evaluation.predictions import Prediction
 from .metrics.bootstrap import Estimate
-from .predictions import Prediction
 from .study_answers import RunAnswers
 
 TEST, HELD_OUT, EXTERNAL, EXTERNAL_WEB = "test", "held_out", "external", "external_web"

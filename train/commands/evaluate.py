@@ -17,7 +17,7 @@ from .typed import typed_options
 
 if TYPE_CHECKING:
     from ..data.splits import Split
-    from ..evaluation_request import EvaluationRequest
+    from ..evaluation.request import EvaluationRequest
     from ..pictures.tiers import Tier
 
 
@@ -127,9 +127,10 @@ def evaluate(
         _replay(context, model, data, mark_fixed=mark_fixed)
     if mark_fixed:
         raise click.UsageError("--mark-fixed is for --regressions", context)
+    from ..evaluation.mistakes import check_mistakes_request, collect_mistakes
+    from ..evaluation.run import run_evaluation
+    from ..evaluation_json import prepare_folder, write_evaluation
     from ..evaluation_report import terminal_report
-    from ..evaluation_run import prepare_folder, run_evaluation, write_evaluation
-    from ..mistakes import check_mistakes_request, collect_mistakes
 
     request = _request(model, data, options)
     if mistakes is not None:
@@ -150,7 +151,7 @@ def evaluate(
 
 
 def _request(model: str, data: Path, options: dict[str, Any]) -> "EvaluationRequest":
-    from ..evaluation_request import DataRequest, EvaluationRequest, parse_fold_models
+    from ..evaluation.request import DataRequest, EvaluationRequest, parse_fold_models
 
     choice = DataRequest(
         data,
@@ -171,8 +172,14 @@ def _replay(context: click.Context, model: str, folder: Path, *, mark_fixed: boo
         raise click.UsageError(f"--regressions and {option} exclude each other", context)
     from trustthepixels.infer.system.cores import available_cores
 
-    from ..regressions import Outcome, record_fixed, replay, replay_text, write_regressions
-    from ..scoring import open_scorer
+    from ..evaluation.regressions import (
+        Outcome,
+        record_fixed,
+        replay,
+        replay_text,
+        write_regressions,
+    )
+    from ..evaluation.scorer import open_scorer
 
     options = context.params
     scorer = open_scorer(model, options["device"], options["threads"] or available_cores())

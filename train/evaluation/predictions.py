@@ -16,10 +16,10 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 
-from .arrays import BoolArray, FloatArray, IntArray
-from .data.manifest import Sample
-from .pictures.load import see_picture
-from .scoring import Scorer
+from ..arrays import BoolArray, FloatArray, IntArray
+from ..data.manifest import Sample
+from ..pictures.load import see_picture
+from .scorer import Scorer
 
 In = TypeVar("In")
 Out = TypeVar("Out")

@@ -8,9 +8,9 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
 
-from .data.folds import FOLDS
-from .data.splits import Split
-from .pictures.tiers import Tier
+from ..data.folds import FOLDS
+from ..data.splits import Split
+from ..pictures.tiers import Tier
 
 
 @dataclass(frozen=True, slots=True)

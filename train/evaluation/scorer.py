@@ -16,7 +16,7 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import ModelSpec
 
-from .calibration.calibrate import probability
+from ..calibration.calibrate import probability
 
 if TYPE_CHECKING:
     import torch
@@ -72,7 +72,7 @@ def _open_checkpoint(path: Path, device: Device, threads: int) -> Scorer:
     # Imported only here: to evaluate an ONNX file takes seconds less without PyTorch.
     import torch
 
-    from .networks.weights import load_checkpoint
+    from ..networks.weights import load_checkpoint
 
     place = _torch_device(device)
     network, spec = load_checkpoint(path)

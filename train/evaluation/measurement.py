@@ -6,11 +6,11 @@ from itertools import groupby
 
 from trustthepixels.infer.model.verdicts import VerdictRule
 
-from .evaluate import Evaluation
-from .evaluation_parts import Part, Portion
+from ..pictures.tiers import Tier
+from .figures import Evaluation
 from .leak_probe import LeakProbe
-from .pictures.tiers import Tier
-from .scoring import Scorer
+from .parts import Part, Portion
+from .scorer import Scorer
 
 
 @dataclass(frozen=True, slots=True)

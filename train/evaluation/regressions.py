@@ -12,10 +12,10 @@ from trustthepixels.infer.errors import InputError, OutputError, one_line
 from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.system.terminal import printable
 
-from .data.hard_examples import file_digest
-from .data.manifest import CLASS_FOLDERS, Sample
+from ..data.hard_examples import file_digest
+from ..data.manifest import CLASS_FOLDERS, Sample
 from .predictions import Prediction, predict
-from .scoring import Scorer
+from .scorer import Scorer
 
 REGRESSIONS_NAME = "regressions.csv"
 

@@ -10,9 +10,9 @@ from sklearn.metrics import confusion_matrix
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import LABELS, VerdictLabel
 
-from .arrays import BoolArray
-from .metrics.bootstrap import Estimate, Metric, Share, bootstrap
-from .metrics.detector import detector_metrics, mean_of
+from ..arrays import BoolArray
+from ..metrics.bootstrap import Estimate, Metric, Share, bootstrap
+from ..metrics.detector import detector_metrics, mean_of
 from .predictions import Answers, Prediction, answers_of
 
 Answer = TypeVar("Answer", bound=str)

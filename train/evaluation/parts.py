@@ -8,10 +8,10 @@ from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, UsageError
 
-from .data.folds import FOLDS, leave_sources_out, split_by_fold
-from .data.manifest import MANIFEST_NAME, Sample, list_samples, without_sources
-from .data.splits import Split, read_splits, select, splits_fingerprint
-from .evaluation_request import DataRequest, EvaluationRequest
+from ..data.folds import FOLDS, leave_sources_out, split_by_fold
+from ..data.manifest import MANIFEST_NAME, Sample, list_samples, without_sources
+from ..data.splits import Split, read_splits, select, splits_fingerprint
+from .request import DataRequest, EvaluationRequest
 
 
 class PartKind(StrEnum):

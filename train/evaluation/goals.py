@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .data.folds import FOLDS
-from .evaluation_parts import Part, PartKind
+from ..data.folds import FOLDS
+from ..metrics.bootstrap import Estimate
+from ..pictures.tiers import Tier
 from .measurement import Measurement
-from .metrics.bootstrap import Estimate
-from .pictures.tiers import Tier
+from .parts import Part, PartKind
 
 
 class Direction(StrEnum):

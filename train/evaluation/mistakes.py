@@ -9,12 +9,11 @@ from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError, one_line
 
-from .data.hard_examples import file_digest
-from .data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
-from .evaluation_parts import PartKind
-from .evaluation_request import EvaluationRequest
+from ..data.hard_examples import file_digest
+from ..data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
+from ..pictures.tiers import Tier
 from .measurement import Measurement, Report
-from .pictures.tiers import Tier
+from .parts import PartKind
 from .regressions import (
     REGRESSIONS_NAME,
     Regression,
@@ -23,6 +22,7 @@ from .regressions import (
     regressions_csv,
     replace_text,
 )
+from .request import EvaluationRequest
 
 _COLUMNS = ("file", "class", "source", "group")
 _NAME_DIGITS = 16

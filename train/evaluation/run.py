@@ -1,35 +1,24 @@
 """``trustthepixels evaluate`` from its options to its figures and files."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 from tqdm import tqdm
 
-from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.terminal import note
 
-from .contact_sheet import draw_contact_sheet, worst_mistakes
-from .evaluate import evaluate
-from .evaluation_html import write_html
-from .evaluation_json import write_json, write_predictions
-from .evaluation_parts import Part, Portion, choose_parts
-from .evaluation_plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
-from .evaluation_request import EvaluationRequest
+from ..pictures.load import see_picture
+from ..pictures.tiers import Tier
+from .figures import evaluate
 from .leak_probe import LeakProbe, probe_facts, probe_swap, see_swapped
 from .measurement import Measurement, Report
-from .pictures.load import see_picture
-from .pictures.tiers import Tier
+from .parts import Part, Portion, choose_parts
 from .predictions import Prediction, See, predict
-from .scoring import Scorer, open_scorer
-
-EVALUATION_NAME = "evaluation.json"
-PREDICTIONS_NAME = "predictions.csv"
-HTML_NAME = "report.html"
+from .request import EvaluationRequest
+from .scorer import Scorer, open_scorer
 
 Answer = Callable[[Part, See], list[Prediction]]
 """From a part of the data, seen in some way, to what its models say."""
@@ -63,33 +52,6 @@ def run_evaluation(request: EvaluationRequest) -> Report:
             if request.leak_probe
         ]
     return Report(model, request.rule(model.spec), scorers, tuple(measurements), tuple(probes))
-
-
-def write_evaluation(folder: Path, report: Report) -> None:
-    """Write the JSON, the predictions, the pictures and the page into a folder that exists.
-
-    Raises:
-        OutputError: something cannot be written.
-    """
-    with _writing(folder):
-        write_predictions(folder / PREDICTIONS_NAME, report)
-        for measurements in report.by_part:
-            if len(measurements) > 1:
-                draw_tiers(measurements, folder / f"{measurements[0].part.slug}-tiers.png")
-        for measurement in report.measurements:
-            _draw(measurement, f"{report.model.spec.name}, {measurement.title}", folder)
-        write_html(folder / HTML_NAME, report)
-        write_json(folder / EVALUATION_NAME, report)
-
-
-def prepare_folder(folder: Path) -> None:
-    """Create the output folder, before the work starts.
-
-    Raises:
-        OutputError: it cannot be made.
-    """
-    with _writing(folder):
-        folder.mkdir(parents=True, exist_ok=True)
 
 
 def _pictures_to_score(parts: Sequence[Part], request: EvaluationRequest) -> int:
@@ -144,20 +106,3 @@ def _probe(
     before = known[0].evaluation.predictions if known else answer(part, see_picture)
     swaps = probe_swap(before, answer(part, see_swapped))
     return LeakProbe(part, probe_facts(before, input_size), swaps)
-
-
-def _draw(measurement: Measurement, title: str, folder: Path) -> None:
-    evaluation, slug = measurement.evaluation, measurement.slug
-    draw_roc(evaluation, title, folder / f"{slug}-roc.png")
-    draw_reliability(evaluation, title, folder / f"{slug}-reliability.png")
-    draw_histogram(evaluation, title, folder / f"{slug}-histogram.png")
-    mistakes = worst_mistakes(evaluation)
-    draw_contact_sheet(mistakes, measurement.tier, title, folder / f"{slug}-mistakes.png")
-
-
-@contextmanager
-def _writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(f"cannot write to {folder}: {error.strerror or error}") from error
