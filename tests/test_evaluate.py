@@ -18,17 +18,17 @@ from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.results import FileStatus, VerdictLabel
-from trustthepixels.train.contact_sheet import worst_mistakes
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split
 from trustthepixels.train.evaluation.predictions import predict
 from trustthepixels.train.evaluation.request import DataRequest, EvaluationRequest
 from trustthepixels.train.evaluation.run import run_evaluation
 from trustthepixels.train.evaluation.scorer import Scorer
-from trustthepixels.train.evaluation_json import write_evaluation
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import save_weights
 from trustthepixels.train.pictures.tiers import Tier
+from trustthepixels.train.reports.contact_sheet import worst_mistakes
+from trustthepixels.train.reports.files import write_evaluation
 
 
 def run(model, data, *, splits=None, split=None, exclude_sources=(), **options):

@@ -25,9 +25,9 @@ from trustthepixels.train.evaluation.request import (
     parse_fold_models,
 )
 from trustthepixels.train.evaluation.run import run_evaluation
-from trustthepixels.train.evaluation_json import write_evaluation
-from trustthepixels.train.evaluation_report import terminal_report
 from trustthepixels.train.pictures.tiers import Tier
+from trustthepixels.train.reports.files import write_evaluation
+from trustthepixels.train.reports.text import terminal_report
 
 
 @pytest.fixture(scope="module")

@@ -47,11 +47,6 @@ TRAIN_MAY_IMPORT: dict[str, set[str]] = {
 }
 
 NOT_YET_PLACED: set[str] = {
-    "train.contact_sheet",
-    "train.evaluation_html",
-    "train.evaluation_json",
-    "train.evaluation_plots",
-    "train.evaluation_report",
     "train.study",
     "train.study_answers",
     "train.study_features",

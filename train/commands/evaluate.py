@@ -129,8 +129,8 @@ def evaluate(
         raise click.UsageError("--mark-fixed is for --regressions", context)
     from ..evaluation.mistakes import check_mistakes_request, collect_mistakes
     from ..evaluation.run import run_evaluation
-    from ..evaluation_json import prepare_folder, write_evaluation
-    from ..evaluation_report import terminal_report
+    from ..reports.files import prepare_folder, write_evaluation
+    from ..reports.text import terminal_report
 
     request = _request(model, data, options)
     if mistakes is not None:

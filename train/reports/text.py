@@ -5,12 +5,12 @@ from collections.abc import Iterator, Sequence
 from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.system.terminal import printable
 
-from .evaluation.figures import VERDICTS, SourceResult
-from .evaluation.goals import TargetResult, check_targets
-from .evaluation.leak_probe import LeakProbe
-from .evaluation.measurement import Measurement, Report
-from .metrics.bootstrap import CONFIDENCE
-from .metrics.titles import TITLES, interval_text, short_text, value_text
+from ..evaluation.figures import VERDICTS, SourceResult
+from ..evaluation.goals import TargetResult, check_targets
+from ..evaluation.leak_probe import LeakProbe
+from ..evaluation.measurement import Measurement, Report
+from ..metrics.bootstrap import CONFIDENCE
+from ..metrics.titles import TITLES, interval_text, short_text, value_text
 
 _MAX_FAILURES = 10
 _CELL = 17

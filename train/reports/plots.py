@@ -11,12 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
-from .arrays import BoolArray, FloatArray
-from .evaluation.figures import Evaluation
-from .evaluation.measurement import Measurement
-from .evaluation.predictions import Answers, answers_of
-from .metrics.bootstrap import Estimate, Share, bootstrap
-from .metrics.detector import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
+from ..arrays import BoolArray, FloatArray
+from ..evaluation.figures import Evaluation
+from ..evaluation.measurement import Measurement
+from ..evaluation.predictions import Answers, answers_of
+from ..metrics.bootstrap import Estimate, Share, bootstrap
+from ..metrics.detector import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
 
 COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}
 """Of the classes: apart in hue and in lightness, also for colour-blind readers."""

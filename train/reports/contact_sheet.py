@@ -7,11 +7,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import ImageOps
 
-from .evaluation.figures import Evaluation
-from .evaluation.predictions import Prediction
-from .evaluation_plots import COLOURS, GREY, NAMES
-from .pictures.load import load_picture
-from .pictures.tiers import Tier
+from ..evaluation.figures import Evaluation
+from ..evaluation.predictions import Prediction
+from ..pictures.load import load_picture
+from ..pictures.tiers import Tier
+from .plots import COLOURS, GREY, NAMES
 
 MAX_PICTURES = 24
 _COLUMNS = 6

@@ -11,17 +11,17 @@ from typing import Any
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.results import LABELS
 
+from ..data.manifest import fingerprint
+from ..evaluation.figures import SourceResult
+from ..evaluation.goals import TargetResult, check_targets
+from ..evaluation.leak_probe import LeakProbe
+from ..evaluation.measurement import Measurement, Report
+from ..evaluation.parts import Part
+from ..evaluation.scorer import Scorer
+from ..metrics.bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
 from .contact_sheet import draw_contact_sheet, worst_mistakes
-from .data.manifest import fingerprint
-from .evaluation.figures import SourceResult
-from .evaluation.goals import TargetResult, check_targets
-from .evaluation.leak_probe import LeakProbe
-from .evaluation.measurement import Measurement, Report
-from .evaluation.parts import Part
-from .evaluation.scorer import Scorer
-from .evaluation_html import write_html
-from .evaluation_plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
-from .metrics.bootstrap import CONFIDENCE, RESAMPLES, SEED, Estimate
+from .html import write_html
+from .plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
 
 SCHEMA_VERSION = 2
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
-from .evaluation.figures import SourceResult
-from .evaluation.goals import Direction, TargetResult, check_targets
-from .evaluation.measurement import Measurement, Report
-from .evaluation_plots import NAMES
-from .evaluation_report import trained_apart_text
-from .metrics.bootstrap import CONFIDENCE, RESAMPLES
-from .metrics.titles import TITLES, interval_text, value_text
+from ..evaluation.figures import SourceResult
+from ..evaluation.goals import Direction, TargetResult, check_targets
+from ..evaluation.measurement import Measurement, Report
+from ..metrics.bootstrap import CONFIDENCE, RESAMPLES
+from ..metrics.titles import TITLES, interval_text, value_text
+from .plots import NAMES
+from .text import trained_apart_text
 
 _TEMPLATE = "report.html.jinja"
 _GLANCE = (
