@@ -17,11 +17,11 @@ from trustthepixels.train.data.splits import split_by_group, write_splits
 from trustthepixels.train.fitting.lightning import ClassifierModule
 from trustthepixels.train.fitting.recipes import WEB_LIGHT, Recipe, Trained
 from trustthepixels.train.networks.network import Classifier
-from trustthepixels.train.study import StudyRequest, StudyRun
-from trustthepixels.train.study_answers import RunAnswers
-from trustthepixels.train.study_figures import StudyPictures, averaged, study_figures
-from trustthepixels.train.study_tuned import train_tuned
-from trustthepixels.train.variants import Variant, variants_by_name
+from trustthepixels.train.study.answers import RunAnswers
+from trustthepixels.train.study.figures import StudyPictures, averaged, study_figures
+from trustthepixels.train.study.protocol import StudyRequest, StudyRun
+from trustthepixels.train.study.tuned import train_tuned
+from trustthepixels.train.study.variants import Variant, variants_by_name
 
 
 @pytest.fixture(scope="module")

@@ -69,9 +69,9 @@ def study(
     """
     if (weights is None) != (not runs):
         raise click.UsageError("--weights and --run go together")
-    from ..study import StudyRequest
-    from ..study_run import compare
-    from ..variants import variants_by_name
+    from ..study.protocol import StudyRequest
+    from ..study.run import compare
+    from ..study.variants import variants_by_name
 
     request = StudyRequest(data, **options)
     compare(request, variants_by_name(variants), folder, weights, runs)

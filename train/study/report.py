@@ -9,9 +9,9 @@ from typing import Any
 
 from trustthepixels.infer.errors import OutputError
 
-from .metrics.bootstrap import Estimate
-from .metrics.titles import short_text
-from .study_figures import EXTERNAL, EXTERNAL_WEB, HELD_OUT, TEST, Figures
+from ..metrics.bootstrap import Estimate
+from ..metrics.titles import short_text
+from .figures import EXTERNAL, EXTERNAL_WEB, HELD_OUT, TEST, Figures
 
 _CHOICE = (
     (HELD_OUT, "tpr_at_fpr_5pct", "true positive rate at 5 % FPR"),

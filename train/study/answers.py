@@ -8,7 +8,7 @@ import numpy as np
 
 from trustthepixels.infer.errors import InputError, OutputError
 
-from .arrays import FloatArray
+from ..arrays import FloatArray
 
 
 @dataclass(frozen=True, slots=True, eq=False)

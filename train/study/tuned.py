@@ -10,18 +10,18 @@ import torch
 
 from trustthepixels.infer.images.views import View
 
-from .arrays import FloatArray
-from .calibration.calibrate import margin_of
-from .data.manifest import Sample
-from .fitting.fit import fit, prepare_fit
-from .networks.hardware import Device, Precision, choose_accelerator
-from .networks.network import Classifier
-from .networks.weights import load_backbone, load_checkpoint, read_state
-from .pictures.batches import in_batches, views_of_sample
-from .pictures.tiers import Tier
-from .settings import TrainSettings
-from .study import StudyRequest, StudyRun, scratch_folder
-from .study_answers import RunAnswers
+from ..arrays import FloatArray
+from ..calibration.calibrate import margin_of
+from ..data.manifest import Sample
+from ..fitting.fit import fit, prepare_fit
+from ..networks.hardware import Device, Precision, choose_accelerator
+from ..networks.network import Classifier
+from ..networks.weights import load_backbone, load_checkpoint, read_state
+from ..pictures.batches import in_batches, views_of_sample
+from ..pictures.tiers import Tier
+from ..settings import TrainSettings
+from .answers import RunAnswers
+from .protocol import StudyRequest, StudyRun, scratch_folder
 from .variants import Variant
 
 _EMA_DECAY = 0.97

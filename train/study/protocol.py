@@ -18,13 +18,13 @@ from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
 
-from .data.folds import FOLDS, split_by_fold
-from .data.manifest import Sample, fingerprint, load_samples, require_both_classes
-from .data.sampling import shuffled
-from .data.splits import Split, read_splits, select
-from .fitting.last_layer import CHANGED_VIEWS, INVERSE_PENALTY
-from .study_answers import RunAnswers, read_answers, write_answers
-from .study_figures import StudyPictures
+from ..data.folds import FOLDS, split_by_fold
+from ..data.manifest import Sample, fingerprint, load_samples, require_both_classes
+from ..data.sampling import shuffled
+from ..data.splits import Split, read_splits, select
+from ..fitting.last_layer import CHANGED_VIEWS, INVERSE_PENALTY
+from .answers import RunAnswers, read_answers, write_answers
+from .figures import StudyPictures
 from .variants import Variant
 
 RECONSTRUCTIONS = ("taef2_reconstruction",)

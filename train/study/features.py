@@ -12,14 +12,14 @@ from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View
 
-from .data.manifest import Sample, fingerprint
-from .fitting.last_layer import changed_view
-from .networks.hardware import Arithmetic
-from .networks.network import Classifier
-from .networks.stage_statistics import Features, stage_statistics
-from .pictures.augment import Augmentation
-from .pictures.batches import See, in_batches, views_of_sample
-from .pictures.tiers import Tier
+from ..data.manifest import Sample, fingerprint
+from ..fitting.last_layer import changed_view
+from ..networks.hardware import Arithmetic
+from ..networks.network import Classifier
+from ..networks.stage_statistics import Features, stage_statistics
+from ..pictures.augment import Augmentation
+from ..pictures.batches import See, in_batches, views_of_sample
+from ..pictures.tiers import Tier
 
 _BATCH_SIZE = 16
 

@@ -11,25 +11,17 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.images.views import View
 from trustthepixels.infer.system.cores import available_cores
 
-from .calibration.held_out import fold_of
-from .data.folds import FOLDS
-from .networks.weights import load_checkpoint
-from .settings import WEIGHTS_NAME
-from .study import (
-    WHOLE,
-    StudyRequest,
-    StudyRun,
-    Train,
-    read_variant,
-    run_study,
-    study_pictures,
-)
-from .study_answers import RunAnswers
-from .study_figures import HELD_OUT, Figures, averaged, study_figures
-from .study_frozen import train_frozen
-from .study_report import StudyRow, write_study
-from .study_speed import Workload, judging_speeds
-from .study_tuned import answers_of_trained, train_tuned
+from ..calibration.held_out import fold_of
+from ..data.folds import FOLDS
+from ..networks.weights import load_checkpoint
+from ..settings import WEIGHTS_NAME
+from .answers import RunAnswers
+from .figures import HELD_OUT, Figures, averaged, study_figures
+from .frozen import train_frozen
+from .protocol import WHOLE, StudyRequest, StudyRun, Train, read_variant, run_study, study_pictures
+from .report import StudyRow, write_study
+from .speed import Workload, judging_speeds
+from .tuned import answers_of_trained, train_tuned
 from .variants import Variant
 
 _VIEWS = {View.WHOLE: 1, View.CROP: 4, View.BOTH: 5}

@@ -14,14 +14,14 @@ from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import Thresholds, VerdictRule
 from trustthepixels.infer.results import FileStatus
 
-from .arrays import FloatArray, IntArray
-from .calibration.calibrate import calibrate, probability
-from .data.folds import FOLDS
-from .data.manifest import Sample
-from .evaluation.figures import evaluate
-from .evaluation.predictions import Prediction
-from .metrics.bootstrap import Estimate
-from .study_answers import RunAnswers
+from ..arrays import FloatArray, IntArray
+from ..calibration.calibrate import calibrate, probability
+from ..data.folds import FOLDS
+from ..data.manifest import Sample
+from ..evaluation.figures import evaluate
+from ..evaluation.predictions import Prediction
+from ..metrics.bootstrap import Estimate
+from .answers import RunAnswers
 
 TEST, HELD_OUT, EXTERNAL, EXTERNAL_WEB = "test", "held_out", "external", "external_web"
 """The parts of the data that a study measures."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.images.views import View
 
-from .fitting.recipes import REFERENCE, WEB, WEB_LIGHT, Recipe, Trained
-from .pictures.augment import Augmentation
+from ..fitting.recipes import REFERENCE, WEB, WEB_LIGHT, Recipe, Trained
+from ..pictures.augment import Augmentation
 
 FROZEN_ARCHITECTURE = "resnet18_stages"
 FINE_ARCHITECTURE = "resnet18_fine_stages"

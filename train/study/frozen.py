@@ -9,17 +9,17 @@ from sklearn.pipeline import Pipeline
 
 from trustthepixels.infer.images.views import View
 
-from .arrays import FloatArray
-from .data.manifest import Sample, load_samples
-from .fitting.last_layer import CHANGED_VIEWS, fit_regression
-from .networks.hardware import choose_arithmetic
-from .networks.network import Classifier
-from .networks.stage_statistics import Features
-from .networks.starting_weights import initialise
-from .pictures.tiers import Tier
-from .study import StudyRequest, StudyRun
-from .study_answers import RunAnswers
-from .study_features import FeatureStore
+from ..arrays import FloatArray
+from ..data.manifest import Sample, load_samples
+from ..fitting.last_layer import CHANGED_VIEWS, fit_regression
+from ..networks.hardware import choose_arithmetic
+from ..networks.network import Classifier
+from ..networks.stage_statistics import Features
+from ..networks.starting_weights import initialise
+from ..pictures.tiers import Tier
+from .answers import RunAnswers
+from .features import FeatureStore
+from .protocol import StudyRequest, StudyRun
 from .variants import Variant
 
 

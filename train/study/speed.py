@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .networks.hardware import choose_arithmetic
-from .networks.network import Classifier
+from ..networks.hardware import choose_arithmetic
+from ..networks.network import Classifier
 
 _BATCH_SIZE = 16
 _ROUNDS = 5

@@ -1,0 +1,1 @@
+"""Training recipes compared under one protocol."""
