@@ -22,6 +22,19 @@ IMAGENET = "imagenet"
 RANDOM = "random"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The complete state of one network that takes part.
+
+    Attributes:
+        state: tensors by timm's names.
+        idle: names of tensors without a part in the outputs, see ``grow.idle_tensors``.
+    """
+
+    state: Mapping[str, Tensor]
+    idle: AbstractSet[str] = frozenset()
+
+
 def initialise(network: Classifier, source: str, average_with: Sequence[str] = ()) -> str:
     """Set the starting weights.
 
@@ -165,19 +178,6 @@ def _set_to_identity(block: nn.Module) -> None:
 
 def _norms(block: nn.Module) -> list[nn.BatchNorm2d]:
     return [module for module in block.modules() if isinstance(module, nn.BatchNorm2d)]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
-    """The complete state of one network that takes part.
-
-    Attributes:
-        state: tensors by timm's names.
-        idle: names of tensors without a part in the outputs, see ``grow.idle_tensors``.
-    """
-
-    state: Mapping[str, Tensor]
-    idle: AbstractSet[str] = frozenset()
 
 
 def average(parts: Sequence[Part]) -> dict[str, Tensor]:
