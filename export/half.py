@@ -5,7 +5,7 @@ import onnx_ir as ir
 from onnx import TensorProto, helper
 
 from .graph import tidy
-from .sections import sections
+from .int8.sections import sections
 
 
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:

@@ -41,8 +41,8 @@ from .checks import (
 )
 from .graph import OPSET, export_graph
 from .half import to_float16
+from .int8.quantize import to_int8
 from .pictures import Pictures, choose_pictures
-from .quantize import to_int8
 from .report import Check, table, to_json
 from .request import ExportRequest, Precision
 from .write import model_bytes, staged

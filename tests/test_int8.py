@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from onnx import numpy_helper
 
-from trustthepixels.export.activation_ranges import Range, least_squares_range
-from trustthepixels.export.bias_correction import correct_bias
 from trustthepixels.export.graph import export_graph
-from trustthepixels.export.quantize import to_int8
+from trustthepixels.export.int8.activation_ranges import Range, least_squares_range
+from trustthepixels.export.int8.bias_correction import correct_bias
+from trustthepixels.export.int8.quantize import to_int8
+from trustthepixels.export.int8.weight_scales import channel_scales
 from trustthepixels.export.request import RangeMethod
-from trustthepixels.export.weight_scales import channel_scales
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.networks.weights import load_checkpoint

@@ -14,10 +14,10 @@ from test_train_command import _columns
 
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.half import to_float16
-from trustthepixels.export.quantize import to_int8
+from trustthepixels.export.int8.quantize import to_int8
+from trustthepixels.export.int8.residual import exact_shortcuts
+from trustthepixels.export.int8.sections import sections
 from trustthepixels.export.request import RangeMethod
-from trustthepixels.export.residual import exact_shortcuts
-from trustthepixels.export.sections import sections
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds

@@ -15,10 +15,10 @@ import onnx_ir as ir
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.session import INPUT_NAME
 
+from ..graph import tidy
+from ..request import RangeMethod
 from .activation_ranges import activation_ranges
 from .bias_correction import correct_bias
-from .graph import tidy
-from .request import RangeMethod
 from .residual import additions, exact_shortcuts, keep_stream
 from .sections import sections
 from .weight_scales import weight_scales
