@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from .names import CUDA, DEVICES, part_key
-from .parts import PARTS, chosen_parts
-from .plots import write_plots
-from .report import report
-from .results import circumstances, load, store
+from .parts.registry import PARTS, chosen_parts
+from .reporting.plots import write_plots
+from .reporting.report import report
+from .reporting.results import circumstances, load, store
 from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
 
 

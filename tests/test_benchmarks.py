@@ -23,19 +23,24 @@ from trustthepixels.train.data.splits import split_by_group, write_splits
 
 sys.path.append(str(Path(__file__).parent.parent))
 
-from benchmarks import accuracy_part
-from benchmarks.agreement import SAME_WEIGHTS, compare, from_csv, from_record
-from benchmarks.goals import GOALS, outcomes
+from benchmarks.inputs.pictures import (
+    CAMERA_BYTES_PER_PIXEL,
+    camera_jpeg,
+    camera_sizes,
+    small_jpegs,
+)
+from benchmarks.inputs.tiny_files import tiny_files
 from benchmarks.names import CAMERA, OURS, OURS_FP32, PIPELINE, SMALL, TIMM, part_key
+from benchmarks.parts import accuracy_part
+from benchmarks.parts.stage_part import combined
+from benchmarks.peers.agreement import SAME_WEIGHTS, compare, from_csv, from_record
 from benchmarks.peers.record import Record, steady_rate
 from benchmarks.peers.spread import spread as spread_files
-from benchmarks.pictures import CAMERA_BYTES_PER_PIXEL, camera_jpeg, camera_sizes, small_jpegs
-from benchmarks.plots import write_plots
-from benchmarks.report import report
+from benchmarks.reporting.goals import GOALS, outcomes
+from benchmarks.reporting.plots import write_plots
+from benchmarks.reporting.report import report
 from benchmarks.series import interleaved, median, spread
 from benchmarks.settings import Counts, Settings
-from benchmarks.stage_part import combined
-from benchmarks.tiny_files import tiny_files
 
 RULE = VerdictRule(ai=0.8, real=0.4)
 
@@ -69,7 +74,7 @@ def test_other_data_makes_other_inputs(settings):
 
 
 def test_other_weights_make_another_model(settings, tmp_path):
-    from benchmarks.models import float32_path
+    from benchmarks.inputs.models import float32_path
 
     paths = set()
     for content in (b"some", b"other"):
@@ -116,7 +121,7 @@ def test_our_own_pipeline_answers_each_picture_once(tiny_model, examples, tmp_pa
 
 
 def test_the_null_model_is_a_sound_model_that_looks_at_one_value(settings):
-    from benchmarks.models import NULL_SIZE, null_model
+    from benchmarks.inputs.models import NULL_SIZE, null_model
 
     session = open_session(load_model(null_model(settings)), Device.CPU, 1)
     images = np.zeros((3, *NULL_SIZE, 3), np.uint8)
@@ -318,7 +323,7 @@ def test_how_often_figures_were_taken_is_told_where_it_is_known():
 
 def test_one_option_measures_every_part():
     pytest.importorskip("psutil")
-    from benchmarks.parts import PARTS, chosen_parts
+    from benchmarks.parts.registry import PARTS, chosen_parts
 
     def chosen(only=(), skip=(), everything=False, device="cpu"):
         return chosen_parts(only, skip, everything=everything, device=device)
@@ -364,7 +369,7 @@ def test_rounds_taken_by_turns_give_one_report():
 
 def test_a_cold_start_reads_the_libraries_beside_packages_again(tmp_path, monkeypatch):
     pytest.importorskip("psutil")
-    from benchmarks.start_part import package_folders
+    from benchmarks.parts.start_part import package_folders
 
     for folder in ("tqdm", "numpy", "numpy.libs", "other.libs"):
         (tmp_path / folder).mkdir()

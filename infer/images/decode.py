@@ -27,7 +27,7 @@ from .preprocess import PixelArray, resize
 
 SCALED_MARGIN = 6
 """How often the model's input size must fit into a scaled picture, on both sides. With 4, six
-verdicts in a thousand change, with 6 two at most; see ``benchmarks/fidelity_part.py``."""
+verdicts in a thousand change, with 6 two at most; see ``benchmarks/parts/fidelity_part.py``."""
 
 
 @dataclass(frozen=True, slots=True)

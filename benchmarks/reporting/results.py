@@ -15,7 +15,7 @@ from trustthepixels.infer.scan.measure import processor_name
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.versions import installed_version
 
-from .names import CUDA
+from ..names import CUDA
 
 Json = dict[str, Any]
 

@@ -22,12 +22,12 @@ from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLa
 from trustthepixels.infer.scan.measure import BenchReport, upper_bound
 from trustthepixels.infer.scan.measure import measure as measure_scan
 
-from .models import EDGE, has_edge_model
-from .names import CAMERA, PNG, SMALL, WEBP
-from .pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
-from .scanner import scanner
-from .series import interleaved, median
-from .settings import Settings
+from ..inputs.models import EDGE, has_edge_model
+from ..inputs.pictures import camera_jpegs, files_of, small_jpegs, small_pngs, small_webps
+from ..names import CAMERA, PNG, SMALL, WEBP
+from ..scanner import scanner
+from ..series import interleaved, median
+from ..settings import Settings
 
 Json = dict[str, Any]
 

@@ -7,11 +7,17 @@ from pathlib import Path
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.system.versions import installed_version
 
+from ..inputs.models import (
+    EDGE,
+    default_precision,
+    float32_model,
+    has_edge_model,
+    transformers_model,
+)
+from ..names import CPU, OURS, OURS_EDGE, OURS_FP32, PIPELINE, TIMM, TORCH
+from ..processes import command, run, script
+from ..settings import Settings
 from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
-from .models import EDGE, default_precision, float32_model, has_edge_model, transformers_model
-from .names import CPU, OURS, OURS_EDGE, OURS_FP32, PIPELINE, TIMM, TORCH
-from .processes import command, run, script
-from .settings import Settings
 
 
 @dataclass(frozen=True, slots=True)

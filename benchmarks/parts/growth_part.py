@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from .models import EDGE, has_edge_model, null_model
-from .pictures import camera_jpegs, small_jpegs
-from .processes import Run, command, run
-from .series import interleaved
-from .settings import Settings
-from .tiny_files import tiny_files
+from ..inputs.models import EDGE, has_edge_model, null_model
+from ..inputs.pictures import camera_jpegs, small_jpegs
+from ..inputs.tiny_files import tiny_files
+from ..processes import Run, command, run
+from ..series import interleaved
+from ..settings import Settings
 
 Json = dict[str, Any]
 

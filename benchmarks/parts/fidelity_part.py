@@ -20,11 +20,11 @@ from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores
 
-from .decoders import FULL, SCALED, decoders
-from .large_pictures import LargePicture, large_pictures
-from .models import EDGE, has_edge_model
-from .pool import in_processes
-from .settings import Settings
+from ..inputs.large_pictures import LargePicture, large_pictures
+from ..inputs.models import EDGE, has_edge_model
+from ..peers.decoders import FULL, SCALED, decoders
+from ..pool import in_processes
+from ..settings import Settings
 
 Json = dict[str, Any]
 

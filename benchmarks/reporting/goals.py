@@ -4,19 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from .names import (
-    CAMERA,
-    CPU,
-    CUDA,
-    OURS,
-    OURS_EDGE,
-    OURS_FP32,
-    PIPELINE,
-    SMALL,
-    TIMM,
-    part_key,
-)
-from .series import median
+from ..names import CAMERA, CPU, CUDA, OURS, OURS_EDGE, OURS_FP32, PIPELINE, SMALL, TIMM, part_key
+from ..series import median
 
 Json = dict[str, Any]
 """``results.json``: parts by name."""

@@ -23,11 +23,11 @@ from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.scan.pipeline import scan_rows
 from trustthepixels.infer.system.cores import available_cores
 
-from .models import EDGE, has_edge_model
-from .names import CAMERA, SMALL
-from .pictures import camera_jpegs, small_jpegs
-from .series import interleaved
-from .settings import Settings
+from ..inputs.models import EDGE, has_edge_model
+from ..inputs.pictures import camera_jpegs, small_jpegs
+from ..names import CAMERA, SMALL
+from ..series import interleaved
+from ..settings import Settings
 
 Json = dict[str, Any]
 

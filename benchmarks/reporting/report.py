@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..names import CPU, CUDA, DEVICES, part_key, plot_name
+from ..series import median, spread
 from .goals import outcomes
-from .names import CPU, CUDA, DEVICES, part_key, plot_name
-from .series import median, spread
 
 Json = dict[str, Any]
 

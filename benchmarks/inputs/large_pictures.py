@@ -14,8 +14,8 @@ from PIL import Image, ImageOps
 
 from trustthepixels.train.data.manifest import Sample, load_samples
 
+from ..settings import Settings
 from .pictures import files_of, jpeg, made_set, with_grain
-from .settings import Settings
 
 _LEAST_PIXELS, _MOST_PIXELS = 1.0e6, 12.0e6
 _SHAPES = ((4, 3), (3, 2), (1, 1), (3, 4))

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from .settings import Settings
+from ..settings import Settings
 
 _PER_FOLDER = 1000
 _MOST_LINKS = 30_000

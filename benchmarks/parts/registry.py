@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..names import CPU
+from ..settings import Settings
 from . import (
     accuracy_part,
     cores_part,
@@ -15,8 +17,6 @@ from . import (
     start_part,
     tuning_part,
 )
-from .names import CPU
-from .settings import Settings
 
 Json = dict[str, Any]
 

@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .models import EDGE, has_edge_model
-from .pictures import small_jpegs
-from .processes import command, run
-from .series import interleaved
-from .settings import ROOT, Settings
+from ..inputs.models import EDGE, has_edge_model
+from ..inputs.pictures import small_jpegs
+from ..processes import command, run
+from ..series import interleaved
+from ..settings import ROOT, Settings
 
 Json = dict[str, Any]
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from trustthepixels.infer.system.cores import available_cores
 
-from .names import CAMERA, SMALL
-from .peers.record import steady_rate
-from .pictures import camera_jpegs, small_jpegs
-from .processes import run, script
-from .series import interleaved
-from .settings import Settings
+from ..inputs.pictures import camera_jpegs, small_jpegs
+from ..names import CAMERA, SMALL
+from ..peers.record import steady_rate
+from ..processes import run, script
+from ..series import interleaved
+from ..settings import Settings
 
 Json = dict[str, Any]
 

@@ -12,8 +12,8 @@ from trustthepixels.train.evaluation.request import DataRequest, EvaluationReque
 from trustthepixels.train.evaluation.run import run_evaluation
 from trustthepixels.train.metrics.bootstrap import Estimate
 
-from .models import EDGE
-from .settings import Settings
+from ..inputs.models import EDGE
+from ..settings import Settings
 
 Json = dict[str, Any]
 

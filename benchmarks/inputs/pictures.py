@@ -16,8 +16,8 @@ from PIL import Image, ImageOps
 
 from trustthepixels.train.data.manifest import Sample, load_samples
 
-from .pool import in_processes
-from .settings import Settings
+from ..pool import in_processes
+from ..settings import Settings
 
 SMALL_SIZE = (500, 375)
 CAMERA_BYTES_PER_PIXEL = 2.2e6 / 7.5e6

@@ -6,8 +6,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from .agreement import P_AI, SAME_WEIGHTS, compare
-from .contestants import (
+from ..inputs.models import float32_model, transformers_model
+from ..inputs.pictures import camera_jpegs, files_of, small_jpegs
+from ..names import OURS, OURS_EDGE, OURS_FP32
+from ..peers.agreement import P_AI, SAME_WEIGHTS, compare
+from ..peers.contestants import (
     Contestant,
     best_settings,
     has_transformers,
@@ -18,13 +21,10 @@ from .contestants import (
     torch_loop,
     weights_spec,
 )
-from .models import float32_model, transformers_model
-from .names import OURS, OURS_EDGE, OURS_FP32
-from .peers.record import steady_rate
-from .pictures import camera_jpegs, files_of, small_jpegs
-from .processes import Run, run
-from .series import interleaved
-from .settings import Settings
+from ..peers.record import steady_rate
+from ..processes import Run, run
+from ..series import interleaved
+from ..settings import Settings
 
 Json = dict[str, Any]
 

@@ -8,11 +8,11 @@ import numpy as np
 
 from trustthepixels.infer.model.bundled import load_model
 
-from .decoders import FULL, Decoder, decoders
-from .names import CAMERA, SMALL
-from .pictures import camera_jpegs, files_of, small_jpegs
-from .series import interleaved
-from .settings import Settings
+from ..inputs.pictures import camera_jpegs, files_of, small_jpegs
+from ..names import CAMERA, SMALL
+from ..peers.decoders import FULL, Decoder, decoders
+from ..series import interleaved
+from ..settings import Settings
 
 Json = dict[str, Any]
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import matplotlib as mpl
 
-from .names import DEVICES, part_key, plot_name
-from .series import median
+from ..names import DEVICES, part_key, plot_name
+from ..series import median
 
 mpl.use("Agg")
 from matplotlib import pyplot as plt

@@ -20,7 +20,7 @@ from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAM
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 
-from .settings import Settings
+from ..settings import Settings
 
 EDGE = "edge"
 NULL_SIZE = (8, 8)

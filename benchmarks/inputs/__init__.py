@@ -1,0 +1,1 @@
+"""Pictures and models that the benchmarks run on."""

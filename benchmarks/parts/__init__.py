@@ -1,0 +1,1 @@
+"""What one run can measure, one module for each part."""

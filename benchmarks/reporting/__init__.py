@@ -1,0 +1,1 @@
+"""Results as a document, as plots, and held against the goals."""
