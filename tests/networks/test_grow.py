@@ -12,7 +12,7 @@ from trustthepixels.train.networks.starting_weights import load_or_grow
 from trustthepixels.train.networks.weights import read_state
 
 IMAGENET_RESNET18 = (
-    Path(__file__).parents[2] / "shared" / "weights" / "resnet18-imagenet1k.safetensors"
+    Path(__file__).parents[3] / "shared" / "weights" / "resnet18-imagenet1k.safetensors"
 )
 
 

@@ -20,7 +20,7 @@ from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
 from trustthepixels.train.prepare.run import PrepareSettings, prepare
 from trustthepixels.train.prepare.source import Candidate
 
-EXAMPLES = Path(__file__).parent.parent / "examples"
+EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = Path(sysconfig.get_path("scripts")) / "trustthepixels"
 SETTINGS = {sampling: PrepareSettings(24, sampling=sampling) for sampling in Sampling}
 

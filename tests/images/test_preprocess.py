@@ -390,5 +390,5 @@ def ycck_jpeg(picture: Image.Image) -> bytes:
 
 
 def test_the_examples_are_there():
-    folder = Path(__file__).parent.parent / "examples"
+    folder = Path(__file__).parents[2] / "examples"
     assert len(list(folder.glob("AI/*"))) == len(list(folder.glob("Real/*"))) == 9

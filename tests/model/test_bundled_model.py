@@ -15,7 +15,7 @@ from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.pictures.load import load_pixels
 
-BUNDLED = Path(__file__).parent.parent / "train" / "bundled"
+BUNDLED = Path(__file__).parents[2] / "train" / "bundled"
 MEGABYTE = 1_000_000
 
 
