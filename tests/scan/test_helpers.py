@@ -230,9 +230,10 @@ class TestProcesses:
 
     def test_run_the_version_of_the_scan(self, tmp_path, examples):
         """Wherever that was imported from, and whatever is installed."""
-        package = Path(helpers.__file__).parent
+        package = Path(helpers.__file__).parents[1]
         shutil.copytree(package, tmp_path / "trustthepixels" / "infer")
-        changed = tmp_path / "trustthepixels" / "infer" / "helper_process.py"
+        copy = tmp_path / "trustthepixels" / "infer"
+        changed = copy / "scan" / "decode_process_main.py"
         changed.write_text(changed.read_text().replace("row.note,", "'of the copy',"))
         program = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
