@@ -56,3 +56,9 @@ def colour_field(width: int, height: int, seed: int = 0) -> Image.Image:
     rng = np.random.default_rng(seed)
     small = Image.fromarray(rng.integers(0, 256, (4, 4, 3), dtype=np.uint8))
     return small.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def csv_columns(path: Path, *names: str) -> list[tuple[str, ...]]:
+    """Values of some columns of a CSV file, a tuple for each row."""
+    with path.open(newline="") as stream:
+        return [tuple(row[name] for name in names) for row in csv.DictReader(stream)]

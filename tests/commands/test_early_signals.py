@@ -31,7 +31,7 @@ main()
 """
 
 
-@pytest.mark.parametrize("module", ["run", "click", "terminal", "progress", "output"])
+@pytest.mark.parametrize("module", ["run", "click", "terminal", "counts", "output"])
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 @pytest.mark.parametrize("command", ["scan-folder", "trustthepixels"])
 def test_while_the_first_modules_are_imported(tmp_path, command, number, code, module):
@@ -77,29 +77,29 @@ def test_commands_that_expect_python_s_own_handlers_get_them(name):
 
 BUSY = """
 import pathlib, time
-from trustthepixels.infer import {module}
-real = {module}.{name}
+import trustthepixels.infer.{module} as module
+real = module.{name}
 def busy(*arguments, **keywords):
     pathlib.Path("busy").touch()
     {work}
     return real(*arguments, **keywords)
-{module}.{name} = busy
+module.{name} = busy
 """
 
 IN_A_LIBRARY = "__import__('hashlib').pbkdf2_hmac('sha256', b'', b'', 2**31 - 1)"
 """A call that takes longer than any test, and in which Python handles no signal."""
 
 BUSY_WITH = {
-    "the model": ("session", "_open_on", IN_A_LIBRARY),
-    "the first batch": ("smaller_batches", "SmallerBatches.run", IN_A_LIBRARY),
+    "the model": ("model.session", "_open_on", IN_A_LIBRARY),
+    "the first batch": ("model.batching", "SmallerBatches.run", IN_A_LIBRARY),
     "a library that swallows it": (
-        "session",
+        "model.session",
         "_open_on",
         "\n    try: time.sleep(600)\n    except BaseException: pass",
     ),
-    "the walk": ("walk", "listing", "time.sleep(600)"),
-    "a slow decode": ("decode_stage", "prepare", IN_A_LIBRARY),
-    "the disk": ("syncing", "os.fsync", "time.sleep(600)"),
+    "the walk": ("files.walk", "listing", "time.sleep(600)"),
+    "a slow decode": ("scan.decode_stage", "prepare", IN_A_LIBRARY),
+    "the disk": ("system.durable", "os.fsync", "time.sleep(600)"),
 }
 """Where the command is when the signal comes: module, function, and what it does there."""
 

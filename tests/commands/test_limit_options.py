@@ -6,8 +6,8 @@ import io
 import numpy as np
 import pytest
 from click import BadParameter
+from image_files import FILES, encoded, photograph
 from PIL import Image
-from test_decode import FILES, encoded, photograph
 from tiny_model import expected_p_ai
 
 from trustthepixels.infer.commands.options import size

@@ -4,8 +4,8 @@ import os
 from pathlib import Path
 
 import pytest
+from image_files import FILES
 from scanning import SCAN_FOLDER, parse, run, search_first
-from test_decode import FILES
 
 RAIN = """
 import atexit, signal

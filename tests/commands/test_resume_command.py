@@ -66,7 +66,7 @@ def killer(rows: int) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "sitecustomize.py").write_text(
         "import os, signal\n"
-        "from trustthepixels.infer import writer\n"
+        "from trustthepixels.infer.output import writer\n"
         f"real_write, room = os.write, [{rows} + 1]\n"  # the header is the first
         "def write(descriptor, data):\n"
         "    if room[0] == 0:\n"

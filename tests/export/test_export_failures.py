@@ -177,7 +177,7 @@ def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
 def test_a_resize_that_is_wrong_everywhere_is_refused(request_fp32, exporter_gives, monkeypatch):
     exporter_gives(lambda _graph: None)
     monkeypatch.setattr("trustthepixels.infer.images.decode.resize", nearest)
-    monkeypatch.setattr("trustthepixels.train.pictures.dataset.resize", nearest)
+    monkeypatch.setattr("trustthepixels.train.pictures.load.resize", nearest)
     assert_fails(request_fp32, "64 that torchvision resizes otherwise is 64, must be = 0")
 
 

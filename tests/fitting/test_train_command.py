@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from in_process import trustthepixels
-from labelled_pictures import write_labelled_pictures
+from labelled_pictures import csv_columns, write_labelled_pictures
 
 from trustthepixels.train.networks.weights import load_checkpoint
 
@@ -59,9 +59,9 @@ def test_the_weights_carry_what_a_user_must_know(finished_run):
 
 
 def test_tiles_of_one_picture_stay_in_one_split(finished_run, pictures):
-    splits = dict(_columns(finished_run / "splits.csv", "file", "split"))
+    splits = dict(csv_columns(finished_run / "splits.csv", "file", "split"))
     groups: dict[str, set[str]] = {}
-    for file, group in _columns(pictures / "manifest.csv", "file", "group"):
+    for file, group in csv_columns(pictures / "manifest.csv", "file", "group"):
         groups.setdefault(group, set()).add(splits[file])
     assert len(groups) == 36
     assert all(len(parts) == 1 for parts in groups.values())
@@ -70,7 +70,7 @@ def test_tiles_of_one_picture_stay_in_one_split(finished_run, pictures):
 def test_a_split_without_one_class_is_refused_before_training(pictures, tmp_path):
     splits = tmp_path / "splits.csv"
     parts = {"ai": ("train", "validation", "test"), "real": ("validation", "test")}
-    rows = _columns(pictures / "manifest.csv", "file", "class")
+    rows = csv_columns(pictures / "manifest.csv", "file", "class")
     lines = [
         f"{file},{parts[label][i % len(parts[label])]}" for i, (file, label) in enumerate(rows)
     ]
@@ -111,7 +111,7 @@ def test_a_killed_run_goes_on_where_it_stopped(pictures, tmp_path):
     assert 3 <= done < 5
     resumed = _train(pictures, folder, *options, "--resume")
     assert resumed.returncode == 0, resumed.stderr
-    assert [epoch for (epoch,) in _columns(folder / "metrics.csv", "epoch")] == list("01234")
+    assert [epoch for (epoch,) in csv_columns(folder / "metrics.csv", "epoch")] == list("01234")
     # At most the epoch whose checkpoint was being written is repeated.
     assert _epochs(folder, 1) <= 5 - done + 1
 
@@ -121,7 +121,7 @@ def _epochs(folder: Path, version: int) -> int:
     metrics = folder / "logs" / f"version_{version}" / "metrics.csv"
     if not metrics.exists():
         return 0
-    return len({row[0] for row in _columns(metrics, "epoch", "val_loss") if row[1]})
+    return len({row[0] for row in csv_columns(metrics, "epoch", "val_loss") if row[1]})
 
 
 def test_nothing_to_resume_is_said_in_one_line(pictures, tmp_path):
@@ -161,11 +161,6 @@ def test_the_config_says_how_it_was_trained(finished_run):
     assert config["epochs"] == 2
 
 
-def _columns(path: Path, *names: str) -> list[tuple[str, ...]]:
-    with path.open(newline="") as stream:
-        return [tuple(row[name] for name in names) for row in csv.DictReader(stream)]
-
-
 def _train(pictures: Path, folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     return trustthepixels(*_arguments(pictures, folder, *options))
 
@@ -174,7 +169,7 @@ def _train(pictures: Path, folder: Path, *options: str) -> subprocess.CompletedP
 def test_a_damaged_picture_is_one_line(tmp_path, part):
     """Not the traceback of the process that found it."""
     pictures = write_labelled_pictures(tmp_path / "pictures", per_picture=4)
-    rows = _columns(pictures / "manifest.csv", "file", "class")
+    rows = csv_columns(pictures / "manifest.csv", "file", "class")
     parts = ["train", "train", "validation", "test"]
     damaged = next(file for i, (file, _) in enumerate(rows) if parts[i % 4] == part)
     (pictures / damaged).write_bytes((pictures / damaged).read_bytes()[:300])
@@ -190,7 +185,7 @@ def test_a_damaged_picture_is_one_line(tmp_path, part):
 
 TWO_PROCESSES = """
 import lightning.pytorch as pl
-from trustthepixels.train import fit
+from trustthepixels.train.fitting import fit
 from trustthepixels.infer.commands.entry import trustthepixels
 
 real = pl.Trainer

@@ -1,6 +1,5 @@
 """Bytes that somebody calls an image: pixels, or an honest reason why not."""
 
-import io
 import warnings
 import zlib
 
@@ -8,65 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from image_files import FILES, encoded, outcome, photograph, png_chunk, refusal, with_png_chunk
 from PIL import Image
 
 from trustthepixels.infer.images.decode import DecodedImage, DecodeError, Limits, decode
 from trustthepixels.infer.results import FileStatus
-
-
-def photograph() -> Image.Image:
-    """A small picture with gradients and noise, so that no part of a file is idle."""
-    rows, columns = np.mgrid[0:72, 0:96]
-    smooth = np.stack([rows * 3, columns * 2, rows + columns], axis=2)
-    noise = np.random.default_rng(7).integers(0, 40, smooth.shape)
-    return Image.fromarray((smooth + noise).astype(np.uint8))
-
-
-def encoded(format: str, picture: Image.Image | None = None, **options) -> bytes:
-    stream = io.BytesIO()
-    (picture or photograph()).save(stream, format, **options)
-    return stream.getvalue()
-
-
-FILES = {
-    "jpeg": encoded("JPEG"),
-    "jpeg-progressive": encoded("JPEG", progressive=True),
-    "jpeg-restarts": encoded("JPEG", restart_marker_blocks=4),
-    "png": encoded("PNG"),
-    "png-palette": encoded("PNG", photograph().convert("P")),
-    "webp": encoded("WEBP"),
-    "webp-lossless": encoded("WEBP", lossless=True),
-    "gif": encoded("GIF", photograph().convert("P")),
-    "bmp": encoded("BMP"),
-    "tiff": encoded("TIFF"),
-    "tiff-lzw": encoded("TIFF", compression="tiff_lzw"),
-    "tiff-deflate": encoded("TIFF", compression="tiff_adobe_deflate"),
-    "tiff-jpeg": encoded("TIFF", compression="jpeg"),
-    "avif": encoded("AVIF"),
-}
-"""One sound file of each kind, by name."""
-
-
-DEFAULT_LIMITS = Limits()
-
-
-def outcome(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage | DecodeError:
-    """What ``decode`` gives or raises; anything else that it raises fails the test."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return decode(data, limits)
-    except DecodeError as error:
-        assert error.status is not FileStatus.OK
-        assert error.reason
-        assert "\n" not in error.reason
-        return error
-
-
-def refusal(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodeError:
-    result = outcome(data, limits)
-    assert isinstance(result, DecodeError), "it was decoded"
-    return result
 
 
 class TestSoundFiles:
@@ -293,15 +238,3 @@ class TestDamage:
         data = FILES["jpeg-progressive"]
         start, end = data.index(b"\xff\xda"), data.rindex(b"\xff\xd9")
         outcome(data[:end] + data[start:end] * 50 + data[end:])
-
-
-def png_chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(kind + content)
-    return len(content).to_bytes(4, "big") + kind + content + checksum.to_bytes(4, "big")
-
-
-def with_png_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
-    """The same PNG with the content of one chunk replaced."""
-    start = data.index(kind) - 4
-    length = int.from_bytes(data[start : start + 4], "big") + 12
-    return data[:start] + png_chunk(kind, content) + data[start + length :]

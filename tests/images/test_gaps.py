@@ -5,8 +5,8 @@ import zlib
 
 import numpy as np
 import pytest
+from image_files import FILES, encoded, photograph, png_chunk, refusal, with_png_chunk
 from PIL import Image
-from test_decode import FILES, encoded, photograph, png_chunk, refusal, with_png_chunk
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy

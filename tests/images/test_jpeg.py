@@ -4,8 +4,8 @@ import io
 
 import numpy as np
 import pytest
+from image_files import encoded, outcome, photograph, refusal
 from PIL import Image
-from test_decode import encoded, outcome, photograph, refusal
 
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.flow.budget import MemoryBudget

@@ -3,7 +3,7 @@
 import zlib
 
 import pytest
-from test_decode import FILES, encoded, photograph, png_chunk
+from image_files import FILES, encoded, photograph, png_chunk
 
 from trustthepixels.infer.images.limits import Isolation, Limits, TruncatedPolicy
 from trustthepixels.infer.isolation.policy import needs_worker

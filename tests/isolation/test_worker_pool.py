@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from test_decode import FILES, encoded, photograph
+from image_files import FILES, encoded, photograph
 
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Cancelled
@@ -204,7 +204,7 @@ class TestEnds:
     def test_no_process_outlives_a_scan_that_was_killed(self):
         script = """
             import os, signal, sys, threading
-            sys.path.insert(0, sys.argv[1])
+            sys.path[:0] = sys.argv[1:]
             from test_worker_pool import FILES, LIMITS, SIZE, SLOW_TIFF, children
             from trustthepixels.infer.flow.budget import MemoryBudget
             from trustthepixels.infer.isolation.pool import WorkerPool
@@ -214,7 +214,8 @@ class TestEnds:
             threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
             pool.decode_to_size(SLOW_TIFF, SIZE, LIMITS, MemoryBudget())
         """
-        command = [sys.executable, "-c", textwrap.dedent(script), str(Path(__file__).parent)]
+        here = [str(folder) for folder in Path(__file__).parents[:2]]
+        command = [sys.executable, "-c", textwrap.dedent(script), *here]
         killed = subprocess.run(command, capture_output=True, text=True, check=False)
         assert killed.returncode == -signal.SIGKILL, killed.stderr
         worker = Path("/proc", killed.stdout.strip())

@@ -9,8 +9,7 @@ import pytest
 import timm
 import torch
 from in_process import trustthepixels
-from labelled_pictures import write_labelled_pictures
-from test_train_command import _columns
+from labelled_pictures import csv_columns, write_labelled_pictures
 
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.half import to_float16
@@ -139,7 +138,7 @@ class TestFitting:
 
     def test_it_tells_the_training_pictures_apart(self, finished, pictures):
         network, _ = load_checkpoint(finished / "weights.safetensors")
-        splits = dict(_columns(finished / "splits.csv", "file", "split"))
+        splits = dict(csv_columns(finished / "splits.csv", "file", "split"))
         learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
         again = _network()
         again.backbone.load_state_dict(network.backbone.state_dict())
@@ -200,7 +199,7 @@ class TestFitting:
         )
         assert outcome.returncode == 0, outcome.stderr
         student, _ = load_checkpoint(tmp_path / "run" / "weights.safetensors")
-        splits = dict(_columns(tmp_path / "run" / "splits.csv", "file", "split"))
+        splits = dict(csv_columns(tmp_path / "run" / "splits.csv", "file", "split"))
         learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
         assert _share_right(student, learned) < 0.1
 

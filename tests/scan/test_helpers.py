@@ -14,8 +14,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from image_files import make_pictures
 from PIL import Image
-from test_scan_determinism import make_pictures
 from tiny_model import write_tiny_model
 
 from trustthepixels.infer.files.walk import Found

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 
 KILLED_AT_A_WRITE = """
 import os, signal
-from trustthepixels.infer import writer
+from trustthepixels.infer.output import writer
 
 number, cut = int(os.environ["KILL_AT_WRITE"]), int(os.environ["KILL_AFTER_BYTES"])
 

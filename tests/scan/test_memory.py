@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import ImageError
-from trustthepixels.infer.flow import budget as memory
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.results import FileStatus
+from trustthepixels.infer.system import memory as system_memory
 from trustthepixels.infer.system.memory import default_memory
 
 
@@ -142,15 +142,15 @@ class TestBudget:
 
 class TestDefault:
     def test_is_half_of_what_the_tightest_limit_allows(self, monkeypatch):
-        monkeypatch.setattr(memory, "_physical_memory", lambda: 64 << 30)
-        monkeypatch.setattr(memory, "_cgroup_limits", lambda: [1 << 30, 9 << 30])
-        monkeypatch.setattr(memory, "_address_space", lambda: [])
+        monkeypatch.setattr(system_memory, "_physical_memory", lambda: 64 << 30)
+        monkeypatch.setattr(system_memory, "_cgroup_limits", lambda: [1 << 30, 9 << 30])
+        monkeypatch.setattr(system_memory, "_address_space", lambda: [])
         assert default_memory() == 512 << 20
 
     def test_is_two_gibibytes_on_a_large_machine(self, monkeypatch):
-        monkeypatch.setattr(memory, "_physical_memory", lambda: 64 << 30)
-        monkeypatch.setattr(memory, "_cgroup_limits", lambda: [])
-        monkeypatch.setattr(memory, "_address_space", lambda: [])
+        monkeypatch.setattr(system_memory, "_physical_memory", lambda: 64 << 30)
+        monkeypatch.setattr(system_memory, "_cgroup_limits", lambda: [])
+        monkeypatch.setattr(system_memory, "_address_space", lambda: [])
         assert default_memory() == 2 << 30
 
     @pytest.mark.parametrize("version", [1, 2])
@@ -162,12 +162,12 @@ class TestDefault:
         (root / "a" / "b").mkdir(parents=True)
         (root / "a" / "b" / name).write_text("max\n" if version == 2 else "12345678\n")
         (root / "a" / name).write_text("1234567\n")
-        assert min(memory._cgroup_limits(tmp_path / "list", tmp_path)) == 1234567
+        assert min(system_memory._cgroup_limits(tmp_path / "list", tmp_path)) == 1234567
 
     def test_sees_a_limit_on_the_address_space(self):
         script = (
             "import resource; resource.setrlimit(resource.RLIMIT_AS, (3 << 29, 3 << 29))\n"
-            "from trustthepixels.infer.flow.budget import default_memory; print(default_memory())"
+            "from trustthepixels.infer.system.memory import default_memory; print(default_memory())"
         )
         command = [sys.executable, "-c", script]
         environment = {"OPENBLAS_NUM_THREADS": "1"}
@@ -233,8 +233,8 @@ print(peak() - before, budget.size)
     ids=lambda value: str(value) if not isinstance(value, dict) else "-".join(value) or "plain",
 )
 def test_decoding_takes_no_more_than_was_estimated(tmp_path, format, mode, options, orientation):
+    from image_files import encoded, photograph
     from PIL import Image
-    from test_decode import encoded, photograph
 
     exif = Image.Exif()
     exif[0x0112] = orientation

@@ -1,36 +1,16 @@
 """The same files give the same bytes, for any number of threads and any batch size."""
 
-import itertools
-import random
 import subprocess
 import sysconfig
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from image_files import make_pictures
 from tiny_model import write_tiny_model
 
 from trustthepixels.infer.model.bundled import DEFAULT_MODEL
 
 SCAN_FOLDER = Path(sysconfig.get_path("scripts")) / "scan-folder"
-EXTENSIONS = ("jpg", "png", "webp", "gif", "bmp", "tiff", "jpeg")
-
-
-def make_pictures(folder: Path, examples: list[Path], count: int) -> None:
-    """Cut small pictures out of the examples, in all formats; every fiftieth is damaged."""
-    chance = random.Random(42)
-    loaded = [Image.open(path).convert("RGB") for path in examples]
-    for number, picture in zip(range(count), itertools.cycle(loaded), strict=False):
-        width, height = chance.randint(40, 160), chance.randint(40, 160)
-        left = chance.randint(0, picture.width - width)
-        top = chance.randint(0, picture.height - height)
-        crop = picture.crop((left, top, left + width, top + height))
-        extension = EXTENSIONS[number % len(EXTENSIONS)]
-        path = folder / f"{number % 10}" / f"{number:04}.{extension}"
-        path.parent.mkdir(exist_ok=True)
-        crop.save(path)
-        if number % 50 == 49:
-            path.write_bytes(path.read_bytes()[: chance.choice([0, 10, 500])])
 
 
 def scan(folder: Path, model: str | Path, *options: str) -> bytes:
