@@ -1,1 +1,1 @@
-"""How fast the scanner is, beside what else one could use: ``python -m benchmarks --data DIR``."""
+"""Speed of the scanner next to that of other tools: ``python -m benchmarks --data DIR``."""

@@ -18,34 +18,44 @@ from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
 @click.option(
     "--data",
     type=click.Path(path_type=Path, exists=True),
-    help="Labelled pictures with a manifest.csv, from which the inputs are made.",
+    help="Labelled pictures with a manifest.csv; the inputs are made from them.",
 )
 @click.option(
     "--photos",
     type=click.Path(path_type=Path, exists=True),
     multiple=True,
-    help="A folder of further large photographs, for the fidelity of decoders; repeatable.",
+    help="A folder of large photographs, for the fidelity of decoders; repeatable.",
 )
 @click.option(
     "--work",
     type=click.Path(path_type=Path),
     default=Path(tempfile.gettempdir(), "trustthepixels-benchmarks"),
     show_default=True,
-    help="Where inputs and models are made; kept between runs.",
+    help="Folder for inputs and models; kept between runs.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default=HERE,
     show_default="benchmarks/",
-    help="Where results.json, RESULTS.md and plots/ go.",
+    help="Folder for results.json, RESULTS.md and plots/.",
 )
-@click.option("--only", type=click.Choice([*PARTS, "report"]), multiple=True, help="Repeatable.")
-@click.option("--all", "everything", is_flag=True, help="The slow parts too: all that there are.")
-@click.option("--skip", type=click.Choice(list(PARTS)), multiple=True, help="Repeatable.")
+@click.option(
+    "--only",
+    type=click.Choice([*PARTS, "report"]),
+    multiple=True,
+    help="Measure this part only; repeatable.",
+)
+@click.option("--all", "everything", is_flag=True, help="Measure all parts, the slow ones too.")
+@click.option(
+    "--skip",
+    type=click.Choice(list(PARTS)),
+    multiple=True,
+    help="Leave this part out; repeatable.",
+)
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True)
 @click.option("--repeats", type=click.IntRange(min=1))
-@click.option("--quick", is_flag=True, help="Few pictures: shows that all works, not how fast.")
+@click.option("--quick", is_flag=True, help="Take few pictures: a trial run without figures.")
 def main(
     data: Path | None,
     photos: tuple[Path, ...],
@@ -58,15 +68,15 @@ def main(
     repeats: int | None,
     quick: bool,
 ) -> None:
-    """Measure the scanner beside its peers; what is not measured now keeps its old figures."""
+    """Measure the scanner next to its peers; parts that are not measured keep their old figures."""
     if everything and only:
-        raise click.UsageError("either --all or --only")
+        raise click.UsageError("--all and --only exclude each other")
     try:
         chosen = chosen_parts(only, skip, everything=everything, device=device)
     except ValueError as error:
         raise click.UsageError(str(error)) from error
     if chosen and data is None:
-        raise click.UsageError("--data is needed to measure anything")
+        raise click.UsageError("--data is missing; only '--only report' runs without it")
     work.mkdir(parents=True, exist_ok=True)
     counts = QUICK if quick else ON_CUDA if device == CUDA else Counts()
     settings = Settings(data or Path(), photos, work, device=device, counts=counts)

@@ -1,8 +1,8 @@
-"""What the scanner costs beside that of another checkout: ``python -m benchmarks.beside``.
+"""Cost of the scanner next to that of another checkout: ``python -m benchmarks.beside``.
 
 ``git worktree add --detach /tmp/other COMMIT`` makes the other checkout, and
 ``python -m benchmarks.beside /tmp/other FOLDER ...`` compares. The files of each folder go through
-both pipelines in turns, with one decode thread and a model that costs nothing. Processor time is
+both pipelines by turns, with one decode thread and a model that costs nothing. Processor time is
 compared, because other programs change it least. JPEGs are decoded in full on both sides.
 """
 
@@ -37,7 +37,7 @@ class _Scanner:
         )
 
     def seconds(self, folder: str) -> float:
-        """Processor seconds for the files of a folder."""
+        """Return the processor seconds for the files of a folder."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         print(folder, file=self._process.stdin, flush=True)
@@ -50,7 +50,7 @@ class _Scanner:
 
 
 def _serve() -> None:
-    """Scan the folders that standard input names, one a line."""
+    """Scan the folders that standard input names, one per line."""
     from trustthepixels.infer.images.decode import Limits
     from trustthepixels.infer.results import FileStatus
     from trustthepixels.infer.scan.options import ScanOptions
@@ -67,7 +67,7 @@ def _serve() -> None:
         started = time.process_time()
         rows = list(scan_rows([os.fsencode(line.rstrip("\n"))], NO_MODEL, NO_VERDICT, options))
         used = time.process_time() - started
-        assert all(row.status is FileStatus.OK for row in rows), "compare sound files only"
+        assert all(row.status is FileStatus.OK for row in rows), "a file failed; use sound files"
         print(used, flush=True)
 
 

@@ -1,9 +1,13 @@
-"""What it costs to decode in other processes: ``python -m benchmarks.isolation FOLDER``.
+"""Cost of decoding in other processes: ``python -m benchmarks.isolation FOLDER``.
 
-The files of a folder go through the pipeline, with a model that costs nothing, in turns: in threads
-as far as ``infer.placement`` allows, with a helper process for each thread, and with every file in
-a worker process. Wall time, processor time of all processes, and that of the scan's own, in which
-threads wait for one lock, are printed as medians with their spread.
+The files of a folder go through the pipeline by turns, with a model that costs nothing:
+
+- in threads, as far as ``infer.isolation.policy`` allows
+- with a decode process for each thread
+- with every file in a worker process
+
+Medians with their spread are printed of three times: wall time, processor time of all processes,
+and that of the scan's own process, in which threads wait for the GIL.
 """
 
 import argparse
@@ -27,7 +31,7 @@ _PROCESSES = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
 
 
 class Way(StrEnum):
-    """How files are decoded."""
+    """Kind of process that decodes the files."""
 
     THREADS = "threads"
     HELPERS = "helpers"
@@ -39,11 +43,11 @@ class Taken:
     """One pass over the folder.
 
     Attributes:
-        files: how many rows there were.
-        decoded: how many of them are ``ok``.
-        wall_s: seconds.
-        processor_s: of all processes, in seconds.
-        own_s: of the scan's process, in seconds.
+        files: number of rows.
+        decoded: number of rows with the status ``ok``.
+        wall_s: wall time in seconds.
+        processor_s: processor time of all processes, in seconds.
+        own_s: processor time of the scan's process, in seconds.
     """
 
     files: int

@@ -1,4 +1,4 @@
-"""What contestants, image sets and parts are called in the results."""
+"""Names of contestants, image sets and parts in the results."""
 
 OURS, OURS_FP32, OURS_EDGE = "scan-folder", "scan-folder, fp32", "scan-folder, edge"
 PIPELINE, TORCH, TIMM = "transformers pipeline", "plain PyTorch loop", "timm-style loop"
@@ -8,14 +8,14 @@ PNG, WEBP = "500×375 PNG", "500×375 WebP"
 
 CPU, CUDA = "cpu", "cuda"
 DEVICES = (CPU, CUDA)
-"""Where the models can run."""
+"""Devices on which the models can run."""
 
 
 def part_key(part: str, device: str) -> str:
-    """What a part is called in ``results.json``; on the CPU by its name alone."""
+    """Return the key of a part in ``results.json``; for the CPU, its name alone."""
     return part if device == CPU else f"{part} on {device}"
 
 
 def plot_name(plot: str, device: str) -> str:
-    """What a plot's file is called, without its suffix."""
+    """Return the name of a plot's file without its suffix."""
     return plot if device == CPU else f"{plot}-{device}"

@@ -1,4 +1,4 @@
-"""A model that costs nothing, for measuring what stands before it."""
+"""A model that costs nothing, for measuring the stages before it."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -12,8 +12,8 @@ Result = TypeVar("Result")
 
 
 def in_processes(work: Callable[[Job], Result], jobs: Sequence[Job]) -> Iterator[Result]:
-    """The result of each job in their order."""
-    # Not forked: the threads of ONNX Runtime, OpenCV and libvips do not survive that.
+    """Yield the result of each job, in the order of the jobs."""
+    # Not forked: the threads of ONNX Runtime, OpenCV and libvips do not survive a fork.
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(available_cores(), mp_context=context) as pool:
         yield from pool.map(work, jobs, chunksize=4)

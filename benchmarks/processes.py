@@ -1,4 +1,4 @@
-"""One command as a whole process: how long, how much CPU, how much memory."""
+"""Run a command as a whole process, and measure its time, processor time and memory."""
 
 import os
 import subprocess
@@ -20,7 +20,7 @@ _FIRST_LINES = 20
 
 
 class ProcessError(RuntimeError):
-    """A command that should have worked did not."""
+    """A command failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +28,13 @@ class Run:
     """One finished process.
 
     Attributes:
-        wall_s: from its start to its end, in seconds.
-        cpu_s: user and system time of it and of its children, in seconds.
-        peak_mb: the most resident memory of it and its children together, in 10^6 bytes; pages
-            that a parent shares with its children count for each.
-        output: its standard output where that is at most a few lines.
-        stamps: lines of standard output so far, and seconds since the start: for the first two
-            lines, each thousandth and the last.
+        wall_s: time from its start to its end, in seconds.
+        cpu_s: user and system time of the process and its children, in seconds.
+        peak_mb: most resident memory of the process and its children together, in 10^6 bytes; a
+            page that they share counts for each of them.
+        output: the first lines of its standard output.
+        stamps: pairs of the number of lines of standard output and seconds since the start, for
+            the first two lines, each thousandth and the last.
     """
 
     wall_s: float
@@ -45,17 +45,17 @@ class Run:
 
     @property
     def first_row_s(self) -> float:
-        """Until the second line of the output, which is a CSV's first row, in seconds."""
+        """Seconds to the second line of the output, which is a CSV's first row."""
         return next(at for lines, at in self.stamps if lines >= 2)
 
 
 def command(name: str) -> str:
-    """The path of an installed command, beside the interpreter that runs this."""
+    """Return the path of a command that is installed with this interpreter."""
     return str(Path(sysconfig.get_path("scripts")) / name)
 
 
 def script(module: str) -> list[str]:
-    """How to run one of the benchmarks' own modules."""
+    """Return the command that runs a module of the benchmarks."""
     return [sys.executable, "-m", f"benchmarks.{module}"]
 
 
@@ -70,12 +70,12 @@ def run(
 
     Args:
         arguments: the command.
-        cores: let it use only so many of the first cores that are there.
-        environment: variables to set beside those that are set.
-        good_codes: exit codes that are no failure.
+        cores: number of cores that it may use, from the first on; ``None`` for all.
+        environment: further environment variables.
+        good_codes: exit codes of success.
 
     Raises:
-        ProcessError: any other exit code; the text has the end of its output.
+        ProcessError: the command ended with another exit code; the text has the end of its output.
     """
     allowed = sorted(os.sched_getaffinity(0))[:cores]
     start = time.perf_counter()
@@ -123,7 +123,7 @@ def _all(stream: "subprocess._FILE") -> bytes:
 
 
 class _Peak:
-    """Watches the resident memory of a process and its children."""
+    """Largest resident memory of a process and its children."""
 
     def __init__(self, pid: int) -> None:
         self.mb = 0.0
@@ -144,9 +144,9 @@ class _Peak:
 
 
 def _high_water_mb(pid: int) -> float:
-    """The kernel's own maximum for one process, in 10^6 bytes; 0 where it does not tell.
+    """Return the kernel's maximum for one process, in 10^6 bytes; 0 if unknown.
 
-    ``ru_maxrss`` would not do: it begins with the memory of the process that forked.
+    ``ru_maxrss`` does not fit: it starts at the memory of the process that forked.
     """
     try:
         status = Path(f"/proc/{pid}/status").read_text(encoding="ascii", errors="replace")

@@ -1,4 +1,4 @@
-"""A model and options as ``scan-folder`` sets them up."""
+"""Model and options, set up as ``scan-folder`` does."""
 
 import sys
 
@@ -10,7 +10,7 @@ from trustthepixels.infer.system.cores import available_cores
 
 
 def scanner(model: str, device: Device) -> tuple[BatchedModel, ScanOptions]:
-    """A model by name or path, ready on a device, and how its scans run."""
+    """Return a model, by name or path, open on a device, and the options of its scans."""
     cores = available_cores()
     session = open_for_batches(load_model(model), device, cores)
     options = ScanOptions(

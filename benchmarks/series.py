@@ -9,13 +9,13 @@ Value = TypeVar("Value")
 
 
 def interleaved(repeats: int, takes: Mapping[Key, Callable[[], Value]]) -> dict[Key, list[Value]]:
-    """Take each figure once, then each again, so that a busy moment of the machine hits all.
+    """Take each figure once, then each again; a busy moment of the machine then affects all.
 
-    Every second round runs backwards, so that nobody always follows the same neighbour.
+    Every second round runs backwards, so no figure always follows the same one.
 
     Args:
-        repeats: rounds.
-        takes: what takes one figure, by name.
+        repeats: number of rounds.
+        takes: functions that take one figure, by name.
     """
     taken: dict[Key, list[Value]] = {key: [] for key in takes}
     for number in range(repeats):
@@ -26,10 +26,10 @@ def interleaved(repeats: int, takes: Mapping[Key, Callable[[], Value]]) -> dict[
 
 
 def median(values: Sequence[float]) -> float:
-    """The middle of several figures."""
+    """Return the median of figures."""
     return statistics.median(values)
 
 
 def spread(values: Sequence[float]) -> float:
-    """Largest less smallest, as a share of the median."""
+    """Return the largest figure less the smallest, as a share of the median."""
     return (max(values) - min(values)) / median(values) if median(values) else 0.0

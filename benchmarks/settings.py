@@ -1,27 +1,26 @@
-"""What one run of the benchmarks works on."""
+"""Settings of one run of the benchmarks."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-"""The repository."""
+"""Root of the repository."""
 
 HERE = Path(__file__).resolve().parent
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much is measured.
+    """Numbers of files and repeats.
 
     Attributes:
         small: JPEGs of 500×375.
         camera: JPEGs of 2 to 12 megapixels.
-        other: PNG and WebP files of 500×375, each.
+        other: PNG files of 500×375, and as many WebP files.
         fidelity: large pictures made from the data, half of them AI-generated.
         tiny: numbers of tiny files, for memory and growth, rising.
-        sweep: small JPEGs, or a third as many camera JPEGs, on which the peers' best settings are
-            looked for.
-        repeats: how often each figure is taken.
+        sweep: small JPEGs (a third as many camera JPEGs) for finding the peers' best settings.
+        repeats: number of times that each figure is taken.
     """
 
     small: int = 256
@@ -36,24 +35,24 @@ class Counts:
 QUICK = Counts(
     small=24, camera=10, other=4, fidelity=8, tiny=(1_000, 3_000, 6_000), sweep=24, repeats=2
 )
-"""Enough to see that everything works; its figures say nothing."""
+"""Counts of a trial run; its figures mean nothing."""
 
 ON_CUDA = Counts(small=2048, sweep=192)
-"""A GPU takes so many pictures a second that of fewer, start and compilation would decide."""
+"""Counts for a GPU: with fewer pictures, start and compilation would dominate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """One run.
+    """Settings of a run.
 
     Attributes:
         data: labelled pictures with a ``manifest.csv``, see ``trustthepixels.train.data.manifest``.
-        photos: folders of further large photographs, for the fidelity of decoders.
-        work: where inputs and models are made; kept between runs.
+        photos: folders of large photographs, for the fidelity of decoders.
+        work: folder for inputs and models; kept between runs.
         weights: the checkpoint that the peers run.
-        splits: which of the data it was trained on, see ``trustthepixels.train.data.splits``.
-        device: where the models run, ``cpu`` or ``cuda``.
-        counts: how much.
+        splits: splits of its training, see ``trustthepixels.train.data.splits``.
+        device: device of the models, ``cpu`` or ``cuda``.
+        counts: numbers of files and repeats.
     """
 
     data: Path
@@ -65,7 +64,7 @@ class Settings:
     counts: Counts = Counts()
 
     def with_repeats(self, repeats: int | None) -> "Settings":
-        """The same with another number of repeats; ``None`` changes nothing."""
+        """Return the settings with another number of repeats; ``None`` changes nothing."""
         if repeats is None:
             return self
         return replace(self, counts=replace(self.counts, repeats=repeats))

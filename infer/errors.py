@@ -1,6 +1,24 @@
-"""The errors that TrustThePixels raises on purpose, and the exit codes that commands end with.
+"""Errors that TrustThePixels raises on purpose, and the exit codes of its commands.
 
-Anything else that is raised is a bug.
+::
+
+    TrustThePixelsError          2
+    ├── UsageError               2
+    │   └── MissingExtraError    2
+    ├── InputError               2
+    ├── OutputError              2
+    ├── ModelError               3
+    │   ├── SpecError            3
+    │   ├── DigestError          3
+    │   └── SignatureError       3
+    ├── ProviderError            3
+    │   └── OutOfMemoryError     3
+    ├── ExportCheckError         4
+    └── ImageError               –  a row, never the end of a scan
+        ├── ReadError               in files.read
+        └── DecodeError             in images.failures
+
+The number is the exit code of a command that ends with the error. Any other exception is a bug.
 """
 
 from enum import IntEnum
@@ -9,12 +27,12 @@ from .results import FileStatus
 
 
 def one_line(error: BaseException) -> str:
-    """An exception's text in one line, its type's name where it has no text."""
+    """Return an exception's text in one line, or the name of its type if it has no text."""
     return " ".join(str(error).split()) or type(error).__name__
 
 
 class ExitCode(IntEnum):
-    """How a command ended."""
+    """Exit code of a command."""
 
     OK = 0
     SOME_FILES_FAILED = 1
@@ -26,17 +44,17 @@ class ExitCode(IntEnum):
     CHECK_FAILED = 4
     """An exported model failed a check."""
     BUG = 70
-    """Not foreseen; the number is ``EX_SOFTWARE`` of sysexits(3)."""
+    """An unforeseen error; the number is ``EX_SOFTWARE`` of sysexits(3)."""
     INTERRUPTED = 130
     """SIGINT; 128 + the signal's number, as shells report it."""
     BROKEN_PIPE = 141
-    """Whoever read the output went away; 128 + SIGPIPE."""
+    """The reader of the output closed it; 128 + SIGPIPE."""
     TERMINATED = 143
     """SIGTERM; 128 + the signal's number."""
 
 
 class TrustThePixelsError(Exception):
-    """Base of all typed errors; its text is one line that says what to do."""
+    """Base of all typed errors; its text is one line: thing, problem, way out."""
 
     exit_code = ExitCode.USAGE
 
@@ -50,7 +68,7 @@ class MissingExtraError(UsageError):
 
     def __init__(self, command: str, extra: str, missing: str) -> None:
         super().__init__(
-            f"{command} needs what is not installed ({missing}); "
+            f"{command} needs packages that are not installed ({missing}); "
             f"run: pip install 'trustthepixels[{extra}]'"
         )
 
@@ -64,7 +82,7 @@ class OutputError(TrustThePixelsError):
 
 
 class ModelError(TrustThePixelsError):
-    """The model file is missing, damaged, or not one of ours."""
+    """The model file is missing, damaged, or not written by ``trustthepixels export``."""
 
     exit_code = ExitCode.MODEL
 
@@ -78,7 +96,7 @@ class DigestError(ModelError):
 
 
 class SignatureError(ModelError):
-    """The graph's inputs or outputs have other names, types or shapes than the contract."""
+    """The names, types or shapes of the graph's inputs or outputs differ from the contract."""
 
 
 class ProviderError(TrustThePixelsError):
@@ -88,7 +106,7 @@ class ProviderError(TrustThePixelsError):
 
 
 class OutOfMemoryError(ProviderError):
-    """A batch is too large for a device, mostly for its memory; a smaller one may fit."""
+    """A batch is too large for a device, mostly for its memory; a smaller batch may fit."""
 
 
 class ExportCheckError(TrustThePixelsError):

@@ -1,11 +1,11 @@
-"""What travels from the pipeline to its users: statuses, verdicts, rows."""
+"""Plain values that a scan returns: statuses, verdicts, rows."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class FileStatus(StrEnum):
-    """What became of one file; every value but ``OK`` leaves the verdict empty."""
+    """Outcome of one file; every value but ``OK`` leaves the verdict empty."""
 
     OK = "ok"
     NOT_AN_IMAGE = "not_an_image"
@@ -19,7 +19,7 @@ class FileStatus(StrEnum):
 
 
 class VerdictLabel(StrEnum):
-    """The three answers."""
+    """The three possible answers for a picture."""
 
     AI = "ai"
     UNSURE = "unsure"
@@ -31,7 +31,7 @@ MIN_SIDE = 64
 
 
 class Doubt(StrEnum):
-    """Why a picture is ``unsure`` whatever the model says; ``str`` is what its note says."""
+    """Reason why a picture is ``unsure`` at any ``p_ai``; its ``str`` is the row's note."""
 
     TINY = f"doubt: a side of fewer than {MIN_SIDE} pixels"
     UNIFORM = "doubt: almost uniform"
@@ -45,7 +45,7 @@ class Verdict:
     Attributes:
         label: ``ai``, ``unsure`` or ``real``, from ``p_ai`` and the thresholds in force.
         p_ai: calibrated probability that the picture is AI-generated, 0 to 1.
-        doubt: why the picture itself allows no verdict; mostly ``None``.
+        doubt: reason why the picture itself allows no verdict; mostly ``None``.
     """
 
     label: VerdictLabel
@@ -59,13 +59,13 @@ class ScanRow:
 
     Attributes:
         path: the path as the user would type it, undecodable bytes as surrogate escapes.
-        status: what became of the file.
-        verdict: the answer, ``None`` where ``status`` is not ``ok``.
-        width: pixels after EXIF orientation, ``None`` where no header was read.
-        height: pixels after EXIF orientation, ``None`` where no header was read.
-        format: what the content is (``JPEG``, ``PNG``, …), whatever the name says; may be empty.
-        bytes: size of the file, ``None`` where it could not be told.
-        error: one line of reason where ``status`` is not ``ok``, else empty.
+        status: outcome of the file.
+        verdict: the answer; ``None`` if ``status`` is not ``ok``.
+        width: pixels after EXIF orientation; ``None`` if no header was read.
+        height: pixels after EXIF orientation; ``None`` if no header was read.
+        format: format of the content (``JPEG``, ``PNG``, …), not of the name; may be empty.
+        bytes: size of the file; ``None`` if unknown.
+        error: one line of reason if ``status`` is not ``ok``, else empty.
         note: one line that qualifies a verdict, such as a ``Doubt``; mostly empty.
     """
 
@@ -80,7 +80,7 @@ class ScanRow:
     note: str = ""
 
     def judged(self, verdict: Verdict) -> "ScanRow":
-        """The same row with its verdict; quicker than ``dataclasses.replace``."""
+        """Return this row with a verdict; quicker than ``dataclasses.replace``."""
         return ScanRow(
             self.path,
             self.status,
@@ -99,5 +99,5 @@ LABELS = ("real", "ai")
 
 
 P_AI_DECIMALS = 6
-"""Digits of ``p_ai`` in every verdict. The label is taken from the same digits, so that a row
-proves itself, and float noise below them changes nothing."""
+"""Digits of ``p_ai`` in every verdict. The label follows from the same digits: a row is consistent
+in itself, and float noise below them changes nothing."""

@@ -297,8 +297,8 @@ def test_what_was_measured_on_cuda_stands_beside_the_cpu(tmp_path):
 
 def test_a_missing_gpu_is_told_only_where_nothing_was_measured_on_one():
     parts = results([2.0], [10.0])
-    assert "no GPU was at hand" in report(parts)
-    assert "no GPU was at hand" not in report(parts | on_cuda(parts))
+    assert "no GPU was available" in report(parts)
+    assert "no GPU was available" not in report(parts | on_cuda(parts))
 
 
 def test_a_figure_without_a_goal_is_neither_reached_nor_missed():

@@ -1,4 +1,4 @@
-"""``trustthepixels.infer`` stands alone: no training stack, and nothing of train or export."""
+"""Import rules: ``infer`` stands alone, without a training stack, and packages are layered."""
 
 import ast
 import json
@@ -28,7 +28,7 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "report": LOW | {"images", "model", "output"},
     "detector": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
 }
-"""From the bottom up: what each part of ``infer`` may import of it. ``commands`` is the roof."""
+"""Parts of ``infer``, from the bottom up, that each part may import. ``commands`` is the roof."""
 
 _LEARNING = {"arrays", "settings", "data", "networks", "pictures", "calibration"}
 TRAIN_MAY_IMPORT: dict[str, set[str]] = {
@@ -56,7 +56,7 @@ OPTIONAL = {"onnxruntime", "pillow_heif"}
 
 
 def imported_modules(path: Path) -> set[str]:
-    """Absolute names of everything that a file of ours imports anywhere in it."""
+    """Return the absolute names of everything that a file imports anywhere in it."""
     package = ["trustthepixels", *path.relative_to(ROOT).parent.parts]
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
@@ -71,7 +71,7 @@ def imported_modules(path: Path) -> set[str]:
 
 
 def is_ours(name: str) -> bool:
-    """Whether a dotted name is a module or package of the distribution."""
+    """Return whether a dotted name is a module or package of the distribution."""
     place = ROOT.joinpath(*name.split(".")[1:])
     return name.startswith("trustthepixels.") and (
         place.is_dir() or place.with_suffix(".py").is_file()
@@ -79,12 +79,12 @@ def is_ours(name: str) -> bool:
 
 
 def own_package(path: Path) -> str:
-    """The part of its layer that a file belongs to: a package, or a module at the top."""
+    """Return the part of its layer to which a file belongs: a package, or a module at the top."""
     return path.relative_to(ROOT).with_suffix("").parts[1]
 
 
 def breaches(path: Path, may_import: dict[str, set[str]]) -> set[str]:
-    """Imports of a file that its layer's table does not allow."""
+    """Return the imports of a file that its layer's table does not allow."""
     layer = path.relative_to(ROOT).parts[0]
     own = own_package(path)
     if f"{layer}.{own}" in NOT_YET_PLACED:
@@ -140,7 +140,7 @@ def test_importing_all_of_infer_loads_nothing_heavy():
     loaded = set(json.loads(output))
     assert not loaded & HEAVY
     assert loaded >= {"numpy", "PIL", "click"}
-    # It costs a third of a second, so only a session may ask for it.
+    # Its import takes a third of a second, so only a session may import it.
     assert "onnxruntime" not in loaded
 
 

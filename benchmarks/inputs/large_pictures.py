@@ -1,7 +1,7 @@
-"""Pictures of 1 to 12 megapixels and more, on which decoders are compared for their fidelity.
+"""Pictures of 1 megapixel and more, for comparing the fidelity of decoders.
 
-Three kinds: pictures of the data, enlarged or as tiles of four; photographs as they were found; and
-the same photographs made smaller, so that real detail is seen at many sizes.
+There are three kinds: pictures of the data, enlarged or as tiles of four; photographs as they were
+found; and smaller versions of these photographs, which show real detail at many sizes.
 """
 
 from collections.abc import Sequence
@@ -21,11 +21,11 @@ _LEAST_PIXELS, _MOST_PIXELS = 1.0e6, 12.0e6
 _SHAPES = ((4, 3), (3, 2), (1, 1), (3, 4))
 _QUALITIES = (75, 85, 92, 95)
 _REDUCED = 3
-"""How many smaller versions are made of each photograph that was found."""
+"""Number of smaller versions of each photograph that was found."""
 
 
 class Origin(StrEnum):
-    """Where a large picture comes from."""
+    """Origin of a large picture."""
 
     MADE = "made"
     FOUND = "found"
@@ -37,8 +37,8 @@ class LargePicture:
     """One JPEG.
 
     Attributes:
-        path: of the file.
-        origin: where it comes from.
+        path: path of the file.
+        origin: origin of the picture.
         is_ai: its class.
     """
 
@@ -52,11 +52,11 @@ class _Enlarged:
     """A picture to be made from the data.
 
     Attributes:
-        parts: 1 picture to be enlarged, or 4 as tiles.
-        size: width and height that it gets.
-        quality: of its JPEG.
-        grain: whether it gets a sensor's noise.
-        seed: of the noise.
+        parts: 1 picture to enlarge, or 4 as tiles.
+        size: its width and height.
+        quality: quality of its JPEG.
+        grain: true adds a sensor's noise.
+        seed: seed of the noise.
     """
 
     parts: tuple[Path, ...]
@@ -77,7 +77,7 @@ class _Enlarged:
 
 
 def large_pictures(settings: Settings) -> list[LargePicture]:
-    """All of them; those that have to be made are made once."""
+    """Return all large pictures; those that have to be made are made once."""
     found = found_photographs(settings.photos)
     pictures = _made_pictures(settings)
     pictures += [LargePicture(path, Origin.FOUND, is_ai=False) for path in found]
@@ -93,7 +93,7 @@ def large_pictures(settings: Settings) -> list[LargePicture]:
 
 
 def found_photographs(folders: Sequence[Path]) -> list[Path]:
-    """JPEGs below folders that have a megapixel."""
+    """Return the JPEGs of at least a megapixel below some folders."""
     paths = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return [path for path in sorted(paths) if _is_large_jpeg(path)]
 
@@ -106,7 +106,7 @@ def _is_large_jpeg(path: Path) -> bool:
 
 
 def _made_pictures(settings: Settings) -> list[LargePicture]:
-    """Of both classes alike."""
+    """Make large pictures from the data, as many of each class."""
     samples = load_samples(settings.data)
     each = settings.counts.fidelity // 2
     made = []
@@ -123,7 +123,7 @@ def _planned(samples: list[Sample], number: int, count: int) -> _Enlarged:
     parts = 4 if number % 2 else 1
     first = number * len(samples) // count
     chosen = tuple(samples[(first + step) % len(samples)].path for step in range(parts))
-    # Most pictures are nearer to 1 than to 12 megapixels, as in most folders.
+    # As in most folders, most pictures are nearer to 1 than to 12 megapixels.
     share = (number * 7919 % count) / max(1, count - 1)
     size = _size_of(_LEAST_PIXELS * (_MOST_PIXELS / _LEAST_PIXELS) ** share, number // 2)
     quality = _QUALITIES[number // 8 % len(_QUALITIES)]
@@ -137,7 +137,7 @@ def _size_of(pixels: float, shape: int) -> tuple[int, int]:
 
 
 def _reduced_shares() -> list[float]:
-    """Where between a megapixel (0) and the photograph's own size (1) the versions lie."""
+    """Return the sizes of the smaller versions: 0 is a megapixel, 1 the photograph's own size."""
     return [number / _REDUCED for number in range(_REDUCED)]
 
 

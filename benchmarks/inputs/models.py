@@ -1,4 +1,4 @@
-"""The models that run: the bundled ones, the same weights in float32, for the peers, and none."""
+"""Models that run: the bundled ones, their weights in float32 for the peers, and a null model."""
 
 import hashlib
 import shutil
@@ -27,35 +27,35 @@ NULL_SIZE = (8, 8)
 
 
 def has_edge_model() -> bool:
-    """Whether a small model is bundled."""
+    """Return whether the edge model is bundled."""
     return EDGE in bundled_models()
 
 
 def default_precision() -> str:
-    """Of the bundled model: ``int8``, ``fp16`` or ``fp32``."""
+    """Return the precision of the bundled model: ``int8``, ``fp16`` or ``fp32``."""
     return load_model().spec.precision
 
 
 def float32_path(settings: Settings) -> Path:
-    """Where ``float32_model`` is kept: other weights, or another calibration, have another name."""
+    """Return the path of ``float32_model``; its name depends on weights and calibration."""
     bundled = load_model().spec
     calibrated = repr((bundled.calibration, bundled.thresholds))
     return settings.work / f"fp32-{_short_digest(settings.weights, calibrated)}.onnx"
 
 
 def float32_model(settings: Settings) -> Path:
-    """The weights that the peers run, as our ONNX file in float32.
+    """Return the path of the peers' weights as an ONNX file in float32.
 
-    The checks of ``trustthepixels export`` are left out; the answers are compared with the peers'.
+    The checks of ``trustthepixels export`` do not run; the answers are compared with the peers'.
     """
     path = float32_path(settings)
     if not _can_be_read(path):
-        # PyTorch takes seconds to import, and most parts do without.
+        # PyTorch takes seconds to import, and most parts do not need it.
         from trustthepixels.export.graph import export_graph
         from trustthepixels.train.networks.weights import load_checkpoint
 
         network, spec = load_checkpoint(settings.weights)
-        # Calibrated as the bundled model, so that their answers can be compared.
+        # With the bundled model's calibration, its answers can be compared.
         bundled = load_model().spec
         spec = replace(spec, calibration=bundled.calibration, thresholds=bundled.thresholds)
         path.write_bytes(model_bytes(export_graph(network, spec), spec, Precision.FP32))
@@ -63,7 +63,7 @@ def float32_model(settings: Settings) -> Path:
 
 
 def transformers_model(settings: Settings) -> Path:
-    """The same weights as a folder that Hugging Face's ``pipeline`` loads."""
+    """Return a folder with the peers' weights, which Hugging Face's ``pipeline`` loads."""
     folder = settings.work / f"transformers-{_short_digest(settings.weights)}"
     if not (folder / "model.safetensors").exists():
         import transformers
@@ -95,7 +95,7 @@ def transformers_model(settings: Settings) -> Path:
 
 
 def null_model(settings: Settings) -> Path:
-    """A model that costs nothing: 8×8 pixels, of which it looks at one value."""
+    """Return the path of a model that costs nothing: it reads one value of 8×8 pixels."""
     path = settings.work / "null.onnx"
     settings.work.mkdir(parents=True, exist_ok=True)
     corner = float(known_picture(NULL_SIZE)[0, 0, 0]) / 255.0
@@ -112,7 +112,7 @@ def null_model(settings: Settings) -> Path:
 
 
 def _null_graph() -> onnx.ModelProto:
-    """``p_ai`` is the first value over 255; the logits are 0 and it."""
+    """Return a graph whose ``p_ai`` is the first value over 255; its logits are 0 and ``p_ai``."""
     constants = {
         "first": np.array([0], np.int64),
         "scale": np.float32(255.0),
@@ -142,7 +142,7 @@ def _null_graph() -> onnx.ModelProto:
 
 
 def _can_be_read(path: Path) -> bool:
-    """Whether it is there, and this version wrote it, or one with the same specification."""
+    """Return whether a model file exists, with a specification that this version reads."""
     try:
         read_model_file(path)
     except ModelError:
@@ -151,7 +151,7 @@ def _can_be_read(path: Path) -> bool:
 
 
 def _short_digest(path: Path, text: str = "") -> str:
-    """Of a file's content, and of a text beside it."""
+    """Return a short digest of a file's content and of a text."""
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
     digest.update(text.encode())

@@ -1,8 +1,8 @@
-"""The image sets that are scanned, made from the data by rules, so that anybody makes the same.
+"""Image sets for the scans, made from the data by fixed rules, and so reproducible.
 
-A data set of small pictures has no camera files, so those are made: enlarged, given the grain that
-a sensor leaves, and compressed to the bytes per pixel that cameras use. They are right for speed
-(as many pixels, as many bytes, real subsampling), and say nothing about accuracy on real cameras.
+A data set of small pictures has no camera files, so those are made. Pictures are enlarged, get the
+grain of a sensor, and are compressed to a camera's bytes per pixel. They suit measurements of speed
+(pixels, bytes and subsampling are realistic). They tell nothing about accuracy on real cameras.
 """
 
 import hashlib
@@ -27,26 +27,26 @@ _GRAIN = 5.0
 _SMALL_QUALITY = 92
 _SHAPES = ((4, 3), (3, 2), (3, 4), (16, 9), (2, 3), (1, 1))
 _RECIPE = 2
-"""Part of the folders' names; raise it when what is made changes."""
+"""Part of the folders' names; raise it when the content of a set changes."""
 
 
 def small_jpegs(settings: Settings) -> Path:
-    """A folder of JPEGs of 500×375, about 75 kB each."""
+    """Return a folder of JPEGs of 500×375, about 75 kB each."""
     return _small_pictures(settings, "small", "JPEG", settings.counts.small)
 
 
 def small_pngs(settings: Settings) -> Path:
-    """The same pictures as PNG, fewer of them."""
+    """Return a folder of pictures of 500×375 as PNG, fewer than JPEGs."""
     return _small_pictures(settings, "png", "PNG", settings.counts.other)
 
 
 def small_webps(settings: Settings) -> Path:
-    """The same pictures as lossy WebP, fewer of them."""
+    """Return a folder of pictures of 500×375 as lossy WebP, fewer than JPEGs."""
     return _small_pictures(settings, "webp", "WEBP", settings.counts.other)
 
 
 def camera_jpegs(settings: Settings) -> Path:
-    """A folder of JPEGs of 2 to 12 megapixels, 7.5 on average, 2.2 MB on average."""
+    """Return a folder of JPEGs of 2 to 12 megapixels, on average 7.5, of 2.2 MB on average."""
     chosen = spread_samples(settings, settings.counts.camera)
     sizes = camera_sizes(len(chosen))
     jobs = [
@@ -57,7 +57,7 @@ def camera_jpegs(settings: Settings) -> Path:
 
 
 def camera_sizes(count: int) -> list[tuple[int, int]]:
-    """Widths and heights from 2 to 12 megapixels in the usual shapes."""
+    """Return widths and heights from 2 to 12 megapixels in the usual shapes."""
     sizes = []
     for number in range(count):
         # The exponent makes the mean 7.5 and not 7.
@@ -69,20 +69,20 @@ def camera_sizes(count: int) -> list[tuple[int, int]]:
 
 
 def spread_samples(settings: Settings, count: int) -> list[Sample]:
-    """So many pictures of the data, evenly over all of it, which is sorted by class and source."""
+    """Return pictures of the data at even distances; the data is sorted by class and source."""
     samples = load_samples(settings.data)
     return [samples[number * len(samples) // count] for number in range(count)]
 
 
 def camera_jpeg(path: Path, size: tuple[int, int], seed: int) -> bytes:
-    """One picture, enlarged, with grain, at the bytes per pixel of a camera."""
+    """Return a picture enlarged, with grain, at the bytes per pixel of a camera."""
     with Image.open(path) as image:
         large = ImageOps.fit(image.convert("RGB"), size, Image.Resampling.BICUBIC)
     return at_bytes_per_pixel(with_grain(large, seed), CAMERA_BYTES_PER_PIXEL)
 
 
 def with_grain(image: Image.Image, seed: int) -> Image.Image:
-    """A picture with a sensor's noise; one block of it is repeated, which costs a tenth."""
+    """Return a picture with a sensor's noise; repeating one block of noise costs a tenth."""
     block = np.random.default_rng(seed).normal(0.0, _GRAIN, (512, 512, 1)).astype(np.float32)
     pixels = np.asarray(image).astype(np.float32)
     repeats = (pixels.shape[0] // 512 + 1, pixels.shape[1] // 512 + 1, 1)
@@ -91,7 +91,7 @@ def with_grain(image: Image.Image, seed: int) -> Image.Image:
 
 
 def at_bytes_per_pixel(image: Image.Image, wanted: float) -> bytes:
-    """JPEG, 4:2:0, at the quality whose size comes nearest, judged by a part of the picture."""
+    """Return a 4:2:0 JPEG at the quality whose size comes nearest, measured on a part."""
     side = min(768, *image.size)
     part = ImageOps.fit(image, (side, side)) if side < 768 else _centre(image, side)
     low, high = 30, 98
@@ -105,14 +105,14 @@ def at_bytes_per_pixel(image: Image.Image, wanted: float) -> bytes:
 
 
 def jpeg(image: Image.Image, quality: int) -> bytes:
-    """JPEG, 4:2:0."""
+    """Return a 4:2:0 JPEG."""
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=quality, subsampling="4:2:0")
     return stream.getvalue()
 
 
 def files_of(folder: Path) -> list[Path]:
-    """The pictures of a set in the order in which they are scanned."""
+    """Return the pictures of a set in the order of a scan."""
     return sorted(path for path in folder.iterdir() if path.is_file())
 
 
@@ -140,13 +140,13 @@ def made_set(
     jobs: Sequence[Callable[[], bytes]],
     origins: Sequence[Path],
 ) -> Path:
-    """A folder with one file for each job, in their order; made once, and whole or not at all.
+    """Return a folder with one file for each job, in order; it is made once, whole or not at all.
 
     Args:
-        settings: say where.
-        name: begins the folder's name, which the number of jobs and the origins complete.
-        jobs: each makes a file's content.
-        origins: the files from which the jobs make it; from others, another folder is made.
+        settings: settings with the folder for inputs.
+        name: start of the folder's name; the number of jobs and the origins complete it.
+        jobs: functions that each make a file's content.
+        origins: files from which the jobs make it; other origins make another folder.
     """
     folder = settings.work / f"{name}-{len(jobs)}-{_digest_of(origins)}-v{_RECIPE}"
     if folder.exists():
@@ -161,7 +161,7 @@ def made_set(
 
 
 def _digest_of(origins: Sequence[Path]) -> str:
-    """Short, over where the files are, their sizes and when they were written."""
+    """Return a short digest of the files' paths, sizes and times of change."""
     digest = hashlib.sha256()
     for path in origins:
         status = path.stat()

@@ -1,4 +1,4 @@
-"""Many tiny files: hard links to a few hundred JPEGs of 8×8 pixels, a thousand to a folder."""
+"""Tiny files: hard links to a few hundred JPEGs of 8×8 pixels, a thousand to a folder."""
 
 import io
 import shutil
@@ -15,7 +15,7 @@ _MOST_LINKS = 30_000
 
 
 def tiny_files(settings: Settings, count: int) -> Path:
-    """A folder with so many files below it; made once."""
+    """Return a folder with ``count`` files below it; it is made once."""
     folder = settings.work / f"tiny-{count}"
     if folder.exists():
         return folder

@@ -1,1 +1,1 @@
-"""What one run can measure, one module for each part."""
+"""Parts that a run can measure, one module for each."""

@@ -1,5 +1,4 @@
-"""Part ``accuracy``: what the edge model's speed costs, on the test split and on pictures from
-elsewhere."""
+"""Part ``accuracy``: accuracy of the bundled models, on the test split and on external pictures."""
 
 from typing import Any
 
@@ -18,13 +17,13 @@ from ..settings import Settings
 Json = dict[str, Any]
 
 _EXTERNAL = "external_dev"
-"""Folder inside the data, where it has one."""
+"""Folder of external pictures inside the data; optional."""
 
 _KINDS = {PartKind.TEST: "test", PartKind.EXTERNAL: "external"}
 
 
 def measure(settings: Settings) -> Json:
-    """Balanced accuracy at 0.5 of each bundled model, with its interval."""
+    """Return the balanced accuracy at 0.5 of each bundled model, with its interval."""
     models = [name for name in (DEFAULT_MODEL, EDGE) if name in bundled_models()]
     return {"models": {name: _balanced_accuracy(name, settings) for name in models}}
 
@@ -46,7 +45,7 @@ def _balanced_accuracy(model: str, settings: Settings) -> Json:
 
 
 def _unsplit_sources(settings: Settings) -> tuple[str, ...]:
-    """Sources that took no part in the bundled model's training."""
+    """Return the sources that took no part in the bundled model's training."""
     splits, samples = read_splits(settings.splits), list_samples(settings.data)
     split = {sample.source for sample in samples if sample.file in splits}
     return tuple(sorted({sample.source for sample in samples} - split))

@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def measure(settings: Settings) -> Json:
-    """Rates of the default model in steady state by pictures, then by number of cores."""
+    """Return rates of the default model in steady state, by image set and number of cores."""
     sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
     counts = core_counts(available_cores())
     takes = {
@@ -35,7 +35,7 @@ def measure(settings: Settings) -> Json:
 
 
 def core_counts(available: int) -> list[int]:
-    """1, 2, 4 and so on, and as many as there are; at most 16."""
+    """Return 1, 2, 4 and so on, and the number of available cores; at most 16."""
     counts = [1 << power for power in range(5) if 1 << power <= available]
     return counts if counts[-1] == min(available, 16) else [*counts, min(available, 16)]
 

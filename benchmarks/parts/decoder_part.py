@@ -1,4 +1,4 @@
-"""Part ``decoders``: how fast each decoder gets a JPEG to the model's size, on one core."""
+"""Part ``decoders``: speed of each decoder from a JPEG to the model's size, on one core."""
 
 import time
 from functools import partial
@@ -20,7 +20,7 @@ _MOST = {SMALL: 96, CAMERA: 16}
 
 
 def measure(settings: Settings) -> Json:
-    """Files per second, and how far the pixels are from those of the full decode."""
+    """Return files per second, and the mean difference of the pixels from a full decode."""
     size = load_model().spec.input_size
     found, absent = decoders(size)
     sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}

@@ -1,7 +1,10 @@
-"""Part ``fidelity``: whether verdicts survive scaled decoding of large pictures.
+"""Part ``fidelity``: effect of scaled decoding on the verdicts for large pictures.
 
-The rule: on several hundred pictures of 1 to 12 megapixels, verdicts agree with the full decode on
-at least 99.5 %, ``p_ai`` changes by less than 0.005 on average, and accuracy does not fall.
+Scaled decoding is safe by this rule, on several hundred pictures of 1 to 12 megapixels:
+
+- verdicts agree with the full decode on at least 99.5 %
+- ``p_ai`` changes by less than 0.005 on average
+- accuracy does not fall
 """
 
 from collections import Counter
@@ -43,7 +46,7 @@ _BATCH = 16
 
 
 def measure(settings: Settings) -> Json:
-    """Answers of each bundled model after each decoder, beside those after a full decode."""
+    """Compare the answers of each bundled model after each decoder with those after a full one."""
     planned = large_pictures(settings)
     models = ["default", *([EDGE] if has_edge_model() else [])]
     measured: Json = {"models": {}}
@@ -75,7 +78,7 @@ def measure(settings: Settings) -> Json:
 def _decoded(
     names: Sequence[str], size: tuple[int, int], picture: LargePicture
 ) -> list[PixelArray] | str:
-    """What each decoder makes of the picture; a reason where we refuse it."""
+    """Return each decoder's pixels, or the reason why the scanner refuses the picture."""
     content = picture.path.read_bytes()
     found, _ = decoders(size)
     try:
@@ -119,7 +122,7 @@ def _compared(
 
 
 def _accuracy(p_ai: npt.NDArray[np.float32], is_ai: npt.NDArray[np.bool_]) -> float:
-    """Balanced accuracy at ``p_ai`` of 0.5, where every picture counts."""
+    """Return balanced accuracy at ``p_ai`` of 0.5; every picture counts."""
     called = p_ai >= 0.5
     rates = [(called == is_ai)[is_ai == kind].mean() for kind in (True, False) if kind in is_ai]
     return float(np.mean(rates))

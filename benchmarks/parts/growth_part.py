@@ -1,7 +1,7 @@
-"""Part ``growth``: memory and time per file against the number of files, and bookkeeping alone.
+"""Part ``growth``: memory and time per file by the number of files, and bookkeeping alone.
 
-The files are tiny and the model costs nothing, so what is left is the walk, the reading, the
-bookkeeping and the writing. Memory is also measured with the bundled models on real pictures.
+The files are tiny and the model costs nothing. So the walk, reading, bookkeeping and writing are
+measured. Memory is also measured with the bundled models on real pictures.
 """
 
 from functools import partial
@@ -22,13 +22,13 @@ _ONE_CORE_FILES = 100_000
 
 
 def measure(settings: Settings) -> Json:
-    """Peak memory, microseconds per file in each decade, and files per second on one core."""
+    """Return peak memory, microseconds per file by decade, and files per second on one core."""
     null = null_model(settings)
     counts = settings.counts.tiny
     # The longest run has no repeats: it is as long as all others together.
     once = {counts[-1]: [_scan(settings, tiny_files(settings, counts[-1]), str(null))]}
     largest = max(count for count in counts if count <= _ONE_CORE_FILES)
-    # One core and all cores by turns, since they are compared.
+    # One core and all cores take turns, because they are compared.
     kinds: list[tuple[int, int | None]] = [(count, None) for count in counts[:-1]]
     kinds.append((largest, 1))
     takes = {
@@ -55,9 +55,9 @@ def _scan(settings: Settings, folder: Path, model: str, cores: int | None = None
 
 
 def _windows(done: Run, counts: tuple[int, ...]) -> dict[str, float]:
-    """Microseconds per file between one count and the next, from the times of the rows.
+    """Return microseconds per file between one count and the next, from the times of the rows.
 
-    The first thousand rows are left out: the window of the pipeline fills, and then runs ahead.
+    The first thousand rows do not count: the pipeline's window fills first, and then runs ahead.
     """
     times = dict(done.stamps)
     reached = [count for count in counts if count in times]
@@ -68,7 +68,7 @@ def _windows(done: Run, counts: tuple[int, ...]) -> dict[str, float]:
 
 
 def _rate(done: Run) -> float:
-    """Files per second from the first row to the last."""
+    """Return files per second from the first row to the last."""
     (_, begin), (lines, end) = done.stamps[1], done.stamps[-1]
     return (lines - 2) / (end - begin)
 

@@ -1,4 +1,4 @@
-"""Part ``peers``: the scanner beside what else one could use, on the same pictures."""
+"""Part ``peers``: the scanner next to other tools, on the same pictures."""
 
 import json
 from dataclasses import asdict
@@ -30,7 +30,7 @@ Json = dict[str, Any]
 
 
 def measure(settings: Settings) -> Json:
-    """Whole processes on small and on camera pictures, and the loops alone in steady state."""
+    """Measure whole processes on small and on camera pictures, and the loops in steady state."""
     small, camera = small_jpegs(settings), camera_jpegs(settings)
     peers: list[Contestant] = []
     camera_peers: list[Contestant] = []
@@ -57,7 +57,7 @@ def measure(settings: Settings) -> Json:
 def _compared(
     settings: Settings, folder: Path, contestants: list[Contestant], *, steady: bool = False
 ) -> Json:
-    """Run all contestants by turns, and compare their answers with those of our float32 model."""
+    """Run all contestants by turns; compare their answers with those of the float32 model."""
     out = {one.name: settings.work / f"answers-{number}" for number, one in enumerate(contestants)}
     rates: dict[str, list[float]] = {one.name: [] for one in contestants}
 

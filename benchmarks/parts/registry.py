@@ -1,4 +1,4 @@
-"""What can be measured, and what of it one command measures."""
+"""All parts, and the choice of those that one command measures."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part.
+    """A part of the measurements.
 
     Attributes:
-        measure: takes its figures.
-        is_usual: whether it is measured when nobody says what.
-        is_on_cpu: whether it measures the CPU whatever the device is.
-        times: how often it takes each figure in one repeat; 0 where it is always taken once,
-            because nothing about it varies.
+        measure: function that takes its figures.
+        is_usual: true if it is measured by default.
+        is_on_cpu: true if it measures the CPU on every device.
+        times: number of times that it takes each figure in one repeat; 0 if its figures do not
+            vary and are taken once.
     """
 
     measure: Callable[[Settings], Json]
@@ -39,7 +39,7 @@ class Part:
     times: int = 1
 
     def repeats(self, settings: Settings) -> int:
-        """How often it takes each figure."""
+        """Return the number of times that the part takes each figure."""
         return max(1, self.times * settings.counts.repeats)
 
 
@@ -51,30 +51,30 @@ PARTS = {
     "growth": Part(growth_part.measure),
     "accuracy": Part(accuracy_part.measure, times=0),
     "decoders": Part(decoder_part.measure, is_on_cpu=True),
-    # The one changes with the models alone, and the other asks what has been settled.
+    # Fidelity changes with the models alone; tuning reopens settled questions.
     "fidelity": Part(fidelity_part.measure, is_usual=False, times=0),
     "tuning": Part(tuning_part.measure, is_usual=False, is_on_cpu=True),
 }
-"""By name, in the order in which they are measured."""
+"""Parts by name, in the order of measurement."""
 
 
 def chosen_parts(
     only: Sequence[str], skip: Sequence[str], *, everything: bool, device: str
 ) -> list[str]:
-    """The names of what is measured.
+    """Return the names of the parts to measure.
 
     Args:
-        only: these; empty for the usual ones.
-        skip: none of these.
-        everything: take all instead of the usual ones.
-        device: where the models run.
+        only: parts to measure; empty for the usual ones.
+        skip: parts to leave out.
+        everything: take all parts instead of the usual ones.
+        device: device on which the models run.
 
     Raises:
-        ValueError: what was asked for cannot run on the device.
+        ValueError: a part of ``only`` cannot run on the device.
     """
     able = [name for name, part in PARTS.items() if device == CPU or not part.is_on_cpu]
     refused = [name for name in only if name in PARTS and name not in able]
     if refused:
-        raise ValueError(f"these measure the CPU, and not '{device}': {', '.join(refused)}")
+        raise ValueError(f"{', '.join(refused)}: not for '{device}'; use --device {CPU}")
     usual = [name for name in able if everything or PARTS[name].is_usual]
     return [name for name in only or usual if name in PARTS and name not in skip]

@@ -1,4 +1,4 @@
-"""Part ``stages``: each stage alone, all together, and the bound that they set."""
+"""Part ``stages``: each stage alone, all stages together, and the bound from the single stages."""
 
 import os
 import time
@@ -33,14 +33,14 @@ Json = dict[str, Any]
 
 _ROWS = 20_000
 _LONG_ENOUGH = 512
-"""Files of one end-to-end pass, the set repeated: start and end of a pass then hardly weigh."""
+"""Files of one end-to-end pass; the set is repeated, so start and end of a pass hardly count."""
 
 _MOST_PASSES = 4
-"""Camera files are few; so many passes take ten seconds."""
+"""Most passes over the few camera files; four take ten seconds."""
 
 
 def measure(settings: Settings) -> Json:
-    """Stages in one thread, and ``trustthepixels bench`` on every image set and model."""
+    """Measure stages in one thread, and ``trustthepixels bench`` on every image set and model."""
     sets = {
         SMALL: small_jpegs(settings),
         CAMERA: camera_jpegs(settings),
@@ -66,7 +66,7 @@ def _models() -> list[str]:
 def _scans(
     settings: Settings, sets: dict[str, Path], pairs: list[tuple[str, str]]
 ) -> dict[str, list[BenchReport]]:
-    """Every set and model by turns, so that they can be compared: a report for each repeat."""
+    """Measure every set and model by turns, and return a report for each repeat."""
     opened = {model: scanner(model, Device(settings.device)) for model in _models()}
     takes = {}
     for name, model in pairs:
@@ -80,7 +80,7 @@ def _scans(
 
 
 def combined(reports: Sequence[BenchReport]) -> BenchReport:
-    """One report from those of single rounds over the same pictures, as if taken in one go."""
+    """Merge the reports of single rounds over the same pictures into one."""
     whole = [report.end_to_end for report in reports]
     one_core = median([report.decode_one_core for report in reports])
     model_only = median([report.model_only for report in reports])
@@ -96,13 +96,13 @@ def combined(reports: Sequence[BenchReport]) -> BenchReport:
         bound=bound,
         share_of_bound=median(whole) / bound,
         spread=max(whole) / min(whole) - 1.0,
-        # Of the whole process, so the last one has seen the most.
+        # It is the whole process's peak so far, so the last report has the largest.
         peak_memory_mb=reports[-1].peak_memory_mb,
     )
 
 
 def _stages(folder: Path, size: tuple[int, int]) -> dict[str, float]:
-    """Files per second of each stage in one thread, for a model of this input size."""
+    """Return files per second of each stage in one thread, for a model of this input size."""
     paths = [os.fsencode(path) for path in files_of(folder)]
     count = len(paths)
     rates = {}

@@ -1,4 +1,4 @@
-"""Part ``start``: how soon the first row and the help are there, warm and cold."""
+"""Part ``start``: time to the first row and to the help, warm and cold."""
 
 import contextlib
 import importlib.util
@@ -16,13 +16,13 @@ from ..settings import ROOT, Settings
 Json = dict[str, Any]
 
 MORE_REPEATS = 3
-"""They are short, so they are taken so many times as often as the others."""
+"""Factor on the repeats: starts are short, so they are taken more often than other figures."""
 
 _LIBRARIES = ("numpy.libs", "pillow.libs")
 
 
 def measure(settings: Settings) -> Json:
-    """Seconds of each kind of start, one list each."""
+    """Return a list of seconds for each kind of start."""
     folder = small_jpegs(settings)
 
     def first_row(model: str, *, cold: bool = False) -> float:
@@ -46,9 +46,9 @@ def measure(settings: Settings) -> Json:
 
 
 def drop_from_cache(folder: Path) -> None:
-    """Have the pictures, the model and the packages read from the disk again.
+    """Drop the pictures, the model and the packages from the disk cache.
 
-    What another process has mapped at the moment stays in memory.
+    Files that another process has mapped stay in memory.
     """
     for root in (folder, ROOT / "infer", *package_folders()):
         for path in root.rglob("*"):
@@ -57,7 +57,7 @@ def drop_from_cache(folder: Path) -> None:
 
 
 def package_folders() -> list[Path]:
-    """Of what a scan imports, and of the libraries that wheels keep beside their packages."""
+    """Return the folders of packages that a scan imports, and of the libraries in their wheels."""
     folders = []
     for package in ("numpy", "PIL", "onnxruntime", "click", "simplejpeg", "tqdm"):
         spec = importlib.util.find_spec(package)

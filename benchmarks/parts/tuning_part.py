@@ -1,6 +1,6 @@
-"""Part ``tuning``: the defaults, and what else was tried.
+"""Part ``tuning``: the default settings next to others.
 
-One factor at a time around them, on small and on camera pictures, all in one run by turns.
+One setting changes at a time, on small and on camera pictures. All setups take turns in one run.
 """
 
 import time
@@ -34,17 +34,17 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """One way to run a scan.
+    """Settings of a scan.
 
     Attributes:
-        model_threads: of one ONNX Runtime session.
-        decode_threads: of the pipeline.
+        model_threads: threads of one ONNX Runtime session.
+        decode_threads: decode threads of the pipeline.
         in_flight: batches that the model works on at once.
         batch_size: pictures in one batch.
-        sessions: of ONNX Runtime, each with its own copy of the weights.
-        spinning: whether ONNX Runtime's threads burn their core while they wait.
-        arena: whether ONNX Runtime keeps its memory between runs.
-        binding: whether outputs are bound to memory that is kept.
+        sessions: ONNX Runtime sessions, each with its own copy of the weights.
+        spinning: true if ONNX Runtime's threads spin while they wait.
+        arena: true if ONNX Runtime reuses its memory between runs.
+        binding: true if outputs are bound to memory that is reused.
     """
 
     model_threads: int
@@ -58,7 +58,7 @@ class Setup:
 
 
 def setups(cores: int) -> dict[str, Setup]:
-    """What is tried, by name; the first is the default, from which all else departs."""
+    """Return the setups by name; the first is the default, on which all others are based."""
     base = Setup(model_threads=1, decode_threads=cores, in_flight=cores)
     tried = {"the default": base}
     for threads in sorted({1, cores + 1, 2 * cores} - {cores}):
@@ -79,7 +79,7 @@ def setups(cores: int) -> dict[str, Setup]:
 
 
 def measure(settings: Settings) -> Json:
-    """Images per second of every setup."""
+    """Return images per second of every setup."""
     sets = {SMALL: small_jpegs(settings), CAMERA: camera_jpegs(settings)}
     rates: Json = {}
     for model in ["default", *([EDGE] if has_edge_model() else [])]:
@@ -103,7 +103,7 @@ def measure(settings: Settings) -> Json:
 
 
 class _Lane:
-    """A session, with memory for its answers if outputs are bound."""
+    """A session, and memory for its answers if outputs are bound."""
 
     def __init__(self, session: Any, setup: Setup) -> None:
         self._session = session
@@ -123,7 +123,7 @@ class _Lane:
 
 
 class _Classifier:
-    """Sessions with options that the product does not offer; a lane for each batch in flight."""
+    """Sessions with options that the scanner does not offer; a lane for each batch in flight."""
 
     def __init__(self, model: str, setup: Setup) -> None:
         file = load_model(model)

@@ -1,1 +1,1 @@
-"""What else one could use, each as a script of its own that runs as a whole process."""
+"""Other tools, each as a script that runs as a whole process."""

@@ -1,4 +1,4 @@
-"""Whether contestants gave the same answers: otherwise a comparison of their speed is void."""
+"""Agreement of contestants' answers: if they differ, a comparison of speed is void."""
 
 import csv
 import json
@@ -11,7 +11,7 @@ from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import VerdictRule
 
 SAME_WEIGHTS = 0.02
-"""How far ``p_ai`` may be apart with the same float32 weights: decoders and kernels round."""
+"""Largest difference of ``p_ai`` with equal float32 weights: decoders and kernels round."""
 
 P_AI = dict[str, float]
 """Probabilities by file name."""
@@ -19,12 +19,12 @@ P_AI = dict[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """One contestant's answers beside the reference's.
+    """Comparison of one contestant's answers with the reference's.
 
     Attributes:
-        images: that were compared; all of them.
-        largest: difference of ``p_ai``.
-        mean: difference of ``p_ai``.
+        images: number of compared images, which are all.
+        largest: largest difference of ``p_ai``.
+        mean: mean difference of ``p_ai``.
         verdicts: share of pictures with the same verdict, 0 to 1.
     """
 
@@ -34,7 +34,7 @@ class Agreement:
     verdicts: float
 
     def is_void(self, tolerance: float | None) -> bool:
-        """Whether the answers are further apart than may be; never so without a tolerance."""
+        """Return whether the answers differ by more than a tolerance; ``None`` allows all."""
         return tolerance is not None and self.largest > tolerance
 
 
@@ -45,15 +45,15 @@ def compare(
 
     Args:
         answers: ``p_ai`` by file name.
-        reference: likewise.
-        rule: what the verdicts are.
+        reference: ``p_ai`` of the reference by file name.
+        rule: rule for the verdicts.
 
     Raises:
-        ValueError: they did not judge the same files.
+        ValueError: their files differ.
     """
     if answers.keys() != reference.keys():
         missing = sorted(reference.keys() ^ answers.keys())
-        raise ValueError(f"not the same files were judged, for example {missing[:3]}")
+        raise ValueError(f"the contestants scored different files, for example {missing[:3]}")
     differences = [abs(answers[name] - reference[name]) for name in reference]
     same = [rule(answers[name]).label == rule(reference[name]).label for name in reference]
     count = len(differences)
@@ -61,7 +61,7 @@ def compare(
 
 
 def from_csv(path: Path) -> P_AI:
-    """What ``scan-folder`` wrote.
+    """Read the answers that ``scan-folder`` wrote.
 
     Raises:
         ValueError: a file has no verdict.
@@ -76,7 +76,7 @@ def from_csv(path: Path) -> P_AI:
 
 
 def from_record(path: Path, calibration: Calibration) -> P_AI:
-    """What a peer wrote (``peers.record``), calibrated like our own answers."""
+    """Read the answers that a peer wrote (``peers.record``), calibrated like the scanner's."""
     margins: dict[str, float] = json.loads(path.read_text())["margins"]
     return {
         name: 1.0 / (1.0 + math.exp(-(margin / calibration.temperature + calibration.bias)))

@@ -1,4 +1,4 @@
-"""Who is compared: each a command that judges all pictures of a folder and leaves its answers."""
+"""Contestants: commands that score all pictures of a folder and write their answers."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,15 +22,15 @@ from .agreement import P_AI, SAME_WEIGHTS, from_csv, from_record
 
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """One command.
+    """A command that is compared with others.
 
     Attributes:
-        name: in the tables.
-        arguments: the command for a folder of pictures and the file for its answers.
-        answers: ``p_ai`` by file name, from that file.
-        tolerance: how far ``p_ai`` may be from that of our float32 model; ``None`` for other models
-            and other precisions, whose answers are shown instead.
-        settings: what was chosen for it, in words.
+        name: name in the tables.
+        arguments: returns the command for a folder of pictures and the file for its answers.
+        answers: reads ``p_ai`` by file name from that file.
+        tolerance: largest difference of ``p_ai`` from our float32 model; ``None`` for other models
+            and other precisions, whose differences are shown instead.
+        settings: its chosen settings, in words.
     """
 
     name: str
@@ -41,9 +41,9 @@ class Contestant:
 
 
 def scanners(settings: Settings) -> list[Contestant]:
-    """Ours: the default model, the edge model where there is one, and the peers' weights."""
+    """Return our contestants: default model, edge model if bundled, and the peers' weights."""
     found = [_scanner(settings, OURS_FP32, str(float32_model(settings)), SAME_WEIGHTS)]
-    # In float32, the bundled model would be the same one again.
+    # A bundled model in float32 would equal the first contestant.
     if default_precision() != "fp32":
         found.append(_scanner(settings, OURS, "default", None))
     if has_edge_model():
@@ -52,7 +52,7 @@ def scanners(settings: Settings) -> list[Contestant]:
 
 
 def pipeline(settings: Settings, best: tuple[int, int]) -> Contestant:
-    """Hugging Face's pipeline with its best batch size and number of workers."""
+    """Return Hugging Face's pipeline with its best batch size and number of workers."""
     batch_size, workers = best
     model = transformers_model(settings)
 
@@ -66,7 +66,7 @@ def pipeline(settings: Settings, best: tuple[int, int]) -> Contestant:
 
 
 def torch_loop(settings: Settings) -> Contestant:
-    """One picture after the other."""
+    """Return a PyTorch loop that takes one picture after the other."""
 
     def arguments(folder: Path, out: Path) -> list[str | Path]:
         options = ["--device", settings.device, "--out", str(out)]
@@ -76,7 +76,7 @@ def torch_loop(settings: Settings) -> Contestant:
 
 
 def timm_loop(settings: Settings, best: tuple[int, int]) -> Contestant:
-    """DataLoader and channels-last PyTorch with the best batch size and number of workers."""
+    """Return a DataLoader and channels-last PyTorch with the best batch size and workers."""
     batch_size, workers = best
 
     def arguments(folder: Path, out: Path) -> list[str | Path]:
@@ -85,13 +85,13 @@ def timm_loop(settings: Settings, best: tuple[int, int]) -> Contestant:
         return [*script("peers.timm_loop"), settings.weights, folder, *options]
 
     described = f"batch size {batch_size}, {workers} workers"
-    # On CUDA it computes in bfloat16, which is another precision.
+    # On CUDA it computes in another precision, bfloat16.
     tolerance = SAME_WEIGHTS if settings.device == CPU else None
     return Contestant(TIMM, arguments, _record(settings), tolerance, described)
 
 
 def in_python(settings: Settings, name: str, model: str, tolerance: float | None) -> Contestant:
-    """Ours through the Python API, which notes when each answer came."""
+    """Return the scanner through its Python API, which records the time of each answer."""
 
     def arguments(folder: Path, out: Path) -> list[str | Path]:
         options = ["--device", settings.device, "--out", str(out)]
@@ -103,7 +103,7 @@ def in_python(settings: Settings, name: str, model: str, tolerance: float | None
 def best_settings(
     settings: Settings, module: str, model: Path, folder: Path, count: int
 ) -> tuple[int, int]:
-    """The batch size and number of workers with which a peer is fastest on so many pictures."""
+    """Return the batch size and number of workers with which a peer is fastest."""
     options = ["--out", "-", "--sweep", str(count), "--device", settings.device]
     output = run([*script(module), model, folder, *options]).output
     batch_size, workers = output.split()
@@ -111,12 +111,12 @@ def best_settings(
 
 
 def has_transformers() -> bool:
-    """Whether that peer is installed."""
+    """Return whether transformers is installed."""
     return bool(installed_version("transformers"))
 
 
 def weights_spec(settings: Settings) -> ModelSpec:
-    """Calibration and thresholds of the weights that the peers run."""
+    """Return the specification of the weights that the peers run."""
     from trustthepixels.infer.model.file import read_model_file
 
     return read_model_file(float32_model(settings)).spec

@@ -1,4 +1,4 @@
-"""Ways from a JPEG's bytes to pixels at the model's size."""
+"""Decoders that turn a JPEG's bytes into pixels at the model's size."""
 
 import io
 from collections.abc import Callable
@@ -14,16 +14,16 @@ from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
 
 Decoder = Callable[[bytes], PixelArray]
-"""Bytes to uint8 (height, width, 3)."""
+"""Function that turns bytes into uint8 (height, width, 3)."""
 
 Size = tuple[int, int]
-"""Height and width that the model takes."""
+"""Height and width of the model's input."""
 
 FULL, SCALED = "trustthepixels, in full", "trustthepixels, scaled"
 
 
 def decoders(size: Size) -> tuple[dict[str, Decoder], list[str]]:
-    """The decoders that can run here by name, and those that are absent."""
+    """Return the installed decoders by name, and the names of those that are missing."""
     found: dict[str, Decoder] = {
         FULL: _ours(size, DecodeSize.FULL),
         SCALED: _ours(size, DecodeSize.SCALED),
@@ -141,7 +141,7 @@ def _opencv(size: Size) -> dict[str, Decoder]:
 
 
 def _at_least(size: Size) -> Size:
-    """What scaled decoders leave on both sides: as much as ours."""
+    """Return the least height and width after scaled decoding, the scanner's own margin."""
     return SCALED_MARGIN * size[0], SCALED_MARGIN * size[1]
 
 

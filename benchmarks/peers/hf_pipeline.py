@@ -51,7 +51,7 @@ def _sweep(classify, paths: list[str]) -> None:  # type: ignore[no-untyped-def] 
 
     classify(paths[:4], batch_size=4, num_workers=0)
     best = (math.inf, 0, 0)
-    # A larger batch would be the same one again.
+    # A batch holds at most all files.
     sizes = [size for size in (1, 4, 8, 16, 32) if size <= len(paths)]
     for batch_size, workers in itertools.product(sizes, sorted({0, 1, 2, available_cores()})):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""The scanner's own pipeline in Python, which notes when each answer came."""
+"""The scanner's own pipeline in Python, with the time of each answer."""
 
 import math
 import os

@@ -1,4 +1,4 @@
-"""What every contestant leaves behind: its answers, and when it had how many of them."""
+"""Record of a contestant: its answers, and their number over time."""
 
 import json
 import time
@@ -12,10 +12,10 @@ class Record:
     """Answers and times of one contestant, written at its end.
 
     Attributes:
-        stamps: how many answers there were at which time, in seconds.
+        stamps: pairs of the number of answers and the time in seconds.
 
     Args:
-        out: the JSON file.
+        out: path of the JSON file.
     """
 
     def __init__(self, out: Path) -> None:
@@ -34,19 +34,19 @@ class Record:
 
 
 def steady_rate(stamps: Sequence[tuple[int, float]]) -> float:
-    """Images per second over the last three quarters of the answers.
+    """Return images per second over the last three quarters of the answers.
 
-    The start is left out, and the first batches, while queues fill.
+    The start does not count, nor do the first batches, while queues fill.
 
     Args:
-        stamps: how many answers there were at which time in seconds, rising.
+        stamps: pairs of the number of answers and the time in seconds, rising.
 
     Raises:
-        ValueError: there are too few answers to tell.
+        ValueError: there are too few answers for a rate.
     """
     total, end = stamps[-1]
     quarter = next(at for done, at in stamps if done >= total / 4)
-    # The answers of one batch come together: those that came with this one do not count either.
+    # The answers of one batch arrive together, so those of this batch do not count either.
     begun = max(done for done, at in stamps if at <= quarter + _TOGETHER_S)
     if begun == total:
         raise ValueError(f"{total} answers are too few for a rate in steady state")

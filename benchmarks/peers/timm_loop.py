@@ -1,6 +1,6 @@
 """The loop of timm's ``inference.py``: DataLoader with workers, channels-last PyTorch.
 
-On CUDA in bfloat16 and compiled, as timm's ``--amp`` and ``--torchcompile`` do.
+On CUDA it is compiled and runs in bfloat16, as with timm's ``--amp`` and ``--torchcompile``.
 """
 
 import itertools
@@ -93,7 +93,7 @@ def _classify(
 
 
 class _Pictures:
-    """A data set as ``DataLoader`` wants it."""
+    """A data set for ``DataLoader``."""
 
     def __init__(self, paths: list[Path], transform: Any) -> None:
         self._paths = paths

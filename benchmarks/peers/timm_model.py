@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def timm_model(weights: Path) -> "tuple[nn.Module, ModelSpec]":
-    """The backbone in evaluation mode, and its spec."""
+    """Return the backbone in evaluation mode, and its spec."""
     network, spec = load_checkpoint(weights)
     backbone: Any = network.backbone
     return backbone.eval(), spec

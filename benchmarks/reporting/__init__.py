@@ -1,1 +1,1 @@
-"""Results as a document, as plots, and held against the goals."""
+"""Results as a document and as plots, compared with the goals."""

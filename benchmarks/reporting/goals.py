@@ -1,4 +1,4 @@
-"""What was to be reached, and what was: each goal computed from the results alone."""
+"""Goals, and the figures that were reached, computed from the results alone."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,26 +11,26 @@ Json = dict[str, Any]
 """``results.json``: parts by name."""
 
 TOLERANCE = 0.05
-"""How far figures that shall be the same may be apart."""
+"""Largest relative difference of figures that count as equal."""
 
 _NOT_MEASURED = (KeyError, IndexError, StopIteration)
 
 
 class VoidError(Exception):
-    """The contestants did not give the same answers."""
+    """The answers of the contestants differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One goal.
+    """A goal for a figure.
 
     Attributes:
-        what: is measured.
-        limit: to be reached; ``None`` where the figure is only shown.
-        measured: from the results; raises ``KeyError`` where they lack it.
-        unit: behind both figures.
-        at_most: the limit is an upper one.
-        digits: after the point.
+        what: name of the figure.
+        limit: value to reach; ``None`` if the figure is only shown.
+        measured: computes the figure from the results; raises ``KeyError`` if they do not have it.
+        unit: unit after both figures.
+        at_most: true if the limit is an upper one.
+        digits: digits after the point.
     """
 
     what: str
@@ -43,7 +43,7 @@ class Goal:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A goal beside what was measured; each a text."""
+    """A goal and its measured figure, as texts."""
 
     what: str
     goal: str
@@ -52,7 +52,7 @@ class Outcome:
 
 
 def outcomes(parts: Json) -> list[Outcome]:
-    """All goals."""
+    """Return the outcome of all goals."""
     return [_outcome(goal, parts) for goal in GOALS]
 
 
@@ -88,7 +88,7 @@ def _share_of_bound(which: str, device: str = CPU) -> Callable[[Json], float]:
 
 
 def _times_faster(pictures: str, ours: str, peer: str) -> Callable[[Json], float]:
-    """How many times as long the peer takes, whole processes."""
+    """Return the peer's wall time over ours, for whole processes."""
 
     def ratio(parts: Json) -> float:
         contestants = _contestants(parts, pictures, (ours, peer))
@@ -119,7 +119,7 @@ def _edge_ratio(parts: Json) -> float:
 
 
 def _edge_loss(pictures: str) -> Callable[[Json], float]:
-    """Points of balanced accuracy."""
+    """Return the edge model's loss in points of balanced accuracy."""
 
     def loss(parts: Json) -> float:
         models = _measured(parts, "accuracy")["models"]
@@ -145,8 +145,10 @@ def _memory_growth(parts: Json) -> float:
 
 
 def _time_growth(parts: Json) -> float:
-    """Between 1,000 and 10,000 files and between 10,000 and 100,000: time per file, largest over
-    smallest, less 1."""
+    """Return the growth of time per file: largest over smallest, less 1.
+
+    The time is taken between 1,000 and 10,000 files, and between 10,000 and 100,000.
+    """
     windows = _measured(parts, "growth")["us_per_file"]
     by_window: dict[str, list[float]] = {}
     for runs in windows.values():
@@ -165,7 +167,7 @@ def _one_core_rate(parts: Json) -> float:
 
 
 def _all_cores_ratio(pictures: str) -> Callable[[Json], float]:
-    """How many times as fast all cores are as one."""
+    """Return the rate on all cores over that on one core."""
 
     def ratio(parts: Json) -> float:
         by_cores = _measured(parts, "cores")["images_per_s"][pictures]

@@ -1,4 +1,4 @@
-"""The plots beside ``RESULTS.md``, one PNG for each part that was measured."""
+"""Plots for ``RESULTS.md``, one PNG for each measured part."""
 
 import itertools
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ Json = dict[str, Any]
 
 
 def write_plots(parts: Json, folder: Path) -> None:
-    """Draw what there is."""
+    """Draw the plots of all measured parts."""
     folder.mkdir(parents=True, exist_ok=True)
     for (name, (part, draw, columns)), device in itertools.product(PLOTS.items(), DEVICES):
         key = part_key(part, device)
@@ -32,7 +32,7 @@ def write_plots(parts: Json, folder: Path) -> None:
 
 
 def _bars(axes: Axes, values: Mapping[str, Sequence[float]], title: str) -> None:
-    """Horizontal bars at the medians, with the range of the repeats."""
+    """Draw horizontal bars at the medians, with the range of the repeats."""
     names = list(values)[::-1]
     centres = [median(values[name]) for name in names]
     below = [centre - min(values[name]) for name, centre in zip(names, centres, strict=True)]
@@ -97,4 +97,4 @@ PLOTS: dict[str, tuple[str, Draw, int]] = {
     "memory": ("growth", _memory, 1),
     "decoders": ("decoders", _decoders, 2),
 }
-"""By file name: the part, what draws it, and its panels."""
+"""Plots by file name: the part, the function that draws it, and the number of panels."""

@@ -1,4 +1,4 @@
-"""``RESULTS.md`` from ``results.json``, and from nothing else."""
+"""Write ``RESULTS.md`` from ``results.json`` alone."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ _HEAD = """\
 # Results
 
 Generated from `results.json` by `python -m benchmarks`; do not edit. Figures are medians of the
-repeats, ± is half the distance from the smallest to the largest. [README.md](README.md) says how
-they are taken and how to take them again.
+repeats, ± is half the distance from the smallest to the largest. [README.md](README.md) explains
+how they are taken, and how to take them again.
 """
 
 
 def report(parts: Json) -> str:
-    """The whole file."""
+    """Return the text of ``RESULTS.md``."""
     sections = [_HEAD, _goals(parts), _circumstances(parts)]
     for name, section in SECTIONS.items():
         for device in DEVICES:
@@ -31,14 +31,14 @@ def report(parts: Json) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Markdown; all columns but the first are right-aligned."""
+    """Return a table in Markdown; all columns but the first are right-aligned."""
     lines = ["| " + " | ".join(head) + " |", "|---|" + "--:|" * (len(head) - 1)]
     lines += ["| " + " | ".join(row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def figure(values: Sequence[float], digits: int = 1) -> str:
-    """Median and half the spread."""
+    """Return the median and half the spread as text."""
     if len(values) < 2:
         return f"{values[0]:,.{digits}f}"
     return f"{median(values):,.{digits}f} ± {spread(values) / 2:.0%}"
@@ -48,14 +48,14 @@ def _goals(parts: Json) -> str:
     rows = [(each.what, each.goal, each.measured, each.verdict) for each in outcomes(parts)]
     text = "## Goals\n\n" + table(("what", "goal", "measured", ""), rows)
     text += (
-        "\nWhat is in the way where a goal is missed, with profiles, and what was tried: "
+        "\nReasons for missed goals, with profiles and attempts: "
         "[README.md](README.md#where-goals-are-missed).\n"
     )
     if any(part_key(name, CUDA) in parts for name in SECTIONS):
         return text
     return text + (
-        "\nThe GPU's rows are not measured yet: no GPU was at hand. What a GPU shares with "
-        "the CPU, such as several batches in flight, runs in the tests.\n"
+        "\nThe GPU's rows are not measured yet: no GPU was available. The tests cover the code "
+        "that a GPU shares with the CPU, such as several batches in flight.\n"
     )
 
 
@@ -63,7 +63,7 @@ def _circumstances(parts: Json) -> str:
     rows = []
     for name, part in parts.items():
         about = part["circumstances"]
-        # Parts that were measured before this was noted lack it.
+        # Older parts have no number of repeats.
         repeats = str(about.get("repeats", ""))
         load, command = f"{about['load']:.2f}", f"`{about['command']}`"
         rows.append((name, about["date"], repeats, load, command))
@@ -90,7 +90,7 @@ def _peers(measured: Json) -> str:
     }
     text = ""
     if measured["absent"]:
-        text += f"Not installed, so absent: {', '.join(measured['absent'])}.\n\n"
+        text += f"Not installed: {', '.join(measured['absent'])}.\n\n"
     for key, title in titles.items():
         group = measured[key]
         rows = [
@@ -99,7 +99,7 @@ def _peers(measured: Json) -> str:
         head = ("contestant", "images/s", "seconds", "CPU seconds", "MB", "largest Δp", "verdicts")
         text += f"### {title}, {group['images']} images\n\n" + table(head, rows) + "\n"
     return text + (
-        "Δp and verdicts are beside our float32 model; with the same weights in float32, a "
+        "Δp and verdicts are compared with our float32 model. With equal weights in float32, a "
         "largest Δp above 0.02 makes a comparison void.\n"
     )
 
@@ -142,8 +142,8 @@ def _stages(measured: Json) -> str:
         "Files per second of each stage alone, in one thread. Rows written: "
         + f"{figure(measured['rows_per_s'], 0)} per second.\n\n"
         + table(("pictures", *names), alone)
-        + "\nTogether, as the scan runs: reading, decoding and resizing is *prepare*; the bound is "
-        "1 / (t_prepare / cores + t_model). Files per second.\n\n"
+        + "\nFiles per second of all stages together, as in a scan. *Prepare* is reading, decoding "
+        "and resizing. The bound is 1 / (t_prepare / cores + t_model).\n\n"
         + table((*head, "end to end", "share", "spread"), together)
     )
 
@@ -207,10 +207,10 @@ def _share(estimate: Json) -> str:
 
 def _decoders(measured: Json) -> str:
     height, width = measured["size"]
-    text = f"From bytes to {height}×{width} on one core, files per second; the "
-    text += "difference is that of the pixels (0 to 255) from the full decode.\n"
+    text = f"Files per second on one core, from bytes to {height}×{width} pixels. The difference "
+    text += "is the mean difference of the pixels (0 to 255) from a full decode.\n"
     if measured["absent"]:
-        text += f"\nAbsent here: {', '.join(measured['absent'])}.\n"
+        text += f"\nNot installed: {', '.join(measured['absent'])}.\n"
     for pictures, one in measured["sets"].items():
         rows = [
             (name, figure(rates), f"{one['difference'][name]:.2f}")
@@ -227,8 +227,9 @@ def _fidelity(measured: Json) -> str:
         f"{max(sizes):.1f} megapixels: {origins['made']} made from the data, half of them "
         f"AI-generated, {origins.get('found', 0)} photographs as they are and "
         f"{origins.get('reduced', 0)} smaller versions of these; "
-        f"{len(measured['refused'])} were refused as damaged. Safe is: verdicts agree "
-        "on at least 99.5 %, p_ai changes by less than 0.005 on average, accuracy does not fall.\n"
+        f"{len(measured['refused'])} were refused as damaged. A decoder is safe if verdicts agree "
+        "on at least 99.5 %, p_ai changes by less than 0.005 on average, and accuracy does not "
+        "fall.\n"
     )
     for model, decoders in measured["models"].items():
         rows = [
@@ -260,12 +261,12 @@ def _tuning(measured: Json) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Section:
-    """What is told of one part.
+    """Section of the document on one part.
 
     Attributes:
-        title: of the section.
-        body: makes its text from what was measured.
-        plot: the name in ``plots.PLOTS``; empty where there is none.
+        title: title of the section.
+        body: makes its text from the measured figures.
+        plot: name in ``plots.PLOTS``; empty if there is none.
     """
 
     title: str
@@ -273,7 +274,7 @@ class _Section:
     plot: str = ""
 
     def text(self, measured: Json, device: str) -> str:
-        """The whole section."""
+        """Return the whole section."""
         title = self.title if device == CPU else f"{self.title}, on {device.upper()}"
         text = f"## {title}\n\n{self.body(measured)}"
         if not self.plot:
@@ -282,7 +283,7 @@ class _Section:
 
 
 SECTIONS = {
-    "peers": _Section("Beside what else one could use", _peers, "peers"),
+    "peers": _Section("Next to other tools", _peers, "peers"),
     "stages": _Section("Stages", _stages, "stages"),
     "start": _Section("Start", _start),
     "cores": _Section("Cores", _cores, "cores"),

@@ -1,4 +1,4 @@
-"""``results.json``: what each part measured, when, where, and by which command."""
+"""``results.json``: figures of each part, with date, machine and command."""
 
 import json
 import subprocess
@@ -37,19 +37,19 @@ _PACKAGES = (
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """Where and how one part was measured.
+    """Machine, time and settings of one part's measurement.
 
     Attributes:
-        date: in UTC.
-        command: what was typed.
-        cores: that the process may use.
-        processor: its name.
-        features: the instruction sets that matter for inference.
-        memory_gb: of the machine, in 10^9 bytes.
-        accelerator: the GPU's name; empty on the CPU, and where nobody says.
-        repeats: how often each figure was taken.
-        load: of the machine when the part began: processes that wanted a core, one minute's mean.
-        versions: of Python and of the packages that were installed.
+        date: date and time in UTC.
+        command: the command line.
+        cores: number of cores that the process may use.
+        processor: name of the processor.
+        features: instruction sets that matter for inference.
+        memory_gb: memory of the machine, in 10^9 bytes.
+        accelerator: name of the GPU; empty on the CPU, and if unknown.
+        repeats: number of times that each figure was taken.
+        load: the machine's load before the part: runnable processes, mean of one minute.
+        versions: versions of Python and of the installed packages.
     """
 
     date: str
@@ -65,11 +65,11 @@ class Circumstances:
 
 
 def circumstances(device: str, repeats: int) -> Circumstances:
-    """Where this runs, now.
+    """Return the circumstances of a measurement that starts now.
 
     Args:
-        device: of the models, one of ``names.DEVICES``.
-        repeats: how often each figure is going to be taken.
+        device: device of the models, one of ``names.DEVICES``.
+        repeats: number of times that each figure will be taken.
     """
     versions = {name: installed_version(name) for name in _PACKAGES}
     return Circumstances(
@@ -88,7 +88,7 @@ def circumstances(device: str, repeats: int) -> Circumstances:
 
 
 def without_paths(arguments: Sequence[str]) -> list[str]:
-    """What was typed, with ``DIR`` for folders, which are others on each machine."""
+    """Return the command line with ``DIR`` for folders, which differ between machines."""
     shown: list[str] = []
     for argument in arguments:
         is_folder = bool(shown) and shown[-1] in ("--data", "--photos", "--work", "--out")
@@ -97,7 +97,7 @@ def without_paths(arguments: Sequence[str]) -> list[str]:
 
 
 def load(path: Path) -> Json:
-    """All parts by ``names.part_key``; none where there is no file yet."""
+    """Return all parts by ``names.part_key``; none if the file does not exist yet."""
     if not path.exists():
         return {}
     parts: Json = json.loads(path.read_text(encoding="utf-8"))
@@ -105,14 +105,14 @@ def load(path: Path) -> Json:
 
 
 def store(path: Path, key: str, about: Circumstances, measured: Mapping[str, Any]) -> None:
-    """Put one part into the file, in place of what it measured before on the same device."""
+    """Write one part into the file; it replaces the part's older figures on that device."""
     parts = load(path) | {key: {"circumstances": asdict(about), "measured": measured}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
 
 
 def _gpu() -> str:
-    """What the first GPU calls itself."""
+    """Return the name of the first GPU."""
     query = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
         done = subprocess.run(query, capture_output=True, text=True, check=True)

@@ -1,1 +1,1 @@
-"""How threads hand work on; it knows no images."""
+"""Queues, batches and budgets between threads; nothing here depends on images."""

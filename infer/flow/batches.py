@@ -1,9 +1,9 @@
-"""Pictures → batches of one constant shape, filled in place by many threads at once.
+"""Batches of one constant shape, which many threads fill in place at once.
 
-A batch is sent when it is full. It is sent half empty only where no picture can join it: at the
-end, or when nothing is being read and nothing arrives, because then waiting would never end (its
-rows hold back all later ones, and so the walk). The shape stays constant, because memory pools and
-GPU graphs depend on it; slots without a picture are computed and ignored.
+A batch is sent when it is full. It is sent half empty in two cases: at the end, and when nothing is
+being read and nothing arrives. In the second case waiting would never end: the batch's rows hold
+back all later ones, and so the walk. The shape stays constant because memory pools and GPU graphs
+depend on it. Slots without a picture are computed and ignored.
 """
 
 import threading
@@ -22,17 +22,17 @@ Ticket = TypeVar("Ticket")
 Buffer = npt.NDArray[np.uint8]
 
 _IDLE_S = 0.05
-"""How long nothing may arrive before a half-empty batch is sent."""
+"""Seconds without a new picture after which a half-empty batch is sent."""
 
 
 @dataclass(slots=True)
 class Batch(Generic[Ticket]):
-    """A buffer and whose pictures lie in it.
+    """A buffer of pictures, with a ticket for each.
 
     Attributes:
         images: uint8 (batch_size, height, width, 3); rows from ``len(tickets)`` on are stale.
-        tickets: what was given with each picture, in the order of the slots.
-        written: how many of the claimed slots hold their picture.
+        tickets: the ticket of each picture, in the order of the slots.
+        written: number of claimed slots that hold their picture.
     """
 
     images: Buffer
@@ -41,11 +41,11 @@ class Batch(Generic[Ticket]):
 
 
 class BatchAssembler(Generic[Ticket]):
-    """Where decode threads put pictures and inference threads take batches.
+    """Exchange of batches: decode threads add pictures, inference threads take full batches.
 
     Args:
-        buffers: memory of all batches, each uint8 (batch_size, height, width, 3); with none free,
-            ``add`` waits.
+        buffers: memory of all batches, each uint8 (batch_size, height, width, 3); while none is
+            free, ``add`` waits.
     """
 
     def __init__(self, buffers: Sequence[Buffer]) -> None:
@@ -73,7 +73,7 @@ class BatchAssembler(Generic[Ticket]):
                 self._batch_changed.notify()
 
     def add(self, pixels: Buffer, ticket: Ticket) -> None:
-        """Copy an expected picture, uint8 (height, width, 3), into a slot; waits for a buffer.
+        """Copy an expected picture, uint8 (height, width, 3), into a slot; wait for a buffer.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -93,7 +93,7 @@ class BatchAssembler(Generic[Ticket]):
                 self._batch_changed.notify()
 
     def _claim(self) -> Batch[Ticket]:
-        """A batch with a free slot; called under the lock."""
+        """Return a batch with a free slot; called under the lock."""
         while self._filling is None and not self._free and not self._cancelled:
             self._slot_freed.wait()
         if self._cancelled:
@@ -106,7 +106,7 @@ class BatchAssembler(Generic[Ticket]):
         return batch
 
     def close(self) -> None:
-        """Say that no picture will be added."""
+        """Declare that no further picture will be added."""
         with self._batch_changed:
             self._closed = True
             self._batch_changed.notify_all()
@@ -119,9 +119,9 @@ class BatchAssembler(Generic[Ticket]):
             self._slot_freed.notify_all()
 
     def __iter__(self) -> Iterator[Batch[Ticket]]:
-        """Take batches; several threads may iterate at once.
+        """Yield batches; several threads may iterate at once.
 
-        Each batch is empty again when its thread asks for the next one.
+        Each batch is emptied when its thread asks for the next one.
 
         Raises:
             Cancelled: the run was cancelled.

@@ -1,8 +1,8 @@
 """One memory budget for everything that is decoded at once.
 
 Threads that each stay below a limit exceed it together. Here each file takes its share, estimated
-from its header, before its pixels are allocated, and files queue until there is room: first come,
-first served, so that a large one is not overtaken for ever.
+from its header, before its pixels are allocated. Files queue until there is room. They are served
+in the order of arrival, so a large file cannot be overtaken forever.
 """
 
 import threading
@@ -19,7 +19,7 @@ _LARGE_FILE_SHARE = 64
 
 
 class MemoryBudget:
-    """What all decode threads, and the processes that work for them, may take together.
+    """Memory that all decode threads and their processes may use together.
 
     Args:
         total: in bytes.
@@ -35,18 +35,18 @@ class MemoryBudget:
 
     @property
     def large_file(self) -> int:
-        """Bytes from which on a file counts as large; only one of them is in memory at a time.
+        """Bytes from which a file counts as large; only one large file is in memory at a time.
 
-        Smaller ones lie in memory while they wait for their share, one for each thread.
+        Smaller files are in memory while they wait for their share, one for each thread.
         """
         return self.total // _LARGE_FILE_SHARE
 
     @contextmanager
     def share(self, size: int) -> Iterator[None]:
-        """Hold ``size`` bytes, waiting until they are free and all who asked before have theirs.
+        """Hold ``size`` bytes; wait until they are free and all earlier requests are served.
 
         Raises:
-            ImageError: ``too_large`` for the whole budget.
+            ImageError: ``too_large``: more than the whole budget.
             Cancelled: the run was cancelled.
         """
         refusal = self.refusal(size)
@@ -71,13 +71,13 @@ class MemoryBudget:
         while (self._queue[0] is not ticket or self._free < size) and not self._cancelled:
             self._changed.wait()
         self._queue.remove(ticket)
-        # Who is next now may have its share already.
+        # The memory for the next in the queue may be free already.
         self._changed.notify_all()
         if self._cancelled:
             raise Cancelled
 
     def refusal(self, size: int) -> str:
-        """Why ``size`` bytes can never be had; empty where they can."""
+        """Return the reason why ``size`` bytes exceed the budget; empty if they fit."""
         if size <= self.total:
             return ""
         return f"decoding it takes up to {_megabytes(size)}, budget {_megabytes(self.total)}"

@@ -1,7 +1,7 @@
-"""How the scanner's threads hand work on: bounded queues that a failure or Ctrl-C can end.
+"""Bounded queues between the scanner's threads, which a failure or Ctrl-C can end.
 
-``queue.Queue`` cannot wake a thread that waits in it, so a stage that fails would leave its
-neighbours waiting for ever. Here ``cancel`` ends every wait at once.
+``queue.Queue`` cannot wake a thread that waits in it. A stage that fails would leave its neighbours
+waiting forever. Here ``cancel`` ends every wait at once.
 """
 
 import threading
@@ -12,8 +12,8 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error; it tells a waiting thread to go home
-    """The run was cancelled while a thread waited for, or handed on, its work."""
+class Cancelled(Exception):  # noqa: N818 - not an error: it ends a thread that waits
+    """The run was cancelled while a thread waited for work or passed it on."""
 
 
 class Channel(Generic[Item]):
@@ -29,7 +29,7 @@ class Channel(Generic[Item]):
         self._not_empty = threading.Condition(lock)
 
     def put(self, item: Item) -> None:
-        """Add an item, waiting for room.
+        """Add an item; wait for room.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -43,7 +43,7 @@ class Channel(Generic[Item]):
             self._not_empty.notify()
 
     def close(self) -> None:
-        """Say that no item will be added; readers take what is there and end."""
+        """Declare that no further item will be added; readers take the remaining items and end."""
         with self._not_empty:
             self._closed = True
             self._not_empty.notify_all()
@@ -57,13 +57,13 @@ class Channel(Generic[Item]):
 
     @property
     def is_well_filled(self) -> bool:
-        """Whether at least half of its room is taken: those who read it have work for a while."""
+        """True if at least half of the room is taken: readers have work for a while."""
         return 2 * len(self._items) >= self._capacity
 
     def take(self, most: int) -> list[Item]:
-        """The next items, at least one and at most ``most``; none where no item will come.
+        """Return the next items: at least one, at most ``most``; none if no item will come.
 
-        Waits for the first one and for no other.
+        Wait for the first item only.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -81,7 +81,7 @@ class Channel(Generic[Item]):
             return taken
 
     def __iter__(self) -> Iterator[Item]:
-        """Take items until the channel is closed and empty; several threads may iterate at once.
+        """Yield items until the channel is closed and empty; several threads may iterate at once.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -91,7 +91,7 @@ class Channel(Generic[Item]):
 
 
 class Window:
-    """At most ``size`` files between the walk and the rows, so that waiting rows are bounded."""
+    """Limit of ``size`` files between the walk and the rows; it bounds the waiting rows."""
 
     def __init__(self, size: int) -> None:
         self._room = size
@@ -99,7 +99,7 @@ class Window:
         self._changed = threading.Condition()
 
     def enter(self) -> None:
-        """Let one file in, waiting for room.
+        """Let one file in; wait for room.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -112,7 +112,7 @@ class Window:
             self._room -= 1
 
     def leave(self) -> None:
-        """Note that one file's row has left."""
+        """Note that the row of one file is done."""
         with self._changed:
             self._room += 1
             self._changed.notify()

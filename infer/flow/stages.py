@@ -1,4 +1,4 @@
-"""The threads of one run: started one stage after the other, stopped together, none left behind."""
+"""Threads of one run: started one stage after the other, stopped together, none left behind."""
 
 import atexit
 import threading
@@ -13,16 +13,16 @@ Item = TypeVar("Item")
 
 
 _STOP_TIMEOUT_S = 1.0
-"""How long ``stop`` waits. A decoder or a model that computes cannot be interrupted; its thread
-ends by itself as soon as it comes back."""
+"""Seconds that ``stop`` waits. A decoder or a model cannot be interrupted while it computes; its
+thread ends as soon as it returns."""
 
 _EXIT_TIMEOUT_S = 30.0
-"""How long the interpreter's end waits for threads that compute: ONNX Runtime aborts the process
-when the interpreter goes away under it."""
+"""Seconds that the interpreter's end waits for threads that compute. ONNX Runtime aborts the
+process if the interpreter ends first."""
 
 
 class Cancellable(Protocol):
-    """Where threads wait."""
+    """An object in which threads wait."""
 
     def cancel(self) -> None:
         """End every wait, now and from now on."""
@@ -32,7 +32,7 @@ class Stages:
     """Threads that end together.
 
     Args:
-        waits: everything that a thread of any stage may wait in.
+        waits: every object in which a thread of any stage may wait.
     """
 
     def __init__(self, waits: Iterable[Cancellable]) -> None:
@@ -49,10 +49,10 @@ class Stages:
         """Start one stage.
 
         Args:
-            name: of the stage; its threads are ``scan-NAME``, numbered where there are several.
-            work: what each thread does, once.
-            then: called when the last of them is done, unless one failed.
-            threads: how many.
+            name: name of the stage; its threads are ``scan-NAME``, numbered if there are several.
+            work: called once in each thread.
+            then: called when the last thread is done, unless one failed.
+            threads: number of threads.
         """
         running = threads
 
@@ -79,7 +79,7 @@ class Stages:
             self._threads.append(thread)
 
     def watched(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The last stage's items; raises what a thread failed with."""
+        """Yield the last stage's items; raise the exception with which a thread failed."""
         try:
             yield from items
         except Cancelled:
@@ -88,7 +88,7 @@ class Stages:
             raise self._failure from None
 
     def stop(self) -> None:
-        """End all threads, and wait a second for them."""
+        """End all threads; wait a second for them."""
         if self._stop(_STOP_TIMEOUT_S):
             atexit.unregister(self._stop_at_exit)
 
@@ -96,7 +96,7 @@ class Stages:
         self._stop(_EXIT_TIMEOUT_S)
 
     def _stop(self, timeout_s: float) -> bool:
-        """Whether all threads have ended."""
+        """End all threads; return whether all have ended in time."""
         self._cancel()
         deadline = time.monotonic() + timeout_s
         for thread in self._threads:

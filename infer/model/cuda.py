@@ -1,8 +1,8 @@
-"""What exists for NVIDIA GPUs alone: pinned memory, CUDA graphs, several batches in flight.
+"""Code for NVIDIA GPUs alone: pinned memory, CUDA graphs, several batches in flight.
 
-A captured CUDA graph reads and writes the addresses, and belongs to the thread, with which it was
-captured. So each batch in flight gets a lane: a session, memory for one batch, and a thread. Decode
-threads fill pinned buffers in place; without pinned memory, plain memory does the same, but slower.
+A captured CUDA graph is bound to its addresses and its thread. So each batch in flight gets a lane:
+a session, memory for one batch, and a thread. Decode threads fill pinned buffers in place. Plain
+memory works too, but is slower.
 """
 
 import ctypes
@@ -23,14 +23,14 @@ from .spec import ModelSpec
 
 
 class Lane:
-    """One session that takes batches of one size, in memory of the device, in a thread of its own.
+    """A session for batches of one size, with memory on the device and a thread of its own.
 
     Args:
         open_one: opens the session.
         batch_size: pictures in each batch.
 
     Raises:
-        ProviderError: the session cannot be opened, or the device failed or has no room.
+        ProviderError: the session cannot be opened, the device failed, or its memory is full.
     """
 
     def __init__(self, open_one: Callable[[], Session], batch_size: int) -> None:
@@ -40,10 +40,10 @@ class Lane:
             self._thread.submit(self._bind, batch_size).result()
 
     def run(self, images: PixelArray) -> FloatArray:
-        """Like ``Session.run``, for a batch of the lane's size.
+        """Run the session, like ``Session.run``, on a batch of the lane's size.
 
         Raises:
-            ModelError: the model gave something that is no probability.
+            ModelError: the model returned a value outside 0 to 1.
             ProviderError: the device failed.
         """
         with self.session.typed_errors(len(images)):
@@ -64,7 +64,7 @@ class Lane:
     def _run(self, images: PixelArray) -> FloatArray:
         self._images.update_inplace(images)
         self.session.inference.run_with_iobinding(self._binding)
-        # Of memory of the CPU, ``numpy`` gives no copy.
+        # For memory of the CPU, ``numpy`` returns a view.
         p_ai: FloatArray = np.array(self._p_ai.numpy())
         return p_ai
 
@@ -72,7 +72,7 @@ class Lane:
 class Lanes:
     """A model that works on several batches at once, each in a lane; threads may share it.
 
-    Each lane judges the built-in picture first, which also captures its graph.
+    Each lane scores the built-in picture first. This also captures its graph.
 
     Args:
         session: open on the same device, for batches of other sizes.
@@ -82,7 +82,7 @@ class Lanes:
 
     Raises:
         ProviderError: a lane cannot be opened, or computes wrong answers.
-        ModelError: a lane gives an answer that is no probability.
+        ModelError: a lane returned a value outside 0 to 1.
     """
 
     def __init__(
@@ -98,14 +98,14 @@ class Lanes:
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model is."""
+        """Specification of the model."""
         return self._session.spec
 
     def run(self, images: PixelArray) -> FloatArray:
-        """Like ``Session.run``; waits for a lane where all are busy.
+        """Run a batch, like ``Session.run``; wait for a lane if all are busy.
 
         Raises:
-            ModelError: the model gave something that is no probability.
+            ModelError: the model returned a value outside 0 to 1.
             ProviderError: the device failed.
         """
         if len(images) != self._batch_size:
@@ -118,41 +118,41 @@ class Lanes:
 
 
 Allocate = Callable[[tuple[int, ...]], PixelArray]
-"""Makes a buffer of zeros, uint8 of the shape."""
+"""Function that makes a buffer of zeros, uint8, in a given shape."""
 
 
 _SUCCESS, _DEFAULT_FLAGS = 0, 0
-"""Of the CUDA runtime's ``cudaHostRegister``."""
+"""Result and flags of the CUDA runtime's ``cudaHostRegister``."""
 
 
 def plain_memory(shape: tuple[int, ...]) -> PixelArray:
-    """A buffer of zeros, uint8 of this shape."""
+    """Return a buffer of zeros, uint8, in this shape."""
     return np.zeros(shape, np.uint8)
 
 
 def pinned_memory(shape: tuple[int, ...]) -> PixelArray:
-    """The same, kept in place by the operating system for the GPU, as long as the array lives."""
+    """Return a buffer of zeros, pinned for the GPU as long as the array lives."""
     buffer = plain_memory(shape)
     runtime = _cuda_runtime()
     if runtime is not None:
         address = ctypes.c_void_p(buffer.ctypes.data)
         size = ctypes.c_size_t(buffer.nbytes)
         if runtime.cudaHostRegister(address, size, _DEFAULT_FLAGS) == _SUCCESS:
-            # Not when the process ends: the runtime may be gone by then.
+            # Not at the process's end: the runtime may be unloaded by then.
             weakref.finalize(buffer, runtime.cudaHostUnregister, address).atexit = False
     return buffer
 
 
 def batch_memory(device: Device) -> Allocate:
-    """What makes the buffers of batches for this device."""
+    """Return the function that makes buffers of batches for this device."""
     return pinned_memory if device in NVIDIA else plain_memory
 
 
 def _cuda_runtime() -> ctypes.CDLL | None:
-    """The CUDA runtime that this ONNX Runtime was built for; ``None`` where it is not loaded."""
+    """Return the CUDA runtime of this ONNX Runtime; ``None`` if it is not loaded."""
     major = str(getattr(load_onnxruntime(), "cuda_version", "")).partition(".")[0]
     try:
-        # A library of this name that ONNX Runtime has loaded already is taken from there.
+        # If ONNX Runtime has loaded a library of this name already, that one is returned.
         return ctypes.CDLL(f"libcudart.so.{major}") if major else None
     except OSError:
         return None

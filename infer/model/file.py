@@ -1,8 +1,8 @@
-"""Read and verify one of our ONNX files without the ``onnx`` package.
+"""Read and verify a model file without the ``onnx`` package.
 
-An ONNX file is a protobuf message. Only its outermost layer is read here: field 14,
-``metadata_props``, holds our spec; the bytes of every other field are the graph, and their SHA-256
-is the digest in the spec.
+An ONNX file is a protobuf message. Only its outermost layer is read here. Field 14,
+``metadata_props``, holds the spec. The bytes of every other field are the graph; their SHA-256 is
+the digest in the spec.
 """
 
 import hashlib
@@ -17,30 +17,30 @@ from .onnx_bytes import metadata_and_digest, refers_outside
 from .spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
 
 MAX_BYTES = 2**31 - 1
-"""What one protobuf message can hold."""
+"""Largest size of one protobuf message."""
 
 
 class Trust(Enum):
-    """What to do with a file whose content does not match its digest."""
+    """Policy for a file whose content does not match its digest."""
 
     VERIFIED = "verified"
     """Refuse it."""
     ALLOW_UNVERIFIED = "allow_unverified"
-    """Use it, and say so in ``ModelFile.doubt``."""
+    """Use it, and put the mismatch into ``ModelFile.doubt``."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelFile:
-    """A model: the bytes for the session, and what they are.
+    """A model: the bytes for the session, and their description.
 
     Attributes:
-        path: where it was read.
+        path: path of the file.
         content: the whole file.
-        spec: what the model is.
+        spec: the model's specification.
         fingerprint: name and digest of specification and content; equal for equal models alone.
-        doubt: one line that says why the content may not be what the specification is about;
-            empty for a verified model.
-        half: the file of the same model in half precision, for GPUs; ``None`` where there is none.
+        doubt: one line of reason why the content may not match the specification; empty for a
+            verified model.
+        half: the file of the same model in half precision, for GPUs; ``None`` if there is none.
     """
 
     path: Path
@@ -55,13 +55,13 @@ def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:
     """Read a model and verify its spec and digest.
 
     Args:
-        path: of the file.
-        trust: what to do where only the digest does not match.
+        path: path of the file.
+        trust: policy for a file of which only the digest does not match.
 
     Raises:
-        ModelError: the file cannot be read or is no ONNX file.
+        ModelError: the file cannot be read or is not an ONNX file.
         SpecError: its spec is missing or damaged.
-        DigestError: its content is not what the spec says, and that is not allowed.
+        DigestError: its content does not match the digest, and ``trust`` does not allow that.
     """
     try:
         content = read_file(os.fsencode(path), MAX_BYTES)
@@ -71,7 +71,7 @@ def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:
         metadata, digest = metadata_and_digest(content)
         if refers_outside(content):
             raise ModelError(
-                f"{path} keeps weights outside the file, which nothing verifies; "
+                f"{path} stores weights outside the file, where nothing verifies them; "
                 "export it again, as one file"
             )
     except ValueError as error:
@@ -79,8 +79,8 @@ def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:
     text = metadata.get(METADATA_KEY)
     if text is None:
         raise SpecError(
-            f"{path} carries no trustthepixels specification; "
-            "only models written by 'trustthepixels export' can be used"
+            f"{path} has no trustthepixels specification; "
+            "use a model written by 'trustthepixels export'"
         )
     if hashlib.sha256(text.encode()).hexdigest() != metadata.get(METADATA_DIGEST_KEY):
         raise SpecError(f"the specification in {path} is damaged (its checksum does not match)")

@@ -1,4 +1,4 @@
-"""The bytes of an ONNX file: protobuf fields, data that it refers to, its metadata and digest.
+"""Bytes of an ONNX file: protobuf fields, references to outside data, metadata and digest.
 
 Source: protobuf's encoding documentation and onnx.proto.
 """
@@ -26,14 +26,14 @@ _PARTS = {
     },
     "sparse tensor": {1: _TENSOR, 2: _TENSOR},
 }
-"""Which fields of a message hold which messages, as far as tensors can lie in them."""
+"""Fields of each kind of message that hold further messages in which tensors can lie."""
 
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 """Fields of ``TensorProto``."""
 
 
 def refers_outside(model: bytes) -> bool:
-    """Whether any tensor of a model, however deep in its graphs, keeps its data outside.
+    """Return whether any tensor of a model, at any depth, stores its data outside the file.
 
     Raises:
         ValueError: the bytes are not a protobuf message of this shape.
@@ -95,10 +95,10 @@ def fields(view: memoryview, position: int = 0) -> Iterator[tuple[int, int, int,
 
 
 def varint(view: memoryview, position: int) -> tuple[int, int]:
-    """A number, and where it ends.
+    """Return a number and the position after it.
 
     Raises:
-        ValueError: it does not end.
+        ValueError: the number does not end.
     """
     value = shift = 0
     while position < len(view) and shift < 64:
@@ -115,7 +115,7 @@ _METADATA_FIELD = 14
 
 
 def metadata_and_digest(content: bytes) -> tuple[dict[str, str], str]:
-    """The ``metadata_props`` of an ONNX file, and the SHA-256 (hex) of everything else in it.
+    """Return the ``metadata_props`` of an ONNX file, and the SHA-256 (hex) of its other content.
 
     Raises:
         ValueError: the bytes are not a protobuf message with at least one field.

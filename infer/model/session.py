@@ -1,6 +1,6 @@
 """One verified model on one device: uint8 batches in, probabilities out.
 
-The rest of the package never touches ONNX Runtime; it enters here and is imported on first use.
+The rest of the package never uses ONNX Runtime, which is imported on first use.
 """
 
 import io
@@ -44,12 +44,12 @@ class Session:
 
     Attributes:
         model: the verified file.
-        device: where it runs; never ``auto``.
+        device: the device on which it runs; never ``auto``.
         provider: ONNX Runtime's name of the execution provider.
-        fallback_reason: why ``auto`` did not take the GPU that this ONNX Runtime was built for;
-            empty where it did or where there is none.
+        fallback_reason: reason why ``auto`` did not take the GPU that this ONNX Runtime was built
+            for; empty if it did, or if ONNX Runtime was not built for one.
         inference: the ``onnxruntime.InferenceSession``.
-        errors: what ``inference`` raises.
+        errors: exceptions that ``inference`` raises.
     """
 
     model: ModelFile
@@ -61,55 +61,55 @@ class Session:
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model is and how its numbers become verdicts."""
+        """Specification of the model."""
         return self.model.spec
 
     def run(self, images: PixelArray) -> FloatArray:
-        """Calibrated probabilities that pictures are AI-generated, float32 (batch,), 0 to 1.
+        """Return calibrated probabilities that pictures are AI-generated, float32 (batch,), 0 to 1.
 
         Args:
             images: uint8 RGB of shape (batch, height, width, 3), size as in ``spec``.
 
         Raises:
-            ModelError: the model gave something that is no probability.
-            ProviderError: the device failed, for example for lack of memory.
+            ModelError: the model returned a value outside 0 to 1.
+            ProviderError: the device failed, for example because its memory is full.
         """
         (p_ai,) = self._outputs([P_AI_NAME], images)
         return self.checked(p_ai, len(images))
 
     def checked(self, p_ai: FloatArray, count: int) -> FloatArray:
-        """Answers of the model as they are.
+        """Return the model's answers unchanged.
 
         Raises:
-            ModelError: there are not ``count`` of them, or one is no probability.
+            ModelError: their number is not ``count``, or a value is outside 0 to 1.
         """
-        # Written so that NaN fails it too.
+        # NaN fails this comparison too.
         if p_ai.shape != (count,) or not np.all((p_ai >= 0.0) & (p_ai <= 1.0)):
-            raise ModelError(f"{self.model.path} gave a value that is no probability")
+            raise ModelError(f"{self.model.path} returned a value that is not a probability")
         return p_ai
 
     def logits(self, images: PixelArray) -> FloatArray:
-        """Raw scores, float32 (batch, 2), in the order of ``spec.labels``.
+        """Return raw scores, float32 (batch, 2), in the order of ``spec.labels``.
 
         Args:
             images: uint8 RGB of shape (batch, height, width, 3), size as in ``spec``.
 
         Raises:
-            ModelError: the model gave something that is not finite.
-            ProviderError: the device failed, for example for lack of memory.
+            ModelError: the model returned a value that is not finite.
+            ProviderError: the device failed, for example because its memory is full.
         """
         (logits,) = self._outputs([LOGITS_NAME], images)
         if logits.shape != (len(images), len(LABELS)) or not np.isfinite(logits).all():
-            raise ModelError(f"{self.model.path} gave a logit that is not finite")
+            raise ModelError(f"{self.model.path} returned a logit that is not finite")
         return logits
 
     @contextmanager
     def typed_errors(self, batch_size: int) -> Iterator[None]:
-        """Turn what ``inference`` raises with a batch of this size into our errors.
+        """Turn exceptions of ``inference`` with a batch of this size into typed errors.
 
         Raises:
-            OutOfMemoryError: the device has no room for it.
-            ProviderError: the device failed otherwise.
+            OutOfMemoryError: the batch is too large for the device.
+            ProviderError: the device failed for another reason.
         """
         try:
             yield
@@ -129,22 +129,22 @@ class Session:
 def open_session(
     model: ModelFile, device: Device, threads: int, acceleration: Acceleration = PLAIN
 ) -> Session:
-    """Load a model on a device and check that both are what was asked for.
+    """Load a model on a device, and check both.
 
-    The model judges the built-in picture once, so that a provider which computes nonsense is found
+    The model scores the built-in picture once. This finds a provider that computes wrong values
     before the first verdict.
 
     Args:
         model: a verified file.
-        device: ``auto`` takes CUDA where it works, else the CPU; any other is taken or refused.
+        device: ``auto`` takes CUDA if it works, else the CPU; any other is taken or refused.
         threads: threads of one operator on the CPU, of OpenVINO all together; at least 1.
-        acceleration: what a GPU is asked for.
+        acceleration: accelerations to ask of a GPU.
 
     Raises:
-        ProviderError: ONNX Runtime is absent or broken, the device cannot be had, or computes
-            another answer than the model's specification knows.
-        ModelError: ONNX Runtime refuses the graph, or its answer is no probability.
-        SignatureError: its inputs or outputs are not the contract's.
+        ProviderError: ONNX Runtime is missing or broken, the device is unavailable, or its answer
+            for the built-in picture differs from that in the specification.
+        ModelError: ONNX Runtime refuses the graph, or its answer is outside 0 to 1.
+        SignatureError: the inputs or outputs differ from the contract.
     """
     onnxruntime = load_onnxruntime()
 
@@ -166,7 +166,7 @@ def open_session(
 
 
 def _for_device(model: ModelFile, device: Device) -> ModelFile:
-    """The model in the precision in which the device is fast."""
+    """Return the model in the precision in which the device is fast."""
     if device not in NVIDIA or model.half is None:
         return model
     return read_model_file(model.half)
@@ -182,8 +182,8 @@ def _open_on(
     require_provider(onnxruntime, device)
     errors = _errors_of(onnxruntime)
     try:
-        # Without ONNX Runtime's own fallback, which would go on with the CPU. Versions that do not
-        # know the argument announce the fallback on standard output, where only data belongs.
+        # Without ONNX Runtime's own fallback, which would continue on the CPU. Versions without
+        # the argument announce the fallback on standard output, where only data belongs.
         with redirect_stdout(io.StringIO()):
             inference = onnxruntime.InferenceSession(
                 model.content,
@@ -217,16 +217,16 @@ def _options(onnxruntime: ModuleType, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # A thread that spins while it waits takes the core from those that decode.
+    # A thread that spins while it waits takes the core from the decoders.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = LOG_FATAL
-    # Else the bytes decide, and what was verified as ONNX could be read as something else.
+    # Otherwise the bytes decide, and a file verified as ONNX could be read as another format.
     options.add_session_config_entry("session.load_model_format", "ONNX")
     return options
 
 
 def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
-    """ONNX Runtime's exceptions; they share no base class of their own."""
+    """Return ONNX Runtime's exceptions; they share no base class of their own."""
     state = onnxruntime.capi.onnxruntime_pybind11_state
     own = (value for value in vars(state).values() if isinstance(value, type))
     return (
@@ -238,21 +238,21 @@ def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
 
 
 class Classifier(Protocol):
-    """What the pipeline needs of a ``Session``."""
+    """The part of a ``Session`` that the pipeline needs."""
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model is."""
+        """Specification of the model."""
 
     def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
-        """Probabilities (batch,) for uint8 images (batch, height, width, 3).
+        """Return probabilities (batch,) for uint8 images (batch, height, width, 3).
 
-        Called by as many threads at once as ``ScanOptions.batches_in_flight`` says.
+        ``ScanOptions.batches_in_flight`` is the number of threads that call it at once.
         """
 
 
 _LIBRARY_SAYS = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|CUFFT) failure \d+: [^;]+?(?= ;|$)")
-"""In a text of hundreds of characters that begins with a function's signature."""
+"""Reason of a CUDA library, inside a text of hundreds of characters."""
 
 
 _TOO_MUCH = (
@@ -261,20 +261,20 @@ _TOO_MUCH = (
     "bad_alloc",
     "bad allocation",
     "alloc_failed",
-    # How cuDNN refuses a tensor that is larger than its convolutions take.
+    # cuDNN's answer to a tensor that is too large for its convolutions.
     "cudnn_status_not_supported",
 )
-"""What ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++ say; none has a code of its own."""
+"""Texts of ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++; none has an error code."""
 
 
 def reason_of(error: Exception) -> str:
-    """One line of why a session failed."""
+    """Return the reason why a session failed, in one line."""
     text = one_line(error)
     found = _LIBRARY_SAYS.search(text)
     return found.group() if found else text
 
 
 def is_too_much(error: Exception) -> bool:
-    """Whether a device refused a batch for its size: a smaller one may fit."""
+    """Return whether a device refused a batch for its size: a smaller batch may fit."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or any(words in text for words in _TOO_MUCH)

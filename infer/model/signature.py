@@ -1,4 +1,4 @@
-"""Names, types and shapes of a model file's inputs and outputs: our side of the contract."""
+"""Contract for a model file's inputs and outputs: their names, types and shapes."""
 
 from typing import Any
 
@@ -15,14 +15,14 @@ P_AI_NAME = "p_ai"
 
 
 def check_signature(inference: Any, model: ModelFile) -> None:
-    """Names, types, dynamic batch axis and shapes, in this order.
+    """Check names, types, dynamic batch axis and shapes, in this order.
 
     Args:
         inference: the ``onnxruntime.InferenceSession``.
-        model: what it was made from.
+        model: the file from which it was made.
 
     Raises:
-        SignatureError: naming the first difference.
+        SignatureError: something differs; the text names the first difference.
     """
     height, width = model.spec.input_size
     inputs = {node.name: node for node in inference.get_inputs()}

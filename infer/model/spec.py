@@ -1,4 +1,4 @@
-"""``ModelSpec``: everything that a caller must know about a model, one JSON string in its file."""
+"""``ModelSpec``: everything that a caller needs to know about a model, as JSON inside its file."""
 
 import json
 import math
@@ -11,13 +11,13 @@ from ..results import LABELS
 from .verdicts import OperatingPoint, Thresholds, VerdictRule
 
 SCHEMA_VERSION = 2
-"""Version 2 added ``known_answer``, which a specification of version 1 does not have."""
+"""Version 2 added ``known_answer``; specifications of version 1 do not have it."""
 
 METADATA_KEY = "trustthepixels.spec"
 """Key of the JSON string in the ONNX file's ``metadata_props``."""
 
 METADATA_DIGEST_KEY = "trustthepixels.spec.sha256"
-"""Key of the SHA-256 (hex) of that JSON string, so that a damaged threshold is noticed too."""
+"""Key of the SHA-256 (hex) of that JSON string; it reveals a damaged threshold too."""
 
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
@@ -38,27 +38,27 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """What a model is, what it eats, and how its numbers become verdicts.
+    """Identity of a model, its input, and the way from its logits to verdicts.
 
     Attributes:
         name: short name, as ``info`` prints it.
         architecture: timm's name of the backbone.
-        calibration: from logits to ``p_ai``; also inside the graph.
-        thresholds: from ``p_ai`` to verdicts.
+        calibration: turns logits into ``p_ai``; also inside the graph.
+        thresholds: turn ``p_ai`` into verdicts.
         precision: ``fp32``, ``fp16`` or ``int8``.
         labels: class names in the order of the logits.
         input_size: height and width in pixels.
         resize: ``stretch``: both sides to ``input_size``, no crop.
         interpolation: ``bilinear-antialias``: Pillow's BILINEAR.
         mean: per channel, RGB values of 0 to 1; applied inside the graph.
-        std: likewise.
-        graph_digest: SHA-256 (hex) of the file without its metadata, see ``model_file``.
+        std: per channel, as ``mean``.
+        graph_digest: SHA-256 (hex) of the file without its metadata, see ``model.file``.
         data_fingerprint: SHA-256 (hex) of the training manifest and splits.
         evaluation: figures by name, as ``evaluate`` measured them.
-        versions: of the packages that made the file.
-        known_answer: ``p_ai`` of ``known_answer.known_picture``, as the exporter's CPU computed it;
-            ``None`` where nobody did.
-        schema_version: of this class.
+        versions: versions of the packages that made the file.
+        known_answer: ``p_ai`` of ``self_test.known_picture``, as the exporter's CPU computed it;
+            ``None`` if the exporter did not compute it.
+        schema_version: version of this class.
     """
 
     name: str
@@ -80,7 +80,7 @@ class ModelSpec:
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> str:
-        """The canonical JSON text: sorted keys, no spaces, so equal specs give equal bytes."""
+        """Return canonical JSON: sorted keys, no spaces, so equal specs have equal bytes."""
         return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
@@ -88,8 +88,8 @@ class ModelSpec:
         """Read a spec back.
 
         Raises:
-            SpecError: the text is not JSON, has another schema version, lacks a field, has one of
-                the wrong type, or asks for preprocessing that this version does not know.
+            SpecError: the text is not JSON, has another schema version, misses a field, has a field
+                of the wrong type, or asks for unknown preprocessing.
         """
         try:
             raw = json.loads(text)
@@ -102,13 +102,13 @@ class ModelSpec:
             raw |= {"known_answer": None, "schema_version": SCHEMA_VERSION}
         elif type(version) is not int or version != SCHEMA_VERSION:
             raise SpecError(
-                f"the model's specification has schema version {version!r}, this program reads "
+                f"the model's specification has schema version {version!r}, but this program reads "
                 f"1 to {SCHEMA_VERSION}; update trustthepixels or export the model again"
             )
         try:
             spec = cls(**_typed(raw))
         except KeyError as error:
-            raise SpecError(f"the model's specification lacks {error}") from error
+            raise SpecError(f"the model's specification has no field {error}") from error
         except (TypeError, ValueError, OverflowError) as error:
             raise SpecError(f"the model's specification is damaged: {error}") from error
         spec._check()
@@ -121,12 +121,12 @@ class ModelSpec:
         threshold: float | None = None,
         unsure: bool = True,
     ) -> VerdictRule:
-        """The verdict rule for an operating point, or for an explicit threshold on ``p_ai``.
+        """Return the verdict rule for an operating point, or for an explicit threshold on ``p_ai``.
 
         Args:
-            false_positive_rate: which operating point; by default the spec's own.
-            threshold: ``p_ai`` from which the verdict is ``ai``, in place of an operating point.
-            unsure: ``False`` for two verdicts, where all below the threshold in force is ``real``.
+            false_positive_rate: rate of the operating point; by default the spec's own.
+            threshold: ``p_ai`` from which the verdict is ``ai``, instead of an operating point.
+            unsure: ``False`` for two verdicts: everything below the threshold is ``real``.
 
         Raises:
             UsageError: the spec has no such operating point, both were given, or the threshold is
@@ -138,7 +138,7 @@ class ModelSpec:
         return VerdictRule(ai, real=ai, has_unsure=False)
 
     def _threshold(self, false_positive_rate: float | None, threshold: float | None) -> float:
-        """The threshold in force."""
+        """Return the threshold in force."""
         if threshold is not None:
             if false_positive_rate is not None:
                 raise UsageError("--fpr and --threshold exclude each other")
@@ -159,18 +159,18 @@ class ModelSpec:
         if not self.calibration.temperature > 0.0:
             raise SpecError(f"temperature {self.calibration.temperature} is not positive")
         if self.known_answer is not None and not 0.0 <= self.known_answer <= 1.0:
-            raise SpecError(f"its known answer {self.known_answer} is no probability")
+            raise SpecError(f"known answer {self.known_answer} is outside 0 to 1")
         limits = [self.thresholds.real, *(point.threshold for point in self.thresholds.ai)]
         if not self.thresholds.ai or not all(0.0 <= limit <= 1.0 for limit in limits):
             raise SpecError("thresholds are missing or outside 0 to 1")
         try:
             self.rule()
         except UsageError as error:
-            raise SpecError(f"its default cannot be used: {error}") from error
+            raise SpecError(f"the default operating point is invalid: {error}") from error
 
 
 def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """JSON values as the dataclass wants them; raises on missing keys and wrong types."""
+    """Return JSON values in the dataclass's types; raise on missing keys and wrong types."""
     thresholds = raw["thresholds"]
     height, width = raw["input_size"]
     if not isinstance(height, int) or not isinstance(width, int):

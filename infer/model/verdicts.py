@@ -1,4 +1,4 @@
-"""From a calibrated probability to a verdict: operating points, thresholds, the rule in force."""
+"""Verdicts of calibrated probabilities: operating points, thresholds, the rule in force."""
 
 import math
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Where the verdicts change.
+    """Values of ``p_ai`` at which the verdict changes.
 
     Attributes:
         ai: operating points; ``p_ai`` at or above the threshold of the one in force is ``ai``.
-        default_false_positive_rate: which of them is in force unless the user says otherwise.
-        real: ``p_ai`` below it is ``real``; between the two is ``unsure``.
+        default_false_positive_rate: rate of the operating point that is in force by default.
+        real: ``p_ai`` below it is ``real``; ``p_ai`` between the two is ``unsure``.
     """
 
     ai: tuple[OperatingPoint, ...]
@@ -30,10 +30,13 @@ class Thresholds:
     real: float
 
     def ai_threshold(self, false_positive_rate: float | None = None) -> float:
-        """``p_ai`` from which the verdict is ``ai`` at an operating point, by default the usual.
+        """Return ``p_ai`` from which the verdict is ``ai`` at an operating point.
+
+        Args:
+            false_positive_rate: rate of the operating point; ``None`` for the default one.
 
         Raises:
-            UsageError: there is no such operating point.
+            UsageError: the model has no such operating point.
         """
         if false_positive_rate is None:
             false_positive_rate = self.default_false_positive_rate
@@ -43,7 +46,7 @@ class Thresholds:
         known = ", ".join(str(point.false_positive_rate) for point in self.ai)
         raise UsageError(
             f"this model has no operating point for a false positive rate of "
-            f"{false_positive_rate}; it has {known}"
+            f"{false_positive_rate}; use {known}"
         )
 
 
@@ -53,8 +56,8 @@ class VerdictRule:
 
     Attributes:
         ai: ``p_ai`` at or above it is ``ai``.
-        real: ``p_ai`` below it is ``real``; never above ``ai``. Between the two is ``unsure``.
-        has_unsure: whether pictures with a doubt are ``unsure``; if not, they are as all others.
+        real: ``p_ai`` below it is ``real``; never above ``ai``. Values between are ``unsure``.
+        has_unsure: if true, pictures with a doubt are ``unsure``; if not, a doubt has no effect.
     """
 
     ai: float
@@ -62,9 +65,9 @@ class VerdictRule:
     has_unsure: bool = True
 
     def __call__(self, p_ai: float, doubt: Doubt | None = None) -> Verdict:
-        """Turn a calibrated probability into a verdict, rounded to ``P_AI_DECIMALS``.
+        """Return the verdict of a calibrated probability, which is rounded to ``P_AI_DECIMALS``.
 
-        A doubt makes it ``unsure``, unless the rule has two verdicts only.
+        A doubt makes the verdict ``unsure``, unless the rule has two verdicts only.
         """
         p_ai = round(float(p_ai), P_AI_DECIMALS)
         return Verdict(self._label(p_ai, doubt), p_ai, doubt)

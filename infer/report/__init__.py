@@ -1,1 +1,1 @@
-"""What people look at."""
+"""Reports that people look at."""

@@ -13,7 +13,7 @@ COLOURS = {
     VerdictLabel.UNSURE: "#6b7280",
     VerdictLabel.REAL: "#1d4ed8",
 }
-"""Orange, grey and blue: told apart by every kind of colour vision."""
+"""Orange, grey and blue: every kind of colour vision can tell them apart."""
 
 _TINTS = {
     VerdictLabel.AI: "#fbd9c5",
@@ -24,7 +24,7 @@ _PAPER, _CARD, _MAT, _LINE = "#f1f3f5", "#ffffff", "#e9ecef", "#dee2e6"
 _INK, _FAINT, _FAILED = "#1f2328", "#6b7280", "#b42318"
 
 _SCALE = 2
-"""Everything is drawn at twice its size and reduced, since Pillow does not smooth its shapes."""
+"""Everything is drawn at twice its size and reduced, because Pillow does not smooth its shapes."""
 
 _GAP, _PADDING, _PHOTO, _TEXT = 24, 20, 320, 164
 _WIDTH, _HEIGHT = _PHOTO + 2 * _PADDING, _PHOTO + _TEXT + 2 * _PADDING
@@ -38,11 +38,11 @@ class Panel:
     """One picture of a figure.
 
     Attributes:
-        name: what to call it.
-        picture: its pixels, ``None`` where they could not be decoded.
-        verdict: the answer, ``None`` likewise.
-        true_label: ``ai`` or ``real`` where it is known, else empty.
-        failure: why there is no verdict.
+        name: caption of the picture.
+        picture: its pixels; ``None`` if they could not be decoded.
+        verdict: the answer; ``None`` if there is none.
+        true_label: ``ai`` or ``real`` if known, else empty.
+        failure: reason why there is no verdict.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Panel:
 
     @property
     def is_right(self) -> bool | None:
-        """Whether the verdict is the true label; ``None`` where either is open."""
+        """True if the verdict equals the true label; ``None`` if either is open."""
         if self.verdict is None or not self.true_label:
             return None
         if self.verdict.label is VerdictLabel.UNSURE:
@@ -62,7 +62,7 @@ class Panel:
 
 
 def percent(probability: float) -> str:
-    """A probability for people: one decimal, and never a certainty."""
+    """Return a probability for people: one decimal, and never a certainty."""
     if probability > 0.9995:
         return "> 99.9 %"
     if probability < 0.0005:
@@ -75,7 +75,7 @@ def draw_figure(panels: Sequence[Panel], rule: VerdictRule) -> Image.Image:
 
     Args:
         panels: at least one.
-        rule: the thresholds in force, which the scale below each picture shows.
+        rule: the thresholds in force; the scale below each picture shows them.
 
     Returns:
         An RGB picture.
@@ -120,7 +120,7 @@ class _Card:
         self._text((_PADDING, below + 132), panel.name, 13, _FAINT)
 
     def _photo(self, picture: Image.Image) -> None:
-        """The picture, whole, in the middle of its square."""
+        """Draw the whole picture in the middle of its square."""
         side = _PHOTO * _SCALE
         ratio = side / max(picture.size)
         size = (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio)))
@@ -134,7 +134,7 @@ class _Card:
         self._canvas.paste(resized, place, corner)
 
     def _scale(self, top: int, verdict: Verdict, rule: VerdictRule) -> None:
-        """From 0 to 1, with the ranges of the three verdicts and a mark at ``p_ai``."""
+        """Draw a scale of 0 to 1 with the ranges of the three verdicts and a mark at ``p_ai``."""
         ends = {
             VerdictLabel.REAL: (0.0, rule.real),
             VerdictLabel.UNSURE: (rule.real, rule.ai),
@@ -187,7 +187,7 @@ class _Card:
 
 
 def shortened(text: str, font: Font, room: float) -> str:
-    """The text, its middle left out where it is wider than ``room`` pixels."""
+    """Return the text, without its middle if it is wider than ``room`` pixels."""
     if font.getlength(text) <= room:
         return text
     for kept in range(len(text) - 1, 1, -1):

@@ -93,7 +93,8 @@ class TestCommandTable:
         train = next(command for command in COMMANDS if command.name == "train")
         with pytest.raises(MissingExtraError) as error:
             train.load()
-        assert "trustthepixels train needs what is not installed (timm, torch)" in str(error.value)
+        needs = "trustthepixels train needs packages that are not installed (timm, torch)"
+        assert needs in str(error.value)
         assert "pip install 'trustthepixels[train]'" in str(error.value)
         assert error.value.exit_code is ExitCode.USAGE
 

@@ -133,7 +133,7 @@ class TestRandom:
             (["x.jpg", "--figure", "out.xyz"], "must end with one of .png"),
             (["x.jpg", "--figure", "gone/out.png"], "folder does not exist"),
             (["x.jpg", "--threshold", "2"], "--threshold"),
-            (["x.jpg", "--fpr", "0.5"], "it has 0.01, 0.05"),
+            (["x.jpg", "--fpr", "0.5"], "use 0.01, 0.05"),
             (["x.jpg", "--device", "tpu"], "--device"),
         ],
         ids=" ".join,

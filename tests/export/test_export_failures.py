@@ -196,7 +196,7 @@ def test_a_network_that_gives_nothing_finite_is_refused(request_fp32, tmp_path_f
     checkpoint = tmp_path_factory.mktemp("nan") / "weights.safetensors"
     save_weights(checkpoint, network, spec)
     request = replace(request_fp32, checkpoint=checkpoint)
-    assert_fails(request, "gave a value that is no probability", ModelError)
+    assert_fails(request, "returned a value that is not a probability", ModelError)
 
 
 def test_the_table_shows_the_check_that_failed(request_fp32, exporter_gives):

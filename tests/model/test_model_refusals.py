@@ -46,7 +46,7 @@ REFUSED = {
     "empty": (written(b""), "the file is empty"),
     "truncated": (truncated, "truncated|damaged|checksum"),
     "html": (written(b"<!doctype html><html><body>404</body></html>"), "not an ONNX file"),
-    "another-model": (another_model, "carries no trustthepixels specification"),
+    "another-model": (another_model, "has no trustthepixels specification"),
     "wrong-input": (lambda path: write_tiny_model(path, WRONG_INPUT_NAME), "not 'images'"),
     "nan-weights": (lambda path: write_tiny_model(path, NAN_WEIGHTS), "no probability"),
     "flipped-bit": (lambda path: flip_bit(write_tiny_model(path), 900), "digest|not an ONNX file"),
@@ -186,7 +186,7 @@ def test_it_is_refused_before_onnx_runtime_sees_the_file(tmp_path):
     path = tmp_path / "outside.onnx"
     path.write_bytes(model.SerializeToString())
     for trust in Trust:
-        with pytest.raises(ModelError, match=r"outside\.onnx keeps weights outside the file"):
+        with pytest.raises(ModelError, match=r"outside\.onnx stores weights outside the file"):
             load_model(path, trust)
 
 

@@ -109,7 +109,7 @@ class TestKnownAnswer:
             check_known_answer(session.model, session.provider, session.run, batch_size)
 
     def test_a_model_without_one_is_run_all_the_same(self, tmp_path):
-        with pytest.raises(ModelError, match=r"nan\.onnx gave a value that is no probability"):
+        with pytest.raises(ModelError, match=r"nan\.onnx returned a value that is not a prob"):
             session_on(write_tiny_model(tmp_path / "nan.onnx", NAN_WEIGHTS, known_answer=None))
 
     @pytest.mark.parametrize("off", [0.0051, -0.0051, 0.5])
@@ -182,7 +182,7 @@ class TestSignature:
         onnx.external_data_helper.set_external_data(weights, location=location)
         weights.ClearField("raw_data")
         weights.data_location = onnx.TensorProto.EXTERNAL
-        with pytest.raises(ModelError, match=r"outside\.onnx keeps weights outside the file"):
+        with pytest.raises(ModelError, match=r"outside\.onnx stores weights outside the file"):
             session_on(self.signed(tmp_path / "outside.onnx", model))
 
     @staticmethod

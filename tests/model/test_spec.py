@@ -154,7 +154,7 @@ class TestRule:
         assert SPEC.rule(false_positive_rate=0.05).ai == 0.6
 
     def test_an_operating_point_that_the_model_lacks_names_those_it_has(self):
-        with pytest.raises(UsageError, match=r"0\.02; it has 0\.01, 0\.05"):
+        with pytest.raises(UsageError, match=r"0\.02; use 0\.01, 0\.05"):
             SPEC.rule(false_positive_rate=0.02)
 
     def test_a_threshold_of_the_user(self):

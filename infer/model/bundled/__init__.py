@@ -1,4 +1,4 @@
-"""The models that are installed with the package, found by name."""
+"""Models that are installed with the package, found by name."""
 
 from dataclasses import replace
 from importlib import resources
@@ -8,16 +8,16 @@ from ...errors import ModelError
 from ..file import ModelFile, Trust, read_model_file
 
 DEFAULT_MODEL = "default"
-"""Name of the model that is used unless the user names another."""
+"""Name of the model that is used if the user names no other."""
 
 
 _SUFFIX = ".onnx"
 _HALF_SUFFIX = ".half.onnx"
-"""Of a file with the same model in half precision, which GPUs take."""
+"""Suffix of the file with the same model in half precision, for GPUs."""
 
 
 def bundled_models() -> tuple[str, ...]:
-    """The names of the bundled models, sorted."""
+    """Return the names of the bundled models, sorted."""
     names = [entry.name for entry in resources.files(__name__).iterdir()]
     return tuple(
         sorted(
@@ -32,11 +32,11 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
     """Read and verify a model.
 
     Args:
-        model: the name of a bundled model, which wins over a file of that name, or a path.
-        trust: what to do with a file whose content does not match its digest.
+        model: a path, or the name of a bundled model, which wins over a file of that name.
+        trust: policy for a file whose content does not match its digest.
 
     Raises:
-        ModelError: there is no such model, or ``read_model_file`` refuses it.
+        ModelError: the model does not exist, or ``read_model_file`` refuses it.
     """
     if not isinstance(model, str) or not _is_name(model):
         return read_model_file(Path(model), trust)
@@ -47,7 +47,7 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
     if Path(model).exists():
         return read_model_file(Path(model), trust)
     known = ", ".join(bundled_models()) or "none in this installation"
-    raise ModelError(f"there is no bundled model '{model}' (there is: {known}), and no such file")
+    raise ModelError(f"no bundled model '{model}', and no such file; bundled models: {known}")
 
 
 def _is_name(model: str) -> bool:
