@@ -1,7 +1,7 @@
 """File bytes → pixels, or a typed reason why not.
 
-The content decides what a file is; its name does not. Only the formats of ``formats`` are tried.
-JPEGs go through ``jpeg_file``, all else through ``pillow_file``.
+The content decides what a file is; its name does not. Only the formats of ``formats.registry`` are
+tried.
 """
 
 from collections.abc import Iterator
@@ -12,17 +12,15 @@ from typing import Protocol
 from PIL import Image
 
 from ..results import FileStatus
+from .encoded import EncodedImage, ImageFile
 from .failures import DecodeError as DecodeError
 from .failures import ImageHeader as ImageHeader
 from .failures import TypedErrors
-from .formats.jpeg import open_jpeg, unsupported_jpeg
-from .formats.jpeg_markers import JpegStructure
-from .formats.pillow import open_with_pillow, upright
-from .formats.png import png_damage
-from .formats.registry import foreign_format, is_cut_short, registered_formats, sniff
+from .formats.pillow import is_cut_short, upright
+from .formats.registry import foreign_format, identify, registered_formats
 from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
-from .orientation import Upright, orientation
+from .orientation import orientation
 from .preprocess import PixelArray, resize
 
 SCALED_MARGIN = 6
@@ -75,21 +73,6 @@ class Unlimited:
         return nullcontext()
 
 
-class _ImageFile(Protocol):
-    """A file whose header has been read."""
-
-    @property
-    def header(self) -> ImageHeader:
-        """What the header says; of some formats only ``decode`` makes it final."""
-
-    @property
-    def memory(self) -> int:
-        """Bytes that decoding takes at most, the file included."""
-
-    def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
-        """The picture."""
-
-
 def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     """Decode one file's bytes to an upright 8-bit RGB picture, in full.
 
@@ -101,26 +84,24 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
         DecodeError: with the status that the file's row shall carry.
     """
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
-    with _opened(data, limits) as file:
+    with _opened(identify(data), limits) as file:
         decoded = file.decode(fill_gaps=fill_gaps)
         return DecodedImage(decoded.image, file.header, decoded.damage)
 
 
 def decode_to_size(
-    data: bytes,
+    data: bytes | EncodedImage,
     size: tuple[int, int],
     limits: Limits,
     budget: Budget,
-    structure: JpegStructure | None = None,
 ) -> ModelInput:
     """Decode one file's bytes to a picture at the model's size.
 
     Args:
-        data: the whole file.
+        data: the whole file, or what ``identify`` made of it.
         size: height and width that the model takes.
         limits: what is refused.
         budget: where the memory is taken from, for as long as the full picture exists.
-        structure: of a JPEG, its markers, where they were read already.
 
     Raises:
         DecodeError: with the status that the file's row shall carry.
@@ -130,7 +111,8 @@ def decode_to_size(
     height, width = size
     at_least = (SCALED_MARGIN * height, SCALED_MARGIN * width) if is_scaled else (0, 0)
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
-    with _opened(data, limits, structure) as file, budget.share(file.memory):
+    encoded = data if isinstance(data, EncodedImage) else identify(data)
+    with _opened(encoded, limits) as file, budget.share(file.memory):
         decoded = file.decode(at_least, fill_gaps=fill_gaps)
         pixels = resize(decoded.image, size, decoded.box)
         return ModelInput(pixels, file.header, decoded.damage)
@@ -157,30 +139,26 @@ def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> Decoded
 
 
 @contextmanager
-def _opened(
-    data: bytes, limits: Limits, structure: JpegStructure | None = None
-) -> Iterator[_ImageFile]:
-    """A file's header; what goes wrong meanwhile is explained by the file's structure."""
+def _opened(encoded: EncodedImage, limits: Limits) -> Iterator[ImageFile]:
+    """Open a file's header; failures inside the block get the status that its structure gives."""
+    data, found = encoded.data, encoded.format
     if len(data) > limits.max_bytes:
         raise DecodeError(FileStatus.TOO_LARGE, f"{len(data)} bytes, limit {limits.max_bytes}")
     if not data:
         raise DecodeError(FileStatus.NOT_AN_IMAGE, "the file is empty")
-    announced = sniff(data)
-    if announced not in registered_formats():
-        raise unknown(data)
+    if found is None or found.name not in registered_formats():
+        raise _unknown(encoded)
     try:
         with TypedErrors(None):
-            file: _ImageFile
-            if announced == "JPEG":
-                file = open_jpeg(data, structure)
-            else:
-                file = open_with_pillow(data, announced, limits.max_pixels)
+            file = found.open(encoded, limits)
         _refuse_many_pixels(file.header, limits)
         with TypedErrors(file.header):
             yield file
     except DecodeError as error:
         if error.status is FileStatus.CORRUPT:
-            raise explained(error, data) from error
+            status = FileStatus.TRUNCATED if is_cut_short(encoded) else error.status
+            reason = found.damage(data) or error.reason
+            raise DecodeError(status, reason, error.header) from error
         raise
 
 
@@ -191,23 +169,12 @@ def _refuse_many_pixels(header: ImageHeader, limits: Limits) -> None:
         raise DecodeError(FileStatus.TOO_LARGE, reason, header)
 
 
-def unknown(data: bytes) -> DecodeError:
-    """Why content that no installed decoder takes has no pixels."""
-    announced = sniff(data)
-    if announced:
-        return DecodeError(FileStatus.UNSUPPORTED, f"no decoder for {announced} is installed")
-    foreign = foreign_format(data)
+def _unknown(encoded: EncodedImage) -> DecodeError:
+    """Return the reason why content that no installed decoder takes has no pixels."""
+    if encoded.format is not None:
+        reason = f"no decoder for {encoded.format.name} is installed"
+        return DecodeError(FileStatus.UNSUPPORTED, reason)
+    foreign = foreign_format(encoded.data)
     if foreign:
         return DecodeError(FileStatus.UNSUPPORTED, f"{foreign} is not supported")
     return DecodeError(FileStatus.NOT_AN_IMAGE, "no supported image format")
-
-
-def explained(error: DecodeError, data: bytes) -> DecodeError:
-    """The same error with the status that the file's structure gives it."""
-    unsupported = unsupported_jpeg(data)
-    if unsupported:
-        reason = f"{unsupported} is not supported"
-        return DecodeError(FileStatus.UNSUPPORTED, reason, error.header)
-    reason = png_damage(data) or error.reason
-    status = FileStatus.TRUNCATED if is_cut_short(data) else error.status
-    return DecodeError(status, reason, error.header)

@@ -15,9 +15,10 @@ from ..flow.channel import Cancelled
 from ..images.decode import ImageHeader, Limits, ModelInput, decode_to_size
 from ..images.doubts import doubt_of
 from ..images.failures import unexpected
+from ..images.formats.registry import identify
 from ..images.limits import Isolation
 from ..images.preprocess import PixelArray
-from ..isolation.policy import jpeg_structure, needs_worker
+from ..isolation.policy import needs_worker
 from ..isolation.pool import WorkerPool
 from ..results import Doubt, FileStatus, ScanRow
 
@@ -127,10 +128,10 @@ def _to_size(
     content: bytes, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> ModelInput:
     workers, budget = resources.workers, resources.budget
-    structure = jpeg_structure(content)
-    if workers is not None and needs_worker(content, limits, resources.isolation, structure):
+    encoded = identify(content)
+    if workers is not None and needs_worker(encoded, limits, resources.isolation):
         return workers.decode_to_size(content, input_size, limits, budget)
-    return decode_to_size(content, input_size, limits, budget, structure)
+    return decode_to_size(encoded, input_size, limits, budget)
 
 
 def _failed(

@@ -13,8 +13,8 @@ import atheris
 with atheris.instrument_imports(include=["trustthepixels.infer"]):
     from trustthepixels.infer.errors import OutputError
     from trustthepixels.infer.images import orientation as exif
+    from trustthepixels.infer.images.formats import containers, pillow, registry
     from trustthepixels.infer.images.formats import jpeg_markers as jpeg_structure
-    from trustthepixels.infer.images.formats import registry as container
     from trustthepixels.infer.images.limits import Limits
     from trustthepixels.infer.isolation import policy as placement
     from trustthepixels.infer.output import reader as kept_rows
@@ -36,20 +36,20 @@ STARTS = (
 def check_container(data: bytes) -> None:
     for start in (b"", *STARTS):
         content = start + data
-        container.sniff(content)
-        container.foreign_format(content)
-        assert container.is_cut_short(content) in (True, False)
-        container.png_damage(content)
-        container.unsupported_jpeg(content)
-        container.webp_size(content)
+        encoded = registry.identify(content)
+        registry.foreign_format(content)
+        assert pillow.is_cut_short(encoded) in (True, False)
+        for format in registry.FORMATS:
+            assert "\n" not in format.damage(content)
+        containers.webp_size(content)
 
 
 def check_jpeg_structure(data: bytes) -> None:
     for content in (data, b"\xff\xd8" + data):
-        structure = jpeg_structure.read_structure(content)
+        structure = jpeg_structure.read_markers(content)
         assert 0 <= structure.width <= 0xFFFF
         assert structure.scans <= structure.markers
-        assert jpeg_structure.read_structure(content, 2).markers <= 2
+        assert jpeg_structure.read_markers(content, 2).markers <= 2
         sound = jpeg_structure.regular(content, structure)
         assert len(sound) <= len(content) + 8
 
@@ -63,7 +63,7 @@ def check_exif(data: bytes) -> None:
 
 def check_placement(data: bytes) -> None:
     for start in STARTS:
-        assert placement.needs_worker(start + data, Limits()) in (True, False)
+        assert placement.needs_worker(registry.identify(start + data), Limits()) in (True, False)
 
 
 def check_rows(data: bytes) -> None:

@@ -11,7 +11,7 @@ from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import DecodedImage, decode, decode_to_size
 from trustthepixels.infer.images.formats.jpeg import decode_jpeg
-from trustthepixels.infer.images.formats.jpeg_markers import read_structure
+from trustthepixels.infer.images.formats.jpeg_markers import read_markers
 from trustthepixels.infer.images.limits import DecodeSize, Limits, TruncatedPolicy
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.results import FileStatus
@@ -273,7 +273,7 @@ class TestScaling:
 
 class TestStructure:
     def test_names_size_process_and_scans(self):
-        structure = read_structure(PROGRESSIVE)
+        structure = read_markers(PROGRESSIVE)
         assert (structure.width, structure.height) == photograph().size
         assert structure.is_progressive
         assert structure.scans == PROGRESSIVE.count(b"\xff\xda")
@@ -282,7 +282,7 @@ class TestStructure:
 
     def test_stops_where_it_is_told(self):
         many = PROGRESSIVE[:-2] + PROGRESSIVE[PROGRESSIVE.index(b"\xff\xda") : -2] * 1000
-        structure = read_structure(many, max_markers=500)
+        structure = read_markers(many, max_markers=500)
         assert structure.markers == 500
         assert not structure.is_whole
 
@@ -294,4 +294,4 @@ class TestStructure:
             b"\xff\xd8\xff\xc0",
             b"\xff\xd8\xff\xda\0\3\xff",
         ):
-            read_structure(data)
+            read_markers(data)

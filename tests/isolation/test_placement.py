@@ -5,10 +5,17 @@ import zlib
 import pytest
 from image_files import FILES, encoded, photograph, png_chunk
 
+from trustthepixels.infer.images.formats.registry import identify
 from trustthepixels.infer.images.limits import Isolation, Limits, TruncatedPolicy
-from trustthepixels.infer.isolation.policy import needs_worker
+from trustthepixels.infer.isolation import policy
 
 LIMITS = Limits()
+
+
+def needs_worker(data: bytes, limits: Limits, isolation: Isolation = Isolation.ODD) -> bool:
+    return policy.needs_worker(identify(data), limits, isolation)
+
+
 IN_THREADS = {name for name in FILES if name.split("-")[0] in ("jpeg", "png", "webp", "bmp")}
 
 

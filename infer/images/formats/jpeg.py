@@ -21,7 +21,9 @@ from PIL import Image
 
 from ...errors import ImageError, one_line
 from ...results import FileStatus
+from ..encoded import Cost, EncodedImage, Format
 from ..failures import DecodeError, ImageHeader
+from ..limits import Limits
 from ..orientation import (
     Upright,
     apply_orientation,
@@ -30,9 +32,13 @@ from ..orientation import (
     pictures_in_mpo,
     xmp_orientation,
 )
-from .jpeg_markers import JpegStructure, read_structure, regular
+from .jpeg_markers import JpegMarkers, read_markers, regular
+from .pillow import plugin
 
-JPEG_MAGIC = b"\xff\xd8\xff"
+_MAGIC = b"\xff\xd8\xff"
+_MAX_MARKERS = 2_000
+"""Markers of a JPEG that a thread may decode; one with more goes to a worker."""
+
 _CMYK_COMPONENTS = 4
 
 _DIVISORS = (8, 4, 2)
@@ -59,7 +65,7 @@ def decode_jpeg(
     at_least: tuple[int, int] = (0, 0),
     *,
     fill_gaps: bool = False,
-    structure: JpegStructure | None = None,
+    structure: JpegMarkers | None = None,
 ) -> JpegPixels:
     """Decode a baseline or progressive JPEG of 8 bits: grey, YCbCr, RGB, CMYK or YCCK.
 
@@ -73,7 +79,7 @@ def decode_jpeg(
     Raises:
         ImageError: ``truncated``, ``corrupt``, ``unsupported`` or ``too_large``.
     """
-    structure = structure or read_structure(data)
+    structure = structure or read_markers(data)
     if structure.unsupported:
         raise ImageError(FileStatus.UNSUPPORTED, f"{structure.unsupported} is not supported")
     try:
@@ -87,7 +93,7 @@ def decode_jpeg(
     return pixels
 
 
-def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) -> JpegPixels:
+def _strict(data: bytes, structure: JpegMarkers, at_least: tuple[int, int]) -> JpegPixels:
     if structure.end is not None:
         try:
             return _pixels(data, structure, at_least, strict=True)
@@ -103,7 +109,7 @@ def _strict(data: bytes, structure: JpegStructure, at_least: tuple[int, int]) ->
 
 
 def _pixels(
-    data: bytes, structure: JpegStructure, at_least: tuple[int, int], *, strict: bool
+    data: bytes, structure: JpegMarkers, at_least: tuple[int, int], *, strict: bool
 ) -> JpegPixels:
     divisor = _divisor(structure, at_least)
     height, width = (-(-side // divisor) for side in (structure.height, structure.width))
@@ -125,7 +131,7 @@ def _pixels(
     return JpegPixels(image, (structure.width / divisor, structure.height / divisor))
 
 
-def _divisor(structure: JpegStructure, at_least: tuple[int, int]) -> int:
+def _divisor(structure: JpegMarkers, at_least: tuple[int, int]) -> int:
     """By how much both sides can be divided so that ``at_least`` is kept."""
     height, width = at_least
     if at_least == (0, 0):
@@ -166,7 +172,7 @@ class JpegFile:
     """
 
     data: bytes
-    structure: JpegStructure
+    structure: JpegMarkers
     header: ImageHeader
     orientation: int
 
@@ -198,18 +204,15 @@ class JpegFile:
         return Upright(upright, pixels.damage, box)
 
 
-def open_jpeg(data: bytes, structure: JpegStructure | None = None) -> JpegFile:
+def open_jpeg(encoded: EncodedImage, _limits: Limits) -> JpegFile:
     """Read a JPEG's header.
 
-    Args:
-        data: the whole file.
-        structure: its markers, where they were read already.
-
     Raises:
-        DecodeError: ``corrupt`` where there is none.
+        DecodeError: ``corrupt`` if it has no frame.
     """
+    data, structure = encoded.data, encoded.markers
     if structure is None or not structure.is_whole:
-        structure = read_structure(data)
+        structure = read_markers(data)
     if not structure.process:
         raise DecodeError(FileStatus.CORRUPT, "its JPEG header cannot be read")
     exif = _segment(data, structure, 0xE1, _EXIF)
@@ -225,7 +228,7 @@ def open_jpeg(data: bytes, structure: JpegStructure | None = None) -> JpegFile:
     return JpegFile(data, structure, header, orientation)
 
 
-def _segment(data: bytes, structure: JpegStructure, marker: int, prefix: bytes) -> bytes:
+def _segment(data: bytes, structure: JpegMarkers, marker: int, prefix: bytes) -> bytes:
     """The first segment of the header with this marker and beginning; empty where there is none."""
     for found, content in structure.applications:
         if found == marker and data.startswith(prefix, content.start):
@@ -233,12 +236,34 @@ def _segment(data: bytes, structure: JpegStructure, marker: int, prefix: bytes) 
     return b""
 
 
-def unsupported_jpeg(data: bytes) -> str:
-    """The coding process of a JPEG that is not decoded; empty for the usual ones and no JPEG."""
-    return read_structure(data).unsupported if data.startswith(JPEG_MAGIC) else ""
+def read_jpeg_markers(data: bytes) -> JpegMarkers:
+    """Read a JPEG's markers, up to more than a thread may decode."""
+    return read_markers(data, _MAX_MARKERS)
 
 
-def jpeg_is_cut(data: bytes) -> bool:
-    """Whether a JPEG lacks its end mark, or has no scan."""
-    structure = read_structure(data)
+def _starts(data: bytes) -> bool:
+    return data.startswith(_MAGIC)
+
+
+def _is_cut(data: bytes) -> bool:
+    structure = read_markers(data)
     return structure.end is None or not structure.scans
+
+
+def _cost(encoded: EncodedImage) -> Cost | None:
+    markers = encoded.markers or read_jpeg_markers(encoded.data)
+    pixels = markers.width * markers.height
+    return Cost(pixels, max(1, markers.scans)) if markers.is_whole else None
+
+
+JPEG = Format(
+    name="JPEG",
+    extensions=("jpg", "jpeg"),
+    starts=_starts,
+    register=plugin("JpegImagePlugin"),
+    open=open_jpeg,
+    is_cut=_is_cut,
+    cost=_cost,
+    aliases=("MPO",),
+    fills_gaps_in_threads=True,
+)

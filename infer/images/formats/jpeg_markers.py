@@ -24,7 +24,7 @@ _COEFFICIENTS = 64
 
 
 @dataclass(slots=True)
-class JpegStructure:
+class JpegMarkers:
     """A JPEG's frame and scans.
 
     Attributes:
@@ -118,14 +118,14 @@ class JpegStructure:
                 self._missing[component] &= ~covered
 
 
-def read_structure(data: bytes, max_markers: int | None = None) -> JpegStructure:
+def read_markers(data: bytes, max_markers: int | None = None) -> JpegMarkers:
     """Read the markers from the start of the file to its first end mark.
 
     Args:
         data: a file that begins with a start-of-image marker.
         max_markers: where to give up.
     """
-    structure = JpegStructure()
+    structure = JpegMarkers()
     position = 2
     while (found := _NEXT_MARKER.search(data, position)) is not None:
         if structure.markers == max_markers:
@@ -152,7 +152,7 @@ def read_structure(data: bytes, max_markers: int | None = None) -> JpegStructure
     return structure
 
 
-def regular(data: bytes, structure: JpegStructure) -> bytes:
+def regular(data: bytes, structure: JpegMarkers) -> bytes:
     """The same JPEG without the oddities that a strict decoder objects to and that cost no pixel.
 
     Put right are: metadata, which is left out; other bytes between the segments of the header;

@@ -4,22 +4,37 @@ Pillow's plugins are called by the name of the format that the first bytes annou
 ``Image.open``, whose limit on pixels is one of the whole process; the caller's limits hold instead.
 """
 
+import importlib
 import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
 
-from PIL import Image, ImageFile
+from PIL import Image, ImageFile, features
 
 from ...errors import ImageError, one_line
 from ...results import FileStatus
-from ..failures import DecodeError, ImageHeader
+from ..encoded import EncodedImage
+from ..failures import ImageHeader
+from ..limits import Limits
 from ..orientation import Upright, apply_orientation, orientation, orientation_in
 from ..preprocess import to_rgb
-from .containers import webp_size
-from .png import png_damage, refuse_unfilled
-from .registry import is_cut_short
-from .tiff import refuse_uncovered
 
 _TURNED_BY_PILLOW = frozenset({"TIFF", "AVIF", "HEIF"})
 """Formats whose orientation lies in the file's own structure as well, which Pillow reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checks:
+    """Checks of one format for damage that Pillow's decoder misses.
+
+    Attributes:
+        before: takes the opened image, the file, and whether gaps may be filled.
+        after: takes the loaded image and the file.
+    """
+
+    before: Callable[[Image.Image, bytes, bool], None] = lambda _image, _data, _fills_gaps: None
+    after: Callable[[Image.Image, bytes], None] = lambda _image, _data: None
 
 
 class PillowFile:
@@ -27,14 +42,17 @@ class PillowFile:
 
     Args:
         image: opened, not loaded.
-        data: the whole file.
+        encoded: the whole file.
+        checks: checks of its format.
     """
 
-    def __init__(self, image: ImageFile.ImageFile, data: bytes) -> None:
+    def __init__(self, image: ImageFile.ImageFile, encoded: EncodedImage, checks: Checks) -> None:
         self._image = image
-        self._data = data
+        self._encoded = encoded
+        self._data = encoded.data
+        self._checks = checks
         self.header = ImageHeader(*_upright_size(image), image.format or "")
-        self.memory = pillow_memory(image, len(data))
+        self.memory = pillow_memory(image, len(encoded.data))
 
     def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
         """The picture.
@@ -57,56 +75,85 @@ class PillowFile:
         return Upright(image, damage)
 
     def _load(self) -> None:
-        refuse_uncovered(self._image, self._data)
-        corruption = png_damage(self._data)
-        if corruption:
-            raise ImageError(FileStatus.CORRUPT, corruption)
+        self._checks.before(self._image, self._data, False)
+        self._refuse_damage()
         self._image.load()
-        refuse_unfilled(self._image, self._data)
+        self._checks.after(self._image, self._data)
 
     def _load_filled(self) -> str:
-        """Load what is there; what is missing stays as Pillow leaves it. Returns the damage."""
-        damage = "its end is missing" if is_cut_short(self._data) else ""
-        corruption = png_damage(self._data)
-        if corruption and not damage:
-            raise ImageError(FileStatus.CORRUPT, corruption)
-        refuse_uncovered(self._image, self._data, fill_gaps=True)
+        """Load the pixels that are there and return the damage; Pillow fills the rest."""
+        damage = "its end is missing" if is_cut_short(self._encoded) else ""
+        if not damage:
+            self._refuse_damage()
+        self._checks.before(self._image, self._data, True)
         ImageFile.LOAD_TRUNCATED_IMAGES = True
         try:
             self._image.load()
         finally:
             ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
-            refuse_unfilled(self._image, self._data)
+            self._checks.after(self._image, self._data)
         except ImageError as error:
             damage = damage or error.reason
         return damage
 
+    def _refuse_damage(self) -> None:
+        damage = self._encoded.format.damage(self._data) if self._encoded.format else ""
+        if damage:
+            raise ImageError(FileStatus.CORRUPT, damage)
 
-def open_with_pillow(data: bytes, announced: str, max_pixels: int) -> PillowFile:
+
+NO_CHECKS = Checks()
+
+
+def open_with_pillow(
+    encoded: EncodedImage, _limits: Limits, checks: Checks = NO_CHECKS
+) -> PillowFile:
     """Read a file's header.
 
-    Args:
-        data: the whole file.
-        announced: its format, of ``registered_formats``.
-        max_pixels: largest width × height.
-
     Raises:
-        DecodeError: a WebP with more pixels, whose plugin allocates its canvas when it opens it.
+        ImageError: ``corrupt`` if Pillow's plugin rejects the header.
         Exception: whatever Pillow's parsers raise on damaged data.
     """
-    if announced == "WEBP" and (size := webp_size(data)) is not None:
-        pixels = size[0] * size[1]
-        if pixels > max_pixels:
-            reason = f"{pixels} pixels, limit {max_pixels}"
-            raise DecodeError(FileStatus.TOO_LARGE, reason, ImageHeader(*size, announced))
-    factory, _ = Image.OPEN[announced]
+    if encoded.format is None:
+        raise ImageError(FileStatus.NOT_AN_IMAGE, "no supported image format")
+    name = encoded.format.name
+    factory, _ = Image.OPEN[name]
     try:
-        return PillowFile(factory(io.BytesIO(data), ""), data)
+        return PillowFile(factory(io.BytesIO(encoded.data), ""), encoded, checks)
     except SyntaxError as error:
         # This is how plugins say that a file is not theirs.
-        reason = f"its {announced} header cannot be read: {one_line(error)}"
+        reason = f"its {name} header cannot be read: {one_line(error)}"
         raise ImageError(FileStatus.CORRUPT, reason) from error
+
+
+def is_cut_short(encoded: EncodedImage) -> bool:
+    """Return whether the file is shorter than its own structure declares, or lacks its end mark."""
+    if encoded.format is None:
+        return False
+    try:
+        return encoded.format.is_cut(encoded.data)
+    except (struct.error, IndexError):
+        # The structure itself ends in the middle of a field.
+        return True
+
+
+def plugin(module: str, feature: str = "") -> Callable[[], bool]:
+    """Return a function that loads one plugin of Pillow and tells whether it can decode.
+
+    Only the plugins of our formats are loaded: Pillow's others would run a PostScript interpreter
+    or follow references on hostile input, and loading them all costs a tenth of a second.
+
+    Args:
+        module: name of the plugin in ``PIL``.
+        feature: part of Pillow's build that the plugin needs; empty if it needs no part.
+    """
+
+    def register() -> bool:
+        importlib.import_module(f"PIL.{module}")
+        return not feature or bool(features.check(feature))
+
+    return register
 
 
 def upright(image: Image.Image, exif_orientation: int) -> Image.Image:

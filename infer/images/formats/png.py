@@ -5,12 +5,15 @@ Pillow checks no sums of pixel data and fills rows that it cannot inflate.
 
 import zlib
 from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 from PIL import Image
 
 from ...errors import ImageError
 from ...results import FileStatus
+from ..encoded import Cost, EncodedImage, Format
+from .pillow import Checks, open_with_pillow, plugin
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples of a pixel by colour type (PNG specification, table 11.1)."""
@@ -29,8 +32,6 @@ def refuse_unfilled(image: Image.Image, data: bytes) -> None:
     Raises:
         ImageError: ``truncated``.
     """
-    if image.format != "PNG":
-        return
     is_interlaced = bool(data[28:29] != b"\0")
     # Rows that no data came for are zero. Only then is it worth inflating the file once more.
     last = image.crop((0, image.height - 1, image.width, image.height))
@@ -70,7 +71,7 @@ def _png_inflated_size(data: bytes) -> int:
     return size
 
 
-PNG_MAGIC = b"\x89PNG\r\n\x1a\n"
+_MAGIC = b"\x89PNG\r\n\x1a\n"
 
 
 _PNG_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
@@ -79,10 +80,8 @@ _PNG_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 def png_damage(data: bytes) -> str:
     """Of a PNG, the first chunk whose checksum is wrong, or an end that is missing; else empty.
 
-    Pillow does not check these sums, and fills what it cannot inflate.
+    Pillow does not check these sums, and fills rows that it cannot inflate.
     """
-    if not data.startswith(PNG_MAGIC):
-        return ""
     for kind, payload in png_chunks(data):
         end = payload.stop
         if kind in _PNG_PIXEL_CHUNKS and end + 4 <= len(data):
@@ -96,7 +95,7 @@ def png_damage(data: bytes) -> str:
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
     """Of a PNG, the type of every chunk that is there completely, and where its content is."""
-    position = len(PNG_MAGIC)
+    position = len(_MAGIC)
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
         start = position + 8
@@ -104,3 +103,40 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
         if position > len(data):
             return
         yield data[start - 4 : start], slice(start, start + length)
+
+
+_MAX_CHUNKS = 20_000
+_MAX_TEXTS = 16
+"""Compressed texts, which Pillow inflates to at most 1 MiB each when it opens a file."""
+
+_TEXTS = frozenset({b"zTXt", b"iTXt", b"iCCP"})
+
+
+def _cost(encoded: EncodedImage) -> Cost | None:
+    data, texts = encoded.data, 0
+    for number, (kind, _) in enumerate(png_chunks(data)):
+        texts += kind in _TEXTS
+        if texts > _MAX_TEXTS or number > _MAX_CHUNKS:
+            return None
+    width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
+    return Cost(width * height)
+
+
+def _starts(data: bytes) -> bool:
+    return data.startswith(_MAGIC)
+
+
+def _is_cut(data: bytes) -> bool:
+    return not any(kind == b"IEND" for kind, _ in png_chunks(data))
+
+
+PNG = Format(
+    name="PNG",
+    extensions=("png",),
+    starts=_starts,
+    register=plugin("PngImagePlugin"),
+    open=partial(open_with_pillow, checks=Checks(after=refuse_unfilled)),
+    is_cut=_is_cut,
+    cost=_cost,
+    damage=png_damage,
+)

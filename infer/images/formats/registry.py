@@ -1,24 +1,19 @@
-"""What a file's own structure says about it, without decoding pixels.
+"""The image formats: which there are, which this installation decodes, and how to tell them apart.
 
-Decoders report every kind of damage alike. Here the container's lengths and checksums tell a file
-that was cut short from one that is corrupt, and a format that is not supported from no image.
+A new format is one file with a ``Format`` record and one entry in ``FORMATS``.
 """
 
 import functools
-import struct
-from contextlib import suppress
-from types import MappingProxyType
 
-from PIL import Image, features
+from ..encoded import EncodedImage, Format
+from .containers import AVIF, BMP, GIF, HEIF, WEBP
+from .jpeg import JPEG, read_jpeg_markers
+from .png import PNG
+from .tiff import TIFF
 
-from .containers import boxes_are_cut
-from .jpeg import JPEG_MAGIC, jpeg_is_cut
-from .png import PNG_MAGIC, png_chunks
-from .tiff import tiff_is_cut
+FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIF)
+"""All formats, in the order in which first bytes are compared. HEIF needs ``pillow-heif``."""
 
-_TIFF_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
 _FOREIGN = {
     b"\xff\x0a": "JPEG XL",
     b"\0\0\0\x0cJXL ": "JPEG XL",
@@ -31,109 +26,28 @@ _FOREIGN = {
 """First bytes of image formats that are known and not decoded."""
 
 
-def sniff(data: bytes) -> str:
-    """Pillow's name of the format that the first bytes announce; empty for none that we decode."""
-    if data.startswith(JPEG_MAGIC):
-        return "JPEG"
-    if data.startswith(PNG_MAGIC):
-        return "PNG"
-    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
-        return "WEBP"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "GIF"
-    if data.startswith(_TIFF_MAGICS):
-        return "TIFF"
-    if data.startswith(b"BM"):
-        return "BMP"
-    if data[4:8] == b"ftyp":
-        if data[8:12] in _AVIF_BRANDS:
-            return "AVIF"
-        if data[8:12] in _HEIF_BRANDS:
-            return "HEIF"
-    return ""
+def identify(data: bytes) -> EncodedImage:
+    """Inspect the first bytes of a file once, and read a JPEG's markers."""
+    found = next((format for format in FORMATS if format.starts(data)), None)
+    return EncodedImage(data, found, read_jpeg_markers(data) if found is JPEG else None)
 
 
 def foreign_format(data: bytes) -> str:
-    """The name of a known image format that is not decoded; empty if it is none."""
+    """Return the name of a known image format that is not decoded; empty if it is unknown."""
     return next((name for magic, name in _FOREIGN.items() if data.startswith(magic)), "")
-
-
-def is_cut_short(data: bytes) -> bool:
-    """Whether the file is shorter than its own structure says, or lacks its end mark."""
-    try:
-        match sniff(data):
-            case "JPEG":
-                return jpeg_is_cut(data)
-            case "PNG":
-                return not any(kind == b"IEND" for kind, _ in png_chunks(data))
-            case "WEBP":
-                return len(data) < 8 + int.from_bytes(data[4:8], "little")
-            case "GIF":
-                return not data.rstrip(b"\0").endswith(b";")
-            case "BMP":
-                return len(data) < int.from_bytes(data[2:6], "little")
-            case "TIFF":
-                return tiff_is_cut(data)
-            case "AVIF" | "HEIF":
-                return boxes_are_cut(data)
-    except (struct.error, IndexError):
-        # The structure itself ends in the middle of a field.
-        return True
-    return False
-
-
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-"""Pillow format names that are decoded; HEIF only where ``pillow-heif`` is installed."""
-
-
-_NEEDS_FEATURE = MappingProxyType({"WEBP": "webp", "AVIF": "avif"})
-"""Formats whose plugin is always there, but whose decoder may be missing from Pillow's build."""
-
-
-_EXTENSIONS = MappingProxyType(
-    {
-        "JPEG": ("jpg", "jpeg"),
-        "PNG": ("png",),
-        "WEBP": ("webp",),
-        "GIF": ("gif",),
-        "BMP": ("bmp",),
-        "TIFF": ("tif", "tiff"),
-        "AVIF": ("avif",),
-        "HEIF": ("heic", "heif"),
-    }
-)
 
 
 @functools.cache
 def registered_formats() -> tuple[str, ...]:
-    """Load the decoders, and name the formats of ``FORMATS`` that they decode."""
-    from PIL import (  # noqa: F401 - importing a plugin registers it
-        AvifImagePlugin,
-        BmpImagePlugin,
-        GifImagePlugin,
-        JpegImagePlugin,
-        MpoImagePlugin,
-        PngImagePlugin,
-        TiffImagePlugin,
-        WebPImagePlugin,
-    )
-
-    with suppress(ImportError):
-        import pillow_heif
-
-        pillow_heif.register_heif_opener()
-    return tuple(name for name in FORMATS if name in Image.OPEN and _has_decoder(name))
+    """Load the decoders; return the format names that they decode."""
+    able = [format for format in FORMATS if format.register()]
+    return tuple(name for format in able for name in (format.name, *format.aliases))
 
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """Lower-case extensions, without the dot, of the files that a walk finds."""
-    formats = registered_formats()
+    """Return the lower-case extensions, without the dot, of the files that a walk finds."""
+    names = registered_formats()
     return frozenset(
-        extension for name, known in _EXTENSIONS.items() if name in formats for extension in known
+        extension for format in FORMATS if format.name in names for extension in format.extensions
     )
-
-
-def _has_decoder(name: str) -> bool:
-    feature = _NEEDS_FEATURE.get(name)
-    return feature is None or bool(features.check(feature))

@@ -2,12 +2,15 @@
 
 import struct
 from collections.abc import Iterator
+from functools import partial
 
 from PIL import Image
 
 from ...errors import ImageError
 from ...results import FileStatus
+from ..encoded import Format
 from .jpeg import decode_jpeg
+from .pillow import Checks, open_with_pillow, plugin
 
 _COMPRESSION, _PLANES, _JPEG_TABLES = 259, 284, 347
 
@@ -16,14 +19,12 @@ _OLD_JPEG, _JPEG = 6, 7
 """TIFF tags, and values of the first (TIFF 6.0; Adobe's technical note 2)."""
 
 
-def refuse_uncovered(image: Image.Image, data: bytes, *, fill_gaps: bool = False) -> None:
+def refuse_uncovered(image: Image.Image, data: bytes, fill_gaps: bool) -> None:
     """Refuse an opened, not yet loaded TIFF whose strips or tiles are missing or damaged.
 
     Raises:
         ImageError: ``truncated``, ``corrupt`` or ``unsupported``.
     """
-    if image.format != "TIFF":
-        return
     tags = getattr(image, "tag_v2", {})
     if tags.get(_COMPRESSION) == _OLD_JPEG:
         raise ImageError(FileStatus.UNSUPPORTED, "old-style JPEG in TIFF is not supported")
@@ -63,7 +64,7 @@ TIFF_DATA_TAGS = ((273, 279), (324, 325))
 _ALL_TIFF_DATA_TAGS = frozenset(tag for pair in TIFF_DATA_TAGS for tag in pair)
 
 
-def tiff_is_cut(data: bytes) -> bool:
+def _is_cut(data: bytes) -> bool:
     """Whether the first directory of a TIFF, or the strips or tiles it names, are cut off."""
     order = "<" if data[:2] == b"II" else ">"
     if data[2:4] in (b"+\0", b"\0+"):
@@ -84,3 +85,20 @@ def tiff_is_cut(data: bytes) -> bool:
         for offsets, sizes in TIFF_DATA_TAGS
         for offset, size in zip(values.get(offsets, ()), values.get(sizes, ()), strict=False)
     )
+
+
+_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+
+
+def _starts(data: bytes) -> bool:
+    return data.startswith(_MAGICS)
+
+
+TIFF = Format(
+    name="TIFF",
+    extensions=("tif", "tiff"),
+    starts=_starts,
+    register=plugin("TiffImagePlugin"),
+    open=partial(open_with_pillow, checks=Checks(before=refuse_uncovered)),
+    is_cut=_is_cut,
+)

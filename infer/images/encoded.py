@@ -1,0 +1,93 @@
+"""An encoded image as one value, and the record that describes each image format."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from .failures import ImageHeader
+from .formats.jpeg_markers import JpegMarkers
+from .limits import Limits
+from .orientation import Upright
+
+
+class ImageFile(Protocol):
+    """A file whose header has been read."""
+
+    @property
+    def header(self) -> ImageHeader:
+        """Size and format; for some formats only ``decode`` makes it final."""
+
+    @property
+    def memory(self) -> int:
+        """Largest number of bytes that decoding takes, the file included."""
+
+    def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
+        """Decode the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """Work that decoding takes at most, as the header bounds it.
+
+    Attributes:
+        pixels: width × height.
+        passes: number of times that each pixel is visited.
+    """
+
+    pixels: int
+    passes: int = 1
+
+
+def no_cost(_encoded: "EncodedImage") -> Cost | None:
+    """Return ``None``, for formats whose headers do not bound the cost."""
+    return None
+
+
+def no_damage(_data: bytes) -> str:
+    """Return the empty text, for formats without checksums of their own."""
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One image format: how to recognise, open and judge its files without decoding pixels.
+
+    Attributes:
+        name: Pillow's name.
+        extensions: lower-case file name extensions, without the dot.
+        starts: whether the first bytes announce this format.
+        register: loads the decoder; returns whether this installation has one.
+        open: reads the header; raises whatever the decoder's parser raises on damaged data.
+        is_cut: whether the file is shorter than its structure declares; may raise
+            ``struct.error`` or ``IndexError`` if the structure itself ends in a field.
+        cost: bound on the work of decoding; ``None`` if the header gives no bound.
+        damage: first damage that checksums reveal, as text; empty if there is none.
+        aliases: further format names that a header of this format can carry.
+        fills_gaps_in_threads: whether truncated files can be decoded beside other threads.
+    """
+
+    name: str
+    extensions: tuple[str, ...]
+    starts: Callable[[bytes], bool]
+    register: Callable[[], bool]
+    open: Callable[["EncodedImage", Limits], ImageFile]
+    is_cut: Callable[[bytes], bool]
+    cost: Callable[["EncodedImage"], Cost | None] = no_cost
+    damage: Callable[[bytes], str] = no_damage
+    aliases: tuple[str, ...] = ()
+    fills_gaps_in_threads: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedImage:
+    """The bytes of a file and the format that they announce. Made by ``registry.identify``.
+
+    Attributes:
+        data: the whole file.
+        format: the announced format, whether or not this installation decodes it.
+        markers: markers of a JPEG, up to the limit that a thread may decode.
+    """
+
+    data: bytes
+    format: Format | None
+    markers: JpegMarkers | None = None
