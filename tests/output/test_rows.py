@@ -1,10 +1,12 @@
 """Rows as bytes: valid CSV and JSON lines whatever the names, which come back to the last byte."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -154,3 +156,16 @@ class TestNames:
     def test_so_is_a_note(self):
         row = ScanRow("x", FileStatus.OK, note="=1\n")
         assert parse(encode_row(row, RowFormat.CSV))["note"] == "note: =1\\x0a"
+
+
+class TestTable:
+    def test_readme_lists_the_columns_in_their_order(self):
+        readme = Path(__file__).parents[2] / "README.md"
+        listed = re.search(r"The columns are `([^`]*)`", readme.read_text(encoding="utf-8"))
+        assert listed is not None
+        assert tuple(re.split(r",\s+", listed[1])) == COLUMNS
+
+    def test_each_column_but_the_verdict_shows_the_field_of_its_name(self):
+        fields = {field.name for field in dataclasses.fields(ScanRow)}
+        assert set(COLUMNS) - fields == {"p_ai"}
+        assert fields <= set(COLUMNS)
