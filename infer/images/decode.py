@@ -195,7 +195,9 @@ def unknown(data: bytes) -> DecodeError:
     """Why content that no installed decoder takes has no pixels."""
     announced = sniff(data)
     if announced:
-        return DecodeError(FileStatus.UNSUPPORTED, f"no decoder for {announced} is installed")
+        advice = "; run: pip install pi-heif" if announced == "HEIF" else ""
+        reason = f"no decoder for {announced} is installed{advice}"
+        return DecodeError(FileStatus.UNSUPPORTED, reason)
     foreign = foreign_format(data)
     if foreign:
         return DecodeError(FileStatus.UNSUPPORTED, f"{foreign} is not supported")

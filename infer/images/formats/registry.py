@@ -83,7 +83,7 @@ def is_cut_short(data: bytes) -> bool:
 
 
 FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
-"""Pillow format names that are decoded; HEIF only where ``pillow-heif`` is installed."""
+"""Pillow format names that are decoded; HEIF only where ``pi-heif`` is installed."""
 
 
 _NEEDS_FEATURE = MappingProxyType({"WEBP": "webp", "AVIF": "avif"})
@@ -92,16 +92,23 @@ _NEEDS_FEATURE = MappingProxyType({"WEBP": "webp", "AVIF": "avif"})
 
 _EXTENSIONS = MappingProxyType(
     {
-        "JPEG": ("jpg", "jpeg"),
-        "PNG": ("png",),
+        "JPEG": ("jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "pjpeg", "pjpg", "pjp"),
+        "MPO": ("mpo",),
+        "PNG": ("png", "apng"),
         "WEBP": ("webp",),
         "GIF": ("gif",),
-        "BMP": ("bmp",),
+        "BMP": ("bmp", "dib"),
         "TIFF": ("tif", "tiff"),
-        "AVIF": ("avif",),
-        "HEIF": ("heic", "heif"),
+        "AVIF": ("avif", "avifs"),
+        "HEIF": ("heic", "heif", "heics", "heifs", "hif", "hic"),
     }
 )
+
+_FOREIGN_EXTENSIONS = frozenset({"jxl", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx"})
+"""Of formats for photographs that are not decoded: JPEG XL and JPEG 2000."""
+
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+"""Sizes in bytes. ``BM`` alone begins many a text."""
 
 
 @functools.cache
@@ -119,19 +126,31 @@ def registered_formats() -> tuple[str, ...]:
     )
 
     with suppress(ImportError):
-        import pillow_heif
+        import pi_heif
 
-        pillow_heif.register_heif_opener()
+        pi_heif.register_heif_opener()
     return tuple(name for name in FORMATS if name in Image.OPEN and _has_decoder(name))
 
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """Lower-case extensions, without the dot, of the files that a walk finds."""
+    """Lower-case extensions, without the dot, of the files that can be decoded here."""
     formats = registered_formats()
     return frozenset(
         extension for name, known in _EXTENSIONS.items() if name in formats for extension in known
     )
+
+
+def known_extensions() -> frozenset[str]:
+    """Return the lower-case extensions of all pictures, whether they can be decoded or not."""
+    return _FOREIGN_EXTENSIONS.union(*_EXTENSIONS.values())
+
+
+def is_picture_start(data: bytes) -> bool:
+    """Return whether the first bytes of a file, 18 or more, are those of a picture."""
+    if data.startswith(b"BM"):
+        return int.from_bytes(data[14:18], "little") in _BMP_HEADERS
+    return bool(sniff(data) or foreign_format(data))
 
 
 def _has_decoder(name: str) -> bool:
