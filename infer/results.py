@@ -16,6 +16,9 @@ class FileStatus(StrEnum):
     TOO_SLOW = "too_slow"
     UNREADABLE = "unreadable"
     VANISHED = "vanished"
+    """It went between being found and being read."""
+    MISSING = "missing"
+    """It was named, and is not there."""
 
 
 class VerdictLabel(StrEnum):

@@ -51,8 +51,8 @@ NOT_YET_PLACED: set[str] = set()
 
 HEAVY = {"torch", "torchvision", "timm", "datasets", "onnx", "onnxscript", "lightning"}
 HEAVY |= {"sklearn", "matplotlib", "safetensors", "pandas", "scipy", "cv2", "tensorboard"}
-BASE = {"numpy", "PIL", "simplejpeg", "click", "tqdm"}
-OPTIONAL = {"onnxruntime", "pillow_heif"}
+BASE = {"numpy", "PIL", "pi_heif", "simplejpeg", "click", "tqdm", "pathspec", "portalocker"}
+OPTIONAL = {"onnxruntime"}
 
 
 def imported_modules(path: Path) -> set[str]:

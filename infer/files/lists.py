@@ -1,5 +1,10 @@
-"""``--files-from``: paths, one to a line, or separated by NUL as ``find -print0`` writes them."""
+"""``--files-from``: paths, one to a line, or separated by NUL as ``find -print0`` writes them.
 
+Lines may end with LF or CRLF, and a byte order mark of UTF-8 may stand in front, as Windows writes
+them. Else paths are taken as they are, byte for byte.
+"""
+
+import codecs
 import os
 import sys
 from collections.abc import Iterator
@@ -11,14 +16,17 @@ from ..errors import InputError
 STANDARD_INPUT = "-"
 
 _BLOCK = 65_536
-"""Bytes read at once, and the longest path. A list without a NUL in its first block is lines."""
+"""Bytes read at once, and the longest path."""
+
+_UTF_16_SAMPLE = 256
 
 
 @contextmanager
 def open_list(source: str) -> Iterator[Iterator[bytes]]:
-    """Open a list of paths, and read it lazily, in constant memory.
+    """Open a list of paths, and read it lazily, in constant memory; empty paths are skipped.
 
-    Paths are taken as they are, byte for byte; empty ones are skipped.
+    What has come decides whether NUL or lines separate: as soon as there is one of either. A path
+    is there as soon as its end has come.
 
     Args:
         source: a path, or ``-`` for standard input.
@@ -44,16 +52,43 @@ def open_list(source: str) -> Iterator[Iterator[bytes]]:
 def _paths(descriptor: int, source: str) -> Iterator[bytes]:
     blocks = _blocks(descriptor, source)
     rest = b""
-    while len(rest) < _BLOCK and b"\0" not in rest and (block := next(blocks, b"")):
+    while not _has_end(rest) and len(rest) <= _BLOCK and (block := next(blocks, b"")):
         rest += block
-    separator = b"\0" if b"\0" in rest else b"\n"
+    if _is_utf_16(rest):
+        raise InputError(f"the list of files {source} is in UTF-16; save it as UTF-8")
+    rest = rest.removeprefix(codecs.BOM_UTF8)
+    separator, path_of = (b"\0", bytes) if b"\0" in rest else (b"\n", _line)
     for block in chain([b""], blocks):
         *complete, rest = (rest + block).split(separator)
-        yield from filter(None, complete)
+        yield from filter(None, map(path_of, complete))
         if len(rest) > _BLOCK:
             raise InputError(f"{source} is no list of paths: one is longer than {_BLOCK} bytes")
-    if rest:
-        yield rest
+    yield from filter(None, [path_of(rest)])
+
+
+def _has_end(beginning: bytes) -> bool:
+    return b"\n" in beginning or b"\0" in beginning
+
+
+def _line(line: bytes) -> bytes:
+    """Return a line without the CR of Windows; a name that truly ends with one keeps it."""
+    if not line.endswith(b"\r") or (b"\0" not in line and os.path.lexists(line)):
+        return line
+    return line[:-1]
+
+
+def _is_utf_16(beginning: bytes) -> bool:
+    """Return whether a list is UTF-16: by its mark, or because every other byte is NUL.
+
+    A list of names of one byte each looks so too, but no name is a line feed.
+    """
+    if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return True
+    sample = beginning[: min(_UTF_16_SAMPLE, len(beginning) & ~1)]
+    for even, odd in ((sample[::2], sample[1::2]), (sample[1::2], sample[::2])):
+        if odd and not any(odd) and b"\0" not in even and (b"\n" in even or odd[:1] == sample[:1]):
+            return True
+    return False
 
 
 def _blocks(descriptor: int, source: str) -> Iterator[bytes]:

@@ -15,7 +15,8 @@ from .long_paths import reachable
 
 # Python adds O_CLOEXEC (PEP 446).
 _OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ESTALE})
+_NEVER_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
+_GONE = _NEVER_THERE | {errno.ESTALE}
 
 
 class ReadError(ImageError):
@@ -66,6 +67,33 @@ def os_failure(path: bytes, error: OSError) -> ReadError:
     if error.errno == errno.ENOENT and _is_link(path):
         return ReadError(FileStatus.UNREADABLE, f"a link to nothing ({reason})")
     return ReadError(FileStatus.VANISHED, reason)
+
+
+def missing(path: bytes, error: OSError) -> ReadError:
+    """Return the reason for a named path that cannot be looked at; one that is not there is
+    ``missing``, since nothing says that it ever was.
+    """
+    failure = os_failure(path, error)
+    if failure.status is FileStatus.VANISHED and error.errno in _NEVER_THERE:
+        return ReadError(FileStatus.MISSING, failure.reason)
+    return failure
+
+
+def first_bytes(path: bytes, count: int) -> bytes:
+    """Return the beginning of a regular file; nothing of anything else.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with reachable(path) as (name, folder):
+        if not stat.S_ISREG(os.stat(name, dir_fd=folder).st_mode):
+            return b""
+        descriptor = os.open(name, _OPEN_FLAGS, dir_fd=folder)
+    try:
+        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, count) if is_regular else b""
+    finally:
+        os.close(descriptor)
 
 
 def _size_of_regular_file(status: os.stat_result, max_bytes: int) -> int:

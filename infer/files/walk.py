@@ -2,13 +2,14 @@
 
 - A folder's entries come in the order of their names' bytes; a sub-folder's files come at the place
   of its name. The tree is never held in memory, and of one folder at most a few ten thousand names.
-- In folders, files are found by their extension in any case (``formats.image_extensions``). What
-  is named itself, as an argument or in a list, is scanned whatever it is called.
-- ``include`` narrows the files found in folders, ``exclude`` leaves out files and whole folders.
-  A pattern with a slash is matched against the path below the named folder, any other against the
-  name alone; case counts, and ``*`` matches slashes too.
+- In folders, files are found by their extension in any case (``registry.known_extensions``),
+  whether there is a decoder or not; ``any_name`` has the first bytes of other files decide. What is
+  named itself, as an argument or in a list, is scanned whatever it is called.
+- ``include`` narrows the files found in folders, ``exclude`` leaves out files and whole folders, by
+  the rules of gitignore (``patterns``).
 - Hidden files and folders are scanned like others, since every image gets its row;
-  ``exclude=(".*",)`` leaves them out.
+  ``exclude=(".*",)`` leaves them out. What systems leave beside pictures is passed over.
+- What is left out is counted (``LeftOut``).
 - Links to files are followed, links to folders only with ``follow_links``.
 - What is reached twice, through roots that overlap or links, is found once, at its first place.
 - A folder that cannot be listed is reported like a file that cannot be read, because the images in
@@ -17,45 +18,22 @@
 Paths are bytes throughout, so that nothing depends on the locale.
 """
 
-import fnmatch
 import os
-import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
+from itertools import count
 
 from ..errors import ImageError
-from ..images.formats.registry import image_extensions
 from ..results import FileStatus
 from ..system.durable import Identity, identity_of
+from .choice import Choice, Chooser, LeftOut
+from .choice import WalkOptions as WalkOptions
 from .folders import DirEntry, leads_to_folder, listing, sorted_in_parts
 from .long_paths import stat_path
-from .paths import path_text
-from .read import os_failure
+from .read import missing, os_failure
 from .visited import Visited
-
-_Pattern = tuple[bool, re.Pattern[str]]
-"""Whether a glob has a slash, and its regular expression."""
-
-
-@dataclass(frozen=True, slots=True)
-class WalkOptions:
-    """What a walk finds.
-
-    Attributes:
-        include: glob patterns; where given, files in folders must match one.
-        exclude: glob patterns; files and folders in folders that match one are left out.
-        follow_links: also enter links to folders; each folder is entered once, so loops end.
-        never: files that are not found whatever their path, such as the output being written.
-        extensions: lower-case, without the dot.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    follow_links: bool = False
-    never: frozenset[Identity] = frozenset()
-    extensions: frozenset[str] = field(default_factory=image_extensions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +49,9 @@ class Found:
     failure: ImageError | None = None
 
 
-def walk(roots: Iterable[bytes], options: WalkOptions) -> Iterator[Found]:
+def walk(
+    roots: Iterable[bytes], options: WalkOptions, left_out: LeftOut | None = None
+) -> Iterator[Found]:
     """Find the files in folders and among named files, lazily.
 
     A sequence of one root is walked in constant memory. With more, and with ``follow_links``, about
@@ -81,23 +61,32 @@ def walk(roots: Iterable[bytes], options: WalkOptions) -> Iterator[Found]:
         roots: folders and files; one that does not exist is found with its failure. An iterator is
             asked for a root only when the one before it has been walked.
         options: what to find.
+        left_out: is filled with what was not found, and why.
+
+    Raises:
+        UsageError: a pattern is none.
     """
     is_one = isinstance(roots, Sequence) and len(roots) == 1
-    walker = _Walker(options, None if is_one and not options.follow_links else Visited())
-    for root in roots:
-        yield from walker.root(root)
+    visited = None if is_one and not options.follow_links else Visited()
+    walker = _Walker(options, visited, LeftOut() if left_out is None else left_out)
+    return walker.found(roots)
 
 
 class _Walker:
     """One walk: its options, compiled, and its memory."""
 
-    def __init__(self, options: WalkOptions, visited: Visited | None) -> None:
+    def __init__(self, options: WalkOptions, visited: Visited | None, left_out: LeftOut) -> None:
         self._options = options
         self._visited = visited
-        self._extensions = frozenset(extension.encode() for extension in options.extensions)
-        self._included = _compile(options.include)
-        self._excluded = _compile(options.exclude)
+        self._left_out = left_out
+        self._chooser = Chooser(options)
         self._never_inodes = frozenset(inode for _, inode in options.never)
+
+    def found(self, roots: Iterable[bytes]) -> Iterator[Found]:
+        """Everything below all roots."""
+        for root in roots:
+            yield from self.root(root)
+        self._left_out.patterns = self._chooser.unmatched()
 
     def root(self, root: bytes) -> Iterator[Found]:
         """Everything below one root, or the root itself where it is a file."""
@@ -108,7 +97,7 @@ class _Walker:
                     yield Found(root)
                 return
         except OSError as error:
-            yield Found(root, os_failure(root, error))
+            yield Found(root, missing(root, error))
             return
         except ValueError:
             yield Found(root, ImageError(FileStatus.UNREADABLE, "the path contains a NUL byte"))
@@ -146,40 +135,35 @@ class _Walker:
             identity = identity_of(stat_path(path))
             if not self._visited.enter(identity, relative):
                 return
-        yield from sorted_in_parts(partial(self._wanted, path, relative, identity))
+        passes = count()
+        yield from sorted_in_parts(partial(self._wanted, path, relative, identity, passes))
 
     def _wanted(
-        self, path: bytes, relative: bytes, identity: Identity | None
+        self, path: bytes, relative: bytes, identity: Identity | None, passes: Iterator[int]
     ) -> Iterator[tuple[bytes, bool]]:
         """The wanted entries of one folder in the order of the disk."""
+        is_first_pass = next(passes) == 0
         with listing(path) as entries:
             for entry in entries:
                 # Names are bytes but where the folder was opened by descriptor.
                 name = os.fsencode(entry.name)
-                if self._matches(self._excluded, name, relative):
+                below = _join(relative, name)
+                if is_folder := leads_to_folder(entry):
+                    if entry.is_symlink() and not self._options.follow_links:
+                        continue
+                    choice = self._chooser.folder(name, below)
+                elif self._is_never(entry) or self._was_named(identity, name):
                     continue
-                if leads_to_folder(entry):
-                    if self._options.follow_links or not entry.is_symlink():
-                        yield name, True
-                elif (
-                    self._takes(name, relative)
-                    and not self._is_never(entry)
-                    and not self._was_named(identity, name)
-                ):
-                    yield name, False
+                else:
+                    choice = self._chooser.file(name, below, _join(path, name))
+                if choice is Choice.TAKE:
+                    yield name, is_folder
+                elif is_first_pass:
+                    self._count(choice)
 
-    def _takes(self, name: bytes, relative: bytes) -> bool:
-        """Whether a file in a folder is wanted by its name; ``exclude`` is asked elsewhere."""
-        if name.rpartition(b".")[2].lower() not in self._extensions or b"." not in name:
-            return False
-        return not self._included or self._matches(self._included, name, relative)
-
-    @staticmethod
-    def _matches(patterns: list[_Pattern], name: bytes, relative: bytes) -> bool:
-        return any(
-            pattern.match(path_text(_join(relative, name) if has_slash else name))
-            for has_slash, pattern in patterns
-        )
+    def _count(self, choice: Choice) -> None:
+        self._left_out.no_pictures += choice is Choice.NO_PICTURE
+        self._left_out.system_files += choice is Choice.SYSTEM
 
     def _is_never(self, entry: DirEntry) -> bool:
         if not self._never_inodes:
@@ -207,12 +191,10 @@ class _Walker:
         name = path.rpartition(b"/")[2]
         folder = self._visited.folder_identity(path.removesuffix(name) or b".")
         relative = self._visited.entered_as(folder)
-        if (
-            relative is not None
-            and self._takes(name, relative)
-            and not self._matches(self._excluded, name, relative)
-        ):
-            return False
+        if relative is not None:
+            below = _join(relative, name)
+            if self._chooser.file(name, below, path) is Choice.TAKE:
+                return False
         return self._visited.name_file(folder, name)
 
 
@@ -228,8 +210,3 @@ def _join(folder: bytes, name: bytes) -> bytes:
     if not folder or folder.endswith(b"/"):
         return folder + name
     return folder + b"/" + name
-
-
-def _compile(patterns: tuple[str, ...]) -> list[_Pattern]:
-    texts = [path_text(os.fsencode(pattern)).rstrip("/") for pattern in patterns]
-    return [("/" in text, re.compile(fnmatch.translate(text))) for text in texts]

@@ -172,7 +172,9 @@ def _refuse_many_pixels(header: ImageHeader, limits: Limits) -> None:
 def _unknown(encoded: EncodedImage) -> DecodeError:
     """Return the reason why content that no installed decoder takes has no pixels."""
     if encoded.format is not None:
-        reason = f"no decoder for {encoded.format.name} is installed"
+        package = encoded.format.package
+        advice = f"; run: pip install {package}" if package else ""
+        reason = f"no decoder for {encoded.format.name} is installed{advice}"
         return DecodeError(FileStatus.UNSUPPORTED, reason)
     foreign = foreign_format(encoded.data)
     if foreign:

@@ -62,6 +62,7 @@ class Format:
             ``struct.error`` or ``IndexError`` if the structure itself ends in a field.
         cost: bound on the work of decoding; ``None`` if the header gives no bound.
         damage: first damage that checksums reveal, as text; empty if there is none.
+        package: package that brings the decoder if it is not Pillow; empty for Pillow.
         aliases: further format names that a header of this format can carry.
         fills_gaps_in_threads: whether truncated files can be decoded beside other threads.
     """
@@ -74,6 +75,7 @@ class Format:
     is_cut: Callable[[bytes], bool]
     cost: Callable[["EncodedImage"], Cost | None] = no_cost
     damage: Callable[[bytes], str] = no_damage
+    package: str = ""
     aliases: tuple[str, ...] = ()
     fills_gaps_in_threads: bool = False
 

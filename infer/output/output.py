@@ -24,10 +24,10 @@ from .destination import Existing, Target, find_target, is_still_there, opened
 from .reader import KeptRows, kept_paths, kept_rows
 from .rows import RowFormat
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
-from .writer import RowWriter
+from .writer import RowSink, RowWriter
 
 
-class Output:
+class Output(RowSink):
     """An output that is open for one run. Made by ``open_output``.
 
     Attributes:
@@ -84,8 +84,8 @@ class Output:
             write_identity(self.path, identity)
         return self._kept
 
-    def kept_paths(self) -> Iterator[bytes]:
-        """The paths of the rows that stay, lazily."""
+    def kept(self) -> Iterator[bytes]:
+        """Return the paths of the rows that stay, lazily."""
         return kept_paths(self._descriptor, self._kept, self._format)
 
     @property
@@ -108,6 +108,15 @@ class Output:
         assert self._writer is not None
         self._writer.write(row)
 
+    def sync(self) -> None:
+        """Have the rows so far survive a power cut.
+
+        Raises:
+            OutputError: the disk failed.
+        """
+        assert self._writer is not None
+        self._writer.sync()
+
     def complete(self) -> None:
         """The last row was written: have it on the disk, and the file in its place.
 
@@ -118,7 +127,7 @@ class Output:
         assert self._writer is not None
         if self._target.is_stream:
             return
-        self._writer.sync()
+        self.sync()
         if not is_still_there(self.path, self._descriptor):
             raise OutputError(
                 f"{self.path} was removed, moved or replaced while it was written; "

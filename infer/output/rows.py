@@ -21,23 +21,14 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from ..results import P_AI_DECIMALS, FileStatus, ScanRow
 
-COLUMNS = (
-    "path",
-    "status",
-    "verdict",
-    "p_ai",
-    "width",
-    "height",
-    "format",
-    "bytes",
-    "error",
-    "note",
-)
+Value = str | int | float | None
+"""What one column says of one row; ``None`` is empty in CSV and ``null`` in JSON."""
 
 
 class RowFormat(StrEnum):
@@ -79,44 +70,19 @@ def unescape_path(text: str) -> bytes:
 
 
 def header(row_format: RowFormat) -> bytes:
-    """What a file of rows begins with."""
+    """Return what a file of rows begins with."""
     return _csv_line(COLUMNS) if row_format is RowFormat.CSV else b""
 
 
 def encode_row(row: ScanRow, row_format: RowFormat) -> bytes:
-    """One row as one line of bytes, line end included."""
-    verdict = row.verdict
+    """Return one row as one line of bytes, line end included."""
     if row_format is RowFormat.CSV:
-        return _csv_line(
-            (
-                escape_path(row.path),
-                row.status.value,
-                "" if verdict is None else verdict.label.value,
-                "" if verdict is None else f"{verdict.p_ai:.{P_AI_DECIMALS}f}",
-                row.width,
-                row.height,
-                row.format,
-                row.bytes,
-                _escape_text(row.error, "error"),
-                _escape_text(row.note, "note"),
-            )
-        )
-    values: dict[str, Any] = {
-        "path": escape_path(row.path),
-        "status": row.status.value,
-        "verdict": None if verdict is None else verdict.label.value,
-        "p_ai": None if verdict is None else verdict.p_ai,
-        "width": row.width,
-        "height": row.height,
-        "format": row.format or None,
-        "bytes": row.bytes,
-        "error": None if row.status is FileStatus.OK else _escape_text(row.error, "error"),
-        "note": _escape_text(row.note, "note") or None,
-    }
+        return _csv_line([column.csv_text(row) for column in TABLE])
+    values = {column.name: column.json_value(row) for column in TABLE}
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
-def _csv_line(values: tuple[object, ...]) -> bytes:
+def _csv_line(values: Iterable[Value]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(values)
     return line.getvalue().encode()
@@ -141,3 +107,61 @@ def _escaped(match: re.Match[str]) -> str:
 def _unescaped(match: re.Match[bytes]) -> bytes:
     escape = match.group(1)
     return escape if escape == b"\\" else bytes.fromhex(escape[1:].decode())
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the output.
+
+    Attributes:
+        name: in the header, and the key in JSON.
+        csv_text: the value of a row in CSV.
+        json_value: the value of a row in JSON lines.
+    """
+
+    name: str
+    csv_text: Callable[[ScanRow], Value]
+    json_value: Callable[[ScanRow], Value]
+
+
+def _same(name: str, value: Callable[[ScanRow], Value]) -> Column:
+    """Return a column with one value for both formats."""
+    return Column(name, value, value)
+
+
+def _verdict(row: ScanRow) -> str | None:
+    return None if row.verdict is None else row.verdict.label.value
+
+
+def _p_ai(row: ScanRow) -> float | None:
+    return None if row.verdict is None else row.verdict.p_ai
+
+
+def _p_ai_text(row: ScanRow) -> str | None:
+    return None if row.verdict is None else f"{row.verdict.p_ai:.{P_AI_DECIMALS}f}"
+
+
+def _error(row: ScanRow) -> str:
+    return _escape_text(row.error, "error")
+
+
+def _error_of_failed(row: ScanRow) -> str | None:
+    return None if row.status is FileStatus.OK else _error(row)
+
+
+TABLE = (
+    _same("path", lambda row: escape_path(row.path)),
+    _same("status", lambda row: row.status.value),
+    _same("verdict", _verdict),
+    Column("p_ai", _p_ai_text, _p_ai),
+    _same("width", lambda row: row.width),
+    _same("height", lambda row: row.height),
+    _same("format", lambda row: row.format or None),
+    _same("bytes", lambda row: row.bytes),
+    Column("error", _error, _error_of_failed),
+    _same("note", lambda row: _escape_text(row.note, "note") or None),
+)
+"""All columns in their order. A new one is a line here and a field of ``ScanRow``."""
+
+COLUMNS = tuple(column.name for column in TABLE)
+"""Their names."""

@@ -8,6 +8,8 @@ import os
 import select
 import stat
 import time
+from collections.abc import Iterator
+from typing import Protocol
 
 from ..errors import OutputError
 from ..results import ScanRow
@@ -18,6 +20,29 @@ STANDARD_OUTPUT = "-"
 
 _SYNC_INTERVAL_S = 5.0
 _SYNC_ROWS = 10_000
+
+
+class RowSink(Protocol):
+    """Where the rows of one run go; ``Output`` is one, for CSV and JSON lines."""
+
+    def kept(self) -> Iterator[bytes]:
+        """Return the paths of an earlier run's rows that stay, lazily."""
+
+    def write(self, row: ScanRow) -> None:
+        """Take one row."""
+
+    def sync(self) -> None:
+        """Have the rows so far survive a power cut."""
+
+    def complete(self) -> None:
+        """Put the whole output in its place: the last row was written."""
+
+    def abandon(self, *, keep_empty: bool) -> None:
+        """Leave whole rows: the run ends early.
+
+        Args:
+            keep_empty: leave a new output in place even without a row.
+        """
 
 
 class RowWriter:

@@ -120,7 +120,7 @@ def scan_folders(
 
         files = walk(roots, options.walk)
         if report.counts.kept:
-            files = not_kept(files, rows_out.kept_paths())
+            files = not_kept(files, rows_out.kept())
         rows = stack.enter_context(
             closing(scan_found(files, batched.classifier, rule, options, batched.allocate))
         )

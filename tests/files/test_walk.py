@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.files.choice import LeftOut
 from trustthepixels.infer.files.folders import sorted_in_parts
 from trustthepixels.infer.files.walk import Found, WalkOptions, walk
+from trustthepixels.infer.images.formats.registry import image_extensions, known_extensions
 from trustthepixels.infer.results import FileStatus
 
 
@@ -27,6 +30,13 @@ def paths(*roots: str | bytes | Path, **options) -> list[bytes]:
     found = list(walk([os.fsencode(root) for root in roots], WalkOptions(**options)))
     assert not [item for item in found if item.failure is not None]
     return [item.path for item in found]
+
+
+def left_out(*roots: str, **options) -> LeftOut:
+    counts = LeftOut()
+    for _ in walk([os.fsencode(root) for root in roots], WalkOptions(**options), counts):
+        pass
+    return counts
 
 
 def failures(found: Iterable[Found]) -> list[tuple[bytes, FileStatus, str]]:
@@ -102,7 +112,7 @@ class TestWhichFiles:
         touch(here, "a.jpg")
         found = list(walk([b"missing", b"a.jpg"], WalkOptions()))
         assert failures(found) == [
-            (b"missing", FileStatus.VANISHED, "ENOENT: No such file or directory")
+            (b"missing", FileStatus.MISSING, "ENOENT: No such file or directory")
         ]
         assert found[1] == Found(b"a.jpg")
 
@@ -137,9 +147,111 @@ class TestPatterns:
         assert paths("t/2023/b.png", exclude=("*.png", "2023")) == [b"t/2023/b.png"]
         assert paths("t/2023", exclude=("2023",)) == [b"t/2023/a.jpg", b"t/2023/b.png"]
 
-    def test_case_counts(self, here):
-        touch(here, "u/A.JPG", "u/a.jpg")
-        assert paths("u", include=("*.jpg",)) == [b"u/a.jpg"]
+    def test_case_does_not_count(self, here):
+        touch(here, "u/A.JPG", "u/a.jpg", "u/RAW/b.jpg")
+        assert paths("u", include=("*.Jpg",), exclude=("raw",)) == [b"u/A.JPG", b"u/a.jpg"]
+
+    def test_two_stars_and_a_slash_are_any_folders_or_none(self):
+        assert paths("t", include=("**/*.jpg",)) == [
+            *(b"t/2023/a.jpg", b"t/2024/a.jpg", b"t/2024/raw/c.jpg", b"t/d.jpg")
+        ]
+        assert paths("t", include=("2024/**/*.jpg",)) == [b"t/2024/a.jpg", b"t/2024/raw/c.jpg"]
+
+    def test_a_star_does_not_match_slashes_and_a_slash_in_front_is_the_named_folder(self):
+        assert paths("t", exclude=("2*/a.jpg",)) == [
+            *(b"t/2023/b.png", b"t/2024/raw/c.jpg", b"t/d.jpg")
+        ]
+        assert paths("t", include=("/*.jpg",)) == [b"t/d.jpg"]
+
+    def test_a_slash_at_the_end_is_a_folder_and_all_below_it(self, here):
+        touch(here, "t/raw.jpg/x.jpg", "t/d/raw.jpg")
+        assert paths("t", include=("raw.jpg/",)) == [b"t/raw.jpg/x.jpg"]
+        assert b"t/d/raw.jpg" in paths("t", exclude=("raw.jpg/",))
+
+    def test_an_exclamation_mark_takes_back(self):
+        assert paths("t", exclude=("*.jpg", "!d.jpg")) == [b"t/2023/b.png", b"t/d.jpg"]
+
+    def test_a_hash_in_front_is_no_comment(self, here):
+        touch(here, "n/#recycle/a.jpg", "n/b.jpg")
+        assert paths("n", exclude=("#recycle",)) == [b"n/b.jpg"]
+
+    def test_names_with_line_feeds_are_matched_like_others(self, here):
+        touch(here, "l/a\nb/c\nd.jpg")
+        assert paths("l", include=("c*.jpg",)) == [b"l/a\nb/c\nd.jpg"]
+
+    @pytest.mark.parametrize("pattern", ["", "/", "[", "a\\"])
+    def test_what_is_no_pattern_is_a_usage_error(self, pattern):
+        with pytest.raises(UsageError, match="is no pattern"):
+            walk([b"t"], WalkOptions(exclude=(pattern,)))
+
+    def test_patterns_that_match_nothing_are_named(self):
+        assert left_out("t", include=("*.jpg", "*.gif"), exclude=("raw", "2025/")).patterns == [
+            *("--include '*.gif'", "--exclude '2025/'")
+        ]
+
+
+class TestPicturesByName:
+    NAMES = (
+        *("jpg", "jpeg", "jpe", "jfif", "pjpeg", "pjp", "mpo", "png", "apng", "webp", "gif"),
+        *("bmp", "dib", "tif", "tiff", "avif", "avifs", "heic", "heif", "hif", "jxl", "jp2"),
+    )
+
+    def test_every_extension_of_pictures_is_found_whatever_can_be_decoded(self, here):
+        touch(here, *(f"x.{extension}" for extension in self.NAMES))
+        assert len(paths(".")) == len(self.NAMES)
+
+    def test_what_can_be_decoded_is_known(self):
+        assert image_extensions() <= known_extensions()
+
+    def test_files_left_out_by_name_are_counted(self, here):
+        touch(here, "a.jpg", "notes.txt", "sub/b", "sub/image.jpg?width=300", "raw/c.txt")
+        assert left_out(".").no_pictures == 4
+        assert left_out(".", exclude=("raw",)).no_pictures == 3
+
+    def test_each_is_counted_once_in_a_folder_that_is_sorted_in_parts(self, here, monkeypatch):
+        monkeypatch.setattr(sorted_in_parts, "__defaults__", (2,))
+        touch(here, *(f"{number}.{end}" for number in range(9) for end in ("jpg", "txt")))
+        assert left_out(".").no_pictures == 9
+
+    def test_any_name_has_the_first_bytes_decide(self, here):
+        touch(here, "a.jpg", "empty", "locked/x")
+        Path("image.jpg?width=300").write_bytes(b"\xff\xd8\xff\xe0" + bytes(40))
+        Path("no-extension").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(40))
+        Path("BMW.txt").write_bytes(b"BMW is a company that makes cars, among others")
+        Path("bitmap").write_bytes(b"BM" + bytes(12) + b"\x28\0\0\0" + bytes(40))
+        os.mkfifo("pipe")
+        wanted = [b"a.jpg", b"bitmap", b"image.jpg?width=300", b"no-extension"]
+        assert paths(".", any_name=True) == wanted
+        assert left_out(".", any_name=True).no_pictures == 4
+        assert paths(".", "no-extension", any_name=True) == wanted
+
+    def test_any_name_reports_what_cannot_be_read(self, here, monkeypatch):
+        touch(here, "unknown")
+
+        def refuse(*_arguments, **_options):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(os, "open", refuse)
+        assert paths(".", any_name=True) == [b"unknown"]
+
+
+class TestSystemFiles:
+    LEFT = ("._a.jpg", "@eaDir/a.jpg/b.jpg", ".thumbnails/c.png", "d/Thumbs.db", "d/.DS_Store")
+
+    def test_they_are_passed_over_and_counted(self, here):
+        touch(here, "a.jpg", "d/b.jpg", *self.LEFT)
+        assert paths(".") == [b"a.jpg", b"d/b.jpg"]
+        assert left_out(".") == LeftOut(no_pictures=0, system_files=5)
+
+    def test_they_are_found_on_request(self, here):
+        touch(here, "a.jpg", *self.LEFT)
+        assert paths(".", system_files=True) == [
+            *(b"._a.jpg", b".thumbnails/c.png", b"@eaDir/a.jpg/b.jpg", b"a.jpg")
+        ]
+
+    def test_they_are_found_when_named(self, here):
+        touch(here, *self.LEFT)
+        assert paths("._a.jpg", "@eaDir") == [b"._a.jpg", b"@eaDir/a.jpg/b.jpg"]
 
 
 class TestPathsAndOrder:

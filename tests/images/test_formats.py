@@ -7,6 +7,8 @@ from types import ModuleType
 import pytest
 from PIL import Image, features
 
+from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.failures import DecodeError
 from trustthepixels.infer.images.formats.registry import image_extensions, registered_formats
 
 
@@ -41,11 +43,20 @@ def test_avif_is_there_where_pillow_was_built_with_its_decoder(monkeypatch):
 
 
 def test_heif_is_there_where_its_decoder_is_installed(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
     assert not {"heic", "heif"} & image_extensions()
     registered_formats.cache_clear()
     image_extensions.cache_clear()
-    stand_in = ModuleType("pillow_heif")
+    stand_in = ModuleType("pi_heif")
     stand_in.register_heif_opener = lambda: Image.OPEN.update(HEIF=(None, None))
-    monkeypatch.setitem(sys.modules, "pillow_heif", stand_in)
+    monkeypatch.setitem(sys.modules, "pi_heif", stand_in)
     assert {"heic", "heif"} <= image_extensions()
+
+
+def test_without_its_decoder_a_heif_file_gets_a_row_with_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pi_heif", None)
+    monkeypatch.delitem(Image.OPEN, "HEIF", raising=False)
+    content = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic"
+    with pytest.raises(DecodeError, match=r"unsupported: .*HEIF.*pip install pi-heif"):
+        decode(content)

@@ -76,7 +76,7 @@ def resumed_run(out: Path, row_format: RowFormat = RowFormat.CSV) -> list[bytes]
     scanned = []
     with opened(out, Existing.RESUME, row_format) as output:
         output.begin(IDENTITY)
-        for found in not_kept(map(Found, PATHS), output.kept_paths()):
+        for found in not_kept(map(Found, PATHS), output.kept()):
             scanned.append(found.path)
             output.write(ROWS[PATHS.index(found.path)])
     return scanned

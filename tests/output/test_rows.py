@@ -1,10 +1,12 @@
 """Rows as bytes: valid CSV and JSON lines whatever the names, which come back to the last byte."""
 
 import csv
+import dataclasses
 import io
 import json
 import re
 import unicodedata
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -154,3 +156,17 @@ class TestNames:
     def test_so_is_a_note(self):
         row = ScanRow("x", FileStatus.OK, note="=1\n")
         assert parse(encode_row(row, RowFormat.CSV))["note"] == "note: =1\\x0a"
+
+
+class TestTable:
+    def test_readme_lists_the_columns_in_their_order(self):
+        readme = Path(__file__).parents[2] / "README.md"
+        _, _, table = readme.read_text(encoding="utf-8").partition("| column | content |\n")
+        rows = table.partition("\n\n")[0].splitlines()[1:]
+        listed = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
+        assert tuple(listed) == COLUMNS
+
+    def test_each_column_but_the_verdict_shows_the_field_of_its_name(self):
+        fields = {field.name for field in dataclasses.fields(ScanRow)}
+        assert set(COLUMNS) - fields == {"p_ai"}
+        assert fields <= set(COLUMNS)

@@ -83,9 +83,9 @@ def _has_brand(data: bytes, brands: tuple[bytes, ...]) -> bool:
 
 def _register_heif() -> bool:
     with suppress(ImportError):
-        import pillow_heif
+        import pi_heif
 
-        pillow_heif.register_heif_opener()
+        pi_heif.register_heif_opener()
         return True
     return False
 
@@ -109,7 +109,7 @@ GIF = Format(
 )
 BMP = Format(
     name="BMP",
-    extensions=("bmp",),
+    extensions=("bmp", "dib"),
     starts=lambda data: data.startswith(b"BM"),
     register=plugin("BmpImagePlugin"),
     open=open_with_pillow,
@@ -118,7 +118,7 @@ BMP = Format(
 )
 AVIF = Format(
     name="AVIF",
-    extensions=("avif",),
+    extensions=("avif", "avifs"),
     starts=lambda data: _has_brand(data, _AVIF_BRANDS),
     register=plugin("AvifImagePlugin", "avif"),
     open=open_with_pillow,
@@ -126,9 +126,10 @@ AVIF = Format(
 )
 HEIF = Format(
     name="HEIF",
-    extensions=("heic", "heif"),
+    extensions=("heic", "heif", "heics", "heifs", "hif", "hic"),
     starts=lambda data: _has_brand(data, _HEIF_BRANDS),
     register=_register_heif,
     open=open_with_pillow,
     is_cut=_boxes_are_cut,
+    package="pi-heif",
 )

@@ -258,7 +258,7 @@ def _cost(encoded: EncodedImage) -> Cost | None:
 
 JPEG = Format(
     name="JPEG",
-    extensions=("jpg", "jpeg"),
+    extensions=("jpg", "jpeg", "jpe", "jfif", "jfi", "jif", "pjpeg", "pjpg", "pjp", "mpo"),
     starts=_starts,
     register=plugin("JpegImagePlugin"),
     open=open_jpeg,

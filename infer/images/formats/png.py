@@ -132,7 +132,7 @@ def _is_cut(data: bytes) -> bool:
 
 PNG = Format(
     name="PNG",
-    extensions=("png",),
+    extensions=("png", "apng"),
     starts=_starts,
     register=plugin("PngImagePlugin"),
     open=partial(open_with_pillow, checks=Checks(after=refuse_unfilled)),

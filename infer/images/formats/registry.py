@@ -12,7 +12,7 @@ from .png import PNG
 from .tiff import TIFF
 
 FORMATS: tuple[Format, ...] = (JPEG, PNG, WEBP, GIF, BMP, TIFF, AVIF, HEIF)
-"""All formats, in the order in which first bytes are compared. HEIF needs ``pillow-heif``."""
+"""All formats, in the order in which first bytes are compared. HEIF needs ``pi-heif``."""
 
 _FOREIGN = {
     b"\xff\x0a": "JPEG XL",
@@ -24,6 +24,12 @@ _FOREIGN = {
     b"qoif": "QOI",
 }
 """First bytes of image formats that are known and not decoded."""
+
+_FOREIGN_EXTENSIONS = frozenset({"jxl", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx"})
+"""Extensions of formats for photographs that are not decoded: JPEG XL and JPEG 2000."""
+
+_BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+"""Sizes in bytes. ``BM`` alone begins many a text."""
 
 
 def identify(data: bytes) -> EncodedImage:
@@ -46,8 +52,21 @@ def registered_formats() -> tuple[str, ...]:
 
 @functools.cache
 def image_extensions() -> frozenset[str]:
-    """Return the lower-case extensions, without the dot, of the files that a walk finds."""
+    """Return the lower-case extensions, without the dot, of files that can be decoded here."""
     names = registered_formats()
     return frozenset(
         extension for format in FORMATS if format.name in names for extension in format.extensions
     )
+
+
+def known_extensions() -> frozenset[str]:
+    """Return the lower-case extensions of all pictures, whether they can be decoded or not."""
+    return _FOREIGN_EXTENSIONS.union(*(format.extensions for format in FORMATS))
+
+
+def is_picture_start(data: bytes) -> bool:
+    """Return whether the first bytes of a file, 18 or more, are those of a picture."""
+    found = next((format for format in FORMATS if format.starts(data)), None)
+    if found is BMP:
+        return int.from_bytes(data[14:18], "little") in _BMP_HEADERS
+    return found is not None or bool(foreign_format(data))
