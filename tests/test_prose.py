@@ -27,7 +27,6 @@ NOT_YET_REWRITTEN: set[str] = {
     "infer/model/self_test.py",
     "infer/output",
     "infer/scan",
-    "infer/system",
     "train",
     "export",
     "tests",

@@ -1,1 +1,1 @@
-"""What the machine and the process give."""
+"""Resources and services of the machine and the process."""

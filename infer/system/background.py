@@ -1,7 +1,7 @@
 """Long work of a library in a thread of its own, so that a signal ends the wait for it at once.
 
 Python handles signals in the main thread, between two of its own instructions. While that thread is
-inside a library, which loads a model or runs a large batch, they would wait until it comes back.
+inside a library, for example to load a model, a signal would wait until the library returns.
 """
 
 import threading
@@ -18,14 +18,14 @@ def _nothing() -> None:
 def waited_for(
     name: str, work: Callable[[], Result], meanwhile: Callable[[], None] = _nothing
 ) -> Result:
-    """What ``work`` returns or raises.
+    """Run ``work`` in a thread; return its result or raise its exception.
 
-    Whoever is interrupted while it waits must end the process without waiting for the thread.
+    A caller that is interrupted while it waits must end the process without waiting for the thread.
 
     Args:
-        name: of the thread, after ``THREAD_PREFIX``.
-        work: what to do.
-        meanwhile: what this thread does before it waits.
+        name: name of the thread, after ``THREAD_PREFIX``.
+        work: the work of the thread.
+        meanwhile: work of this thread before it waits.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -33,7 +33,7 @@ def waited_for(
     def run() -> None:
         try:
             results.append(work())
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - it is raised in the waiting thread
             errors.append(error)
 
     thread = threading.Thread(target=run, name=THREAD_PREFIX + name, daemon=True)
@@ -46,4 +46,4 @@ def waited_for(
 
 
 THREAD_PREFIX = "scan-"
-"""What the names of all threads of a scan begin with."""
+"""Prefix of the names of all threads of a scan."""

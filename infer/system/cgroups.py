@@ -1,4 +1,4 @@
-"""Where the limits of this process's container lie: its control groups, versions 1 and 2."""
+"""Folders with the limits of this process's container: its control groups, versions 1 and 2."""
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -10,12 +10,12 @@ CGROUP_ROOT = Path("/sys/fs/cgroup")
 def cgroup_folders(
     controller: str, cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROOT
 ) -> Iterator[Path]:
-    """Folders of this process's groups and of all their ancestors; some may not exist.
+    """Return the folders of this process's groups and of all their ancestors; some may not exist.
 
     Args:
         controller: ``cpu`` or ``memory``; in version 2, one group has all of them.
         cgroup_list: the process's cgroups, see ``man 7 cgroups``.
-        cgroup_root: where the cgroup file systems are mounted.
+        cgroup_root: mount point of the cgroup file systems.
     """
     try:
         lines = cgroup_list.read_text().splitlines()
@@ -31,5 +31,5 @@ def cgroup_folders(
         else:
             continue
         group = PurePosixPath(path.lstrip("/"))
-        # Inside a container the path may be the host's, so that only the mount's root exists here.
+        # Inside a container the path may be the host's; then only the mount's root exists here.
         yield from (mount / ancestor for ancestor in (group, *group.parents))

@@ -1,4 +1,4 @@
-"""How many cores this process may use: affinity and container quota, not the host's cores."""
+"""Cores that this process may use: affinity and container quota, not the host's cores."""
 
 import math
 import os
@@ -8,10 +8,10 @@ from .cgroups import CGROUP_LIST, CGROUP_ROOT, cgroup_folders
 
 
 def available_cores() -> int:
-    """Cores that this process may keep busy, at least 1.
+    """Return the number of cores that this process may keep busy, at least 1.
 
-    The smaller of the CPU affinity and the tightest cgroup quota above this process. A quota of
-    1.5 cores counts as 1: a pool that is throttled stalls all of its threads at once.
+    It is the smaller of the CPU affinity and the tightest cgroup quota above this process. A quota
+    of 1.5 cores counts as 1: a throttled pool stalls all of its threads at once.
     """
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
@@ -22,11 +22,11 @@ def available_cores() -> int:
 
 
 def cgroup_quota(cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROOT) -> float | None:
-    """The tightest CPU quota on this process in cores, ``None`` where there is none.
+    """Return the tightest CPU quota on this process in cores; ``None`` if there is none.
 
     Args:
         cgroup_list: the process's cgroups, see ``man 7 cgroups``.
-        cgroup_root: where the cgroup file systems are mounted.
+        cgroup_root: mount point of the cgroup file systems.
     """
     quotas = [
         quota
@@ -37,7 +37,7 @@ def cgroup_quota(cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROO
 
 
 def _quota(folder: Path) -> float | None:
-    """CPU time per period of one cgroup, in cores."""
+    """Return the CPU time per period of one cgroup, in cores."""
     try:
         if (folder / "cpu.max").exists():
             quota, period = (folder / "cpu.max").read_text().split()
@@ -46,7 +46,7 @@ def _quota(folder: Path) -> float | None:
             period = (folder / "cpu.cfs_period_us").read_text().strip()
         cores = int(quota) / int(period)
     except (OSError, ValueError, ZeroDivisionError):
-        # "max" in version 2 is no number.
+        # "max" in version 2 is not a number.
         return None
     # Version 1 writes -1 for no limit.
     return cores if cores > 0 else None

@@ -1,4 +1,4 @@
-"""What is written survives a power cut: fsync, where the file system has it."""
+"""Writes that survive a power cut: fsync, on file systems that have it."""
 
 import contextlib
 import errno
@@ -9,7 +9,7 @@ from pathlib import Path
 from ..errors import OutputError
 
 _NOT_SYNCABLE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EROFS})
-"""What file systems answer that have no ``fsync``."""
+"""Error numbers of file systems without ``fsync``."""
 
 
 def sync_file(descriptor: int) -> None:
@@ -26,8 +26,8 @@ def sync_file(descriptor: int) -> None:
 
 
 def sync_folder_of(path: str) -> None:
-    """Have a file that was created, renamed or removed be so on the disk too, where that works."""
-    # The rows themselves are safe already: this is about their name alone.
+    """Wait until the creation, new name or removal of a file is on the disk, if the system can."""
+    # The rows are safe already; only their name is at stake.
     with contextlib.suppress(OSError):
         descriptor = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -37,18 +37,18 @@ def sync_folder_of(path: str) -> None:
 
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL})
-"""What file systems answer that cannot lock; there, nothing keeps two runs apart."""
+"""Error numbers of file systems without locks; there, nothing keeps two runs apart."""
 
 
 def lock(descriptor: int, path: str) -> None:
-    """Take a file for this process until it closes the descriptor or ends.
+    """Lock a file for this process until it closes the descriptor or ends.
 
     Args:
-        descriptor: of the file.
-        path: as messages call it.
+        descriptor: descriptor of the file.
+        path: path of the file in messages.
 
     Raises:
-        OutputError: another process has it.
+        OutputError: another process has locked it.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -66,5 +66,5 @@ Identity = tuple[int, int]
 
 
 def identity_of(status: os.stat_result) -> Identity:
-    """Which file a status is of."""
+    """Return the identity of the file of a status."""
     return status.st_dev, status.st_ino

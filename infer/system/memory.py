@@ -1,4 +1,4 @@
-"""Memory that this process may use, and the share of it that decoding gets by default."""
+"""Memory that this process may use, and the share of it for decoding."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ _LEAST_MEMORY = 64 << 20
 
 
 def default_memory() -> int:
-    """The default budget in bytes: half of what this process may use, at most 2 GiB."""
+    """Return the default budget in bytes: half of the usable memory, at most 2 GiB."""
     return max(_LEAST_MEMORY, min(DEFAULT_MEMORY, usable_memory() // 2))
 
 
 def usable_memory() -> int:
-    """Bytes that this process may use at most: of the machine, its control groups, its limits."""
+    """Return the bytes that this process may use: least of machine, control groups and limits."""
     return min([_physical_memory(), *_cgroup_limits(), *_address_space()])
 
 
@@ -44,11 +44,11 @@ def _address_space() -> Iterator[int]:
 def _cgroup_limits(
     cgroup_list: Path = CGROUP_LIST, cgroup_root: Path = CGROUP_ROOT
 ) -> Iterator[int]:
-    """Memory limits of this process's cgroup and of those above it, versions 1 and 2."""
+    """Return the memory limits of this process's cgroup and of its ancestors, versions 1 and 2."""
     for folder in cgroup_folders("memory", cgroup_list, cgroup_root):
         for name in ("memory.max", "memory.limit_in_bytes"):
             try:
                 yield int((folder / name).read_text())
             except (OSError, ValueError):
-                # No such group here, the other version, or "max".
+                # The group does not exist, has the other version, or is unlimited ("max").
                 continue

@@ -1,9 +1,9 @@
 """SIGINT, SIGTERM and SIGHUP as an exception, so that a scan ends in order: rows whole, summary.
 
-Python runs handlers in the main thread, but the system may hand a signal to any thread, such as one
-of ONNX Runtime's, and then a main thread that waits goes on waiting. That happens above all where
-two signals come at once. So a thread of our own watches Python's wake-up descriptor, and sends what
-came to the main thread until that has taken notice.
+Python runs handlers in the main thread, but the system may deliver a signal to any thread, such as
+one of ONNX Runtime's. A main thread that waits then keeps waiting, above all if two signals come at
+once. So a separate thread watches Python's wake-up descriptor, and sends the signal to the main
+thread until that has handled it.
 """
 
 import os
@@ -21,13 +21,13 @@ _SIGNALS = tuple(
 
 
 class Interrupted(BaseException):
-    """The user, or the system, asked the process to end.
+    """The user or the system asked the process to end.
 
-    Like ``KeyboardInterrupt`` no ``Exception``, so that nothing swallows it on its way.
+    Like ``KeyboardInterrupt`` it is not an ``Exception``, so that no handler swallows it.
 
     Attributes:
-        signal_number: which signal came first.
-        exit_code: 128 and its number, as shells report it.
+        signal_number: number of the first signal.
+        exit_code: 128 plus that number, as shells report it.
     """
 
     def __init__(self, signal_number: int) -> None:
@@ -37,20 +37,20 @@ class Interrupted(BaseException):
 
 
 class Signals:
-    """What came while ``interruptible`` watched."""
+    """Signals that came while ``interruptible`` watched."""
 
     def __init__(self) -> None:
         self.first: int | None = None
         self._is_over = threading.Event()
 
     def note(self, signal_number: int, _frame: FrameType | None) -> None:
-        """Handle a signal: the first one raises, later ones are passed over."""
+        """Handle a signal: the first one raises, later ones are ignored."""
         if self.first is None:
             self.first = signal_number
             raise Interrupted(signal_number)
 
     def check(self) -> None:
-        """Raise once more what was swallowed on its way.
+        """Raise again an interruption that was swallowed.
 
         Raises:
             Interrupted: a signal came.
@@ -62,23 +62,23 @@ class Signals:
         """Wait for a signal, and wake the main thread until it has handled one.
 
         Args:
-            wakeup: the reading end of Python's wake-up descriptor.
-            main_thread: its identifier.
+            wakeup: reading end of Python's wake-up descriptor.
+            main_thread: identifier of the main thread.
         """
         while came := os.read(wakeup, 1):
             while self.first is None and not self._is_over.wait(_POKE_INTERVAL_S):
                 signal.pthread_kill(main_thread, came[0])
 
     def end(self) -> None:
-        """Say that signals are no longer watched."""
+        """Declare that signals are no longer watched."""
         self._is_over.set()
 
     @contextmanager
     def surfacing(self) -> Iterator[None]:
-        """Have an interruption leave the block as what it is.
+        """Raise an interruption of the block as ``Interrupted``.
 
-        What is raised inside another library's callback or initialisation can turn into another
-        error there, or into nothing at all.
+        An exception inside another library's callback or initialisation can turn into another
+        error, or disappear.
         """
         try:
             yield
@@ -90,10 +90,11 @@ class Signals:
 
 @contextmanager
 def interruptible() -> Iterator[Signals]:
-    """Raise ``Interrupted`` in the main thread on the first signal, and pass over all later ones.
+    """Raise ``Interrupted`` in the main thread on the first signal; ignore all later ones.
 
     A signal that the process ignores already (``nohup``, background jobs) stays ignored. After an
-    interruption all of them are, since the process is about to end with the first signal's code.
+    interruption all signals are ignored, because the process is about to end with the code of the
+    first.
     """
     signals = Signals()
     watched = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
@@ -103,7 +104,7 @@ def interruptible() -> Iterator[Signals]:
             yield signals
     finally:
         for number, handler in before.items():
-            # In its last moments, the interpreter would put the system's deadly default back.
+            # At its end, the interpreter would restore the system's deadly default.
             signal.signal(number, handler if signals.first is None else signal.SIG_IGN)
 
 

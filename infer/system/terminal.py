@@ -14,7 +14,7 @@ _KEPT = frozenset({"\u200c", "\u200d"})
 
 
 def printable(text: object) -> str:
-    """The text with everything that a terminal would act on written as a backslash escape.
+    """Return the text with backslash escapes for everything that a terminal would act on.
 
     Bytes of a file name that are not UTF-8, which Python carries as surrogates, become ``\\xNN``.
     """

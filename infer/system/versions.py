@@ -1,9 +1,9 @@
-"""Which distributions are installed, as pip knows them."""
+"""Installed distributions, as pip finds them."""
 
 
 def installed_version(distribution: str) -> str:
-    """The version of an installed distribution; empty where it is not installed."""
-    # Imported here, because it takes a third of the time of --help.
+    """Return the version of an installed distribution; empty if it is not installed."""
+    # Imported here: it takes a third of the time of --help.
     import importlib.metadata
 
     try:

@@ -272,7 +272,7 @@ class TestOutput:
         code, output, errors = run("photos", "--out", "-", "--model", model)
         assert code == 3
         assert parse(output) == []
-        assert "is not a probability" in errors
+        assert "not a probability" in errors
 
     def test_a_disk_that_fills_up_ends_the_scan_with_whole_rows(self, model):
         limited = ["bash", "-c", 'ulimit -f 1; exec "$@"', "bash", *SCAN_FOLDER]

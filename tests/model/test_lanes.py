@@ -57,7 +57,7 @@ class TestLane:
         lane = Lane(open_one, 2)
         lane.session = replace(lane.session, inference=Failing(""))
         lane._p_ai.update_inplace(np.array([0.5, np.nan], np.float32))
-        with pytest.raises(ModelError, match="no probability"):
+        with pytest.raises(ModelError, match="not a probability"):
             lane.run(noise(2))
 
     def test_memory_that_cannot_be_had_is_an_error_of_the_device(self, open_one):

@@ -48,7 +48,7 @@ REFUSED = {
     "html": (written(b"<!doctype html><html><body>404</body></html>"), "not an ONNX file"),
     "another-model": (another_model, "has no trustthepixels specification"),
     "wrong-input": (lambda path: write_tiny_model(path, WRONG_INPUT_NAME), "not 'images'"),
-    "nan-weights": (lambda path: write_tiny_model(path, NAN_WEIGHTS), "no probability"),
+    "nan-weights": (lambda path: write_tiny_model(path, NAN_WEIGHTS), "not a probability"),
     "flipped-bit": (lambda path: flip_bit(write_tiny_model(path), 900), "digest|not an ONNX file"),
     "huge-length": (written(b"\x3a\xff\xff\xff\xff\xff\xff\xff\xff\x7f"), "truncated"),
     "endless-number": (written(b"\xff" * 1000), "truncated"),

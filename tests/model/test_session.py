@@ -88,7 +88,7 @@ class TestRun:
                 return [np.full((2, 2)[: 1 + (name == "logits")], np.nan) for name in names]
 
         session = replace(session_on(tiny_model), inference=Broken())
-        with pytest.raises(ModelError, match=r"tiny\.onnx .*no probability"):
+        with pytest.raises(ModelError, match=r"tiny\.onnx .*not a probability"):
             session.run(noise(2))
         with pytest.raises(ModelError, match="not finite"):
             session.logits(noise(2))

@@ -216,7 +216,7 @@ class TestScan:
         from tiny_model import NAN_WEIGHTS
 
         model = write_tiny_model(tmp_path / "nan.onnx", NAN_WEIGHTS)
-        with pytest.raises(ModelError, match="no probability"):
+        with pytest.raises(ModelError, match="not a probability"):
             Detector(model)
 
 
