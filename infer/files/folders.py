@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
+from ..system.descriptors import DIRECTORY
 from .long_paths import reachable
 
 DirEntry = os.DirEntry[bytes] | os.DirEntry[str]
@@ -25,7 +26,7 @@ def listing(path: bytes) -> Iterator[Iterator[DirEntry]]:
             with os.scandir(name) as entries:
                 yield entries
             return
-        descriptor = os.open(name, os.O_RDONLY | os.O_DIRECTORY, dir_fd=folder)
+        descriptor = os.open(name, os.O_RDONLY | DIRECTORY, dir_fd=folder)
         try:
             with os.scandir(descriptor) as entries:
                 yield entries

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from itertools import chain
 
 from ..errors import InputError
+from ..system.descriptors import BINARY
 
 STANDARD_INPUT = "-"
 
@@ -40,7 +41,7 @@ def open_list(source: str) -> Iterator[Iterator[bytes]]:
         yield _paths(sys.stdin.fileno(), "standard input")
         return
     try:
-        descriptor = os.open(source, os.O_RDONLY)
+        descriptor = os.open(source, os.O_RDONLY | BINARY)
     except (OSError, ValueError) as error:
         raise _cannot_read(source, error) from error
     try:

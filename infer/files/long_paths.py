@@ -8,6 +8,8 @@ import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 
+from ..system.descriptors import DIRECTORY
+
 _SAFE_LENGTH = 1000
 """Bytes that every system takes at once."""
 
@@ -32,7 +34,7 @@ def _in_steps(path: bytes) -> Iterator[tuple[bytes, int | None]]:
     try:
         while len(path) > _SAFE_LENGTH:
             step, path = _split(path)
-            deeper = os.open(step, _PASS | os.O_DIRECTORY, dir_fd=folder)
+            deeper = os.open(step, _PASS | DIRECTORY, dir_fd=folder)
             if folder is not None:
                 os.close(folder)
             folder = deeper

@@ -11,12 +11,17 @@ import stat
 
 from ..errors import ImageError
 from ..results import FileStatus
+from ..system.descriptors import BINARY, NO_CONTROL, NO_WAIT
 from .long_paths import reachable
 
 # Python adds O_CLOEXEC (PEP 446).
-_OPEN_FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY
+_OPEN_FLAGS = os.O_RDONLY | BINARY | NO_WAIT | NO_CONTROL
 _NEVER_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _GONE = _NEVER_THERE | {errno.ESTALE}
+
+_MOST_LATE_READS = 1000
+"""Reads behind the end that a file had when it was opened; who writes as fast as that is not done.
+Some file systems say 0 for every size, so a few must be."""
 
 
 class ReadError(ImageError):
@@ -108,13 +113,19 @@ def _size_of_regular_file(status: os.stat_result, max_bytes: int) -> int:
 def _read(descriptor: int, size: int, max_bytes: int) -> bytes:
     """Read to the end, which need not be where ``size`` said; at most ``max_bytes`` and one."""
     # One byte more than the size, so that the usual file takes one read and one that finds the end.
-    content = os.read(descriptor, size + 1)
-    while more := os.read(descriptor, min(1 << 20, max_bytes + 1 - len(content))):
-        content += more
-    if len(content) > max_bytes:
+    parts = [os.read(descriptor, size + 1)]
+    length, late_reads = len(parts[0]), 0
+    while more := os.read(descriptor, min(1 << 20, max_bytes + 1 - length)):
+        parts.append(more)
+        length += len(more)
+        late_reads += length > size
+        if late_reads > _MOST_LATE_READS:
+            reason = f"still being written: it grew from {size} to {length} bytes while it was read"
+            raise ReadError(FileStatus.UNREADABLE, reason, length)
+    if length > max_bytes:
         reason = f"grew beyond the limit of {max_bytes} bytes while it was read"
-        raise ReadError(FileStatus.TOO_LARGE, reason, len(content))
-    return content
+        raise ReadError(FileStatus.TOO_LARGE, reason, length)
+    return b"".join(parts)
 
 
 def _kind(mode: int) -> str:

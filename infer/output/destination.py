@@ -11,7 +11,9 @@ from enum import Enum
 from pathlib import Path
 
 from ..errors import OutputError
+from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT, make_blocking
 from ..system.durable import lock
+from ..system.mounts import is_mount_point
 from .run_identity import state_path
 from .writer import STANDARD_OUTPUT
 
@@ -65,8 +67,7 @@ def find_target(destination: str, existing: Existing) -> Target:
 def _file_target(destination: str, existing: Existing) -> Target:
     old = _existing(destination)
     if old is not None and (stat.S_ISCHR(old.st_mode) or stat.S_ISFIFO(old.st_mode)):
-        # Without O_NONBLOCK, opening a pipe that nobody reads would wait for ever.
-        return Target(destination, os.O_WRONLY | os.O_NONBLOCK, is_stream=True)
+        return Target(destination, os.O_WRONLY | NO_WAIT, is_stream=True)
     if old is not None and not stat.S_ISREG(old.st_mode):
         what = "a folder" if stat.S_ISDIR(old.st_mode) else "not a regular file"
         raise OutputError(f"cannot write to {destination}: it is {what}")
@@ -75,20 +76,36 @@ def _file_target(destination: str, existing: Existing) -> Target:
     path = path.resolve() if path.is_symlink() else path
     partial = f"{path}{PARTIAL_SUFFIX}"
     if existing is Existing.RESUME and all(map(os.path.lexists, (partial, state_path(partial)))):
-        return Target(partial, os.O_RDWR | os.O_NOFOLLOW, resumes=True, replaces=path)
+        return Target(partial, os.O_RDWR | NO_FOLLOW, resumes=True, replaces=path)
     if old is None:
         # Another process may be quicker, or a link to nothing may lie there.
         return Target(destination, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     if existing is Existing.RESUME:
         return Target(str(path), os.O_RDWR, resumes=True)
     if existing is Existing.REPLACE:
-        return Target(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, replaces=path)
+        if is_mount_point(path):
+            return _in_place(path, old)
+        return Target(partial, os.O_RDWR | os.O_CREAT | NO_FOLLOW, replaces=path)
     if os.path.lexists(state_path(str(path))):
         raise OutputError(
             f"{destination} exists, from a scan that did not end; go on with it with --resume, "
             "choose another name, or replace it with --force"
         )
     raise OutputError(f"{destination} exists; choose another name, or replace it with --force")
+
+
+def _in_place(path: Path, old: os.stat_result) -> Target:
+    """Return a file that cannot be replaced, to be written as it lies there.
+
+    Raises:
+        OutputError: it holds something, which an interrupted scan would take away.
+    """
+    if old.st_size:
+        raise OutputError(
+            f"cannot replace {path}: it is mounted by itself; mount its folder instead, or empty "
+            "it first"
+        )
+    return Target(str(path), os.O_RDWR)
 
 
 def _existing(destination: str) -> os.stat_result | None:
@@ -117,7 +134,7 @@ def opened(target: Target, destination: str) -> Iterator[int]:
             stack.enter_context(_locked_old(target.replaces))
         descriptor = _open(target)
         stack.callback(_close, descriptor, target.path)
-        os.set_blocking(descriptor, True)
+        make_blocking(descriptor)
         if not target.is_stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise OutputError(f"cannot write to {target.path}: it is not a regular file")
@@ -131,7 +148,7 @@ def opened(target: Target, destination: str) -> Iterator[int]:
 
 def _open(target: Target) -> int:
     try:
-        return os.open(target.path, target.flags, 0o666)
+        return os.open(target.path, target.flags | BINARY, 0o666)
     except FileNotFoundError as error:
         raise OutputError(f"cannot write to {target.path}: its folder does not exist") from error
     except OSError as error:
@@ -142,8 +159,12 @@ def _open(target: Target) -> int:
 @contextmanager
 def _locked_old(path: Path) -> Iterator[None]:
     """Keep others from going on with a file that is about to be replaced."""
+    if os.name == "nt":
+        # There, an open file cannot be replaced.
+        yield
+        return
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | NO_WAIT)
     except OSError:
         # It went, or may not be read, and then nobody goes on with it.
         yield

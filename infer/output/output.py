@@ -128,6 +128,7 @@ class Output(RowSink):
         if self._target.is_stream:
             return
         self.sync()
+        self._writer.check_size()
         if not is_still_there(self.path, self._descriptor):
             raise OutputError(
                 f"{self.path} was removed, moved or replaced while it was written; "
@@ -204,7 +205,13 @@ def open_output(
 def _replace(old: Path, new: str, descriptor: int) -> None:
     try:
         with contextlib.suppress(FileNotFoundError):
-            os.fchmod(descriptor, stat.S_IMODE(old.stat().st_mode))
+            if hasattr(os, "fchmod"):
+                os.fchmod(descriptor, stat.S_IMODE(old.stat().st_mode))
+        if os.name == "nt":
+            # There, an open file cannot be renamed.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, descriptor)
+            os.close(nowhere)
         Path(new).replace(old)
     except OSError as error:
         raise OutputError(

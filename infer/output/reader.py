@@ -22,6 +22,7 @@ import numpy as np
 
 from ..errors import OutputError
 from ..results import FileStatus, VerdictLabel
+from ..system.descriptors import read_at
 from .rows import COLUMNS, RowFormat, header, unescape_path
 
 _BLOCK = 1 << 20
@@ -62,7 +63,7 @@ def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
     """
     try:
         first = header(row_format)
-        start = os.pread(descriptor, len(first), 0).partition(b"\0")[0]
+        start = read_at(descriptor, len(first), 0).partition(b"\0")[0]
         if start != first and first.startswith(start):
             return KeptRows()
         if start != first:
@@ -149,7 +150,7 @@ def _rows(
 def _whole_lines(descriptor: int, start: int, end: int) -> Iterator[bytes]:
     """Lines with their line feed, up to the first that is torn or holds a NUL."""
     rest = b""
-    while block := os.pread(descriptor, min(_BLOCK, max(0, end - start)), start):
+    while block := read_at(descriptor, min(_BLOCK, max(0, end - start)), start):
         start += len(block)
         *lines, rest = (rest + block).split(b"\n")
         if b"\0" in block:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import OutputError
+from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT
 from ..system.durable import sync_file, sync_folder_of
 
 STATE_SUFFIX = ".resume"
@@ -65,7 +66,7 @@ def read_identity(rows: str) -> RunIdentity | None:
     """
     path = state_path(rows)
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        descriptor = os.open(path, os.O_RDONLY | BINARY | NO_FOLLOW | NO_WAIT)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -87,8 +88,7 @@ def write_identity(rows: str, identity: RunIdentity) -> None:
         OutputError: it cannot be written.
     """
     path = state_path(rows)
-    # Without O_NONBLOCK, opening a pipe that somebody laid there would wait for ever.
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY | NO_FOLLOW | NO_WAIT
     try:
         with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):

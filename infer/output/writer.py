@@ -109,8 +109,24 @@ class RowWriter:
             raise self._failure(error) from error
         self._rows_at_sync, self._synced_at = self.rows, time.monotonic()
 
+    def check_size(self) -> None:
+        """Raise an error where another program changed the file.
+
+        Raises:
+            OutputError: its size is not that of the rows.
+        """
+        # Others may write to the same standard output.
+        if not self._is_file or self._path == STANDARD_OUTPUT:
+            return
+        size = os.fstat(self._descriptor).st_size
+        if size != self._size:
+            raise OutputError(
+                f"{self._path} was changed by another program while it was written: it has {size} "
+                f"bytes in place of {self._size}; scan again with --force"
+            )
+
     def trim(self) -> None:
-        """Cut off what follows the last whole row.
+        """Cut off what follows the last whole row; a file that others cut shorter stays as it is.
 
         Raises:
             OutputError: the disk failed.
@@ -118,11 +134,13 @@ class RowWriter:
         if not self._is_file:
             return
         try:
-            os.ftruncate(self._descriptor, self._size)
+            if os.fstat(self._descriptor).st_size > self._size:
+                os.ftruncate(self._descriptor, self._size)
         except OSError as error:
             raise self._failure(error) from error
 
     def _write(self, line: bytes) -> None:
+        self.check_size()
         rest = memoryview(line)
         try:
             while rest:

@@ -2,11 +2,11 @@
 
 import contextlib
 import errno
-import fcntl
 import os
 from pathlib import Path
 
-from ..errors import OutputError
+from ..errors import OutputError, one_line
+from .descriptors import DIRECTORY
 
 _NOT_SYNCABLE = frozenset({errno.EINVAL, errno.ENOTSUP, errno.EROFS})
 """Error numbers of file systems without ``fsync``."""
@@ -29,7 +29,7 @@ def sync_folder_of(path: str) -> None:
     """Wait until the creation, new name or removal of a file is on the disk, if the system can."""
     # The rows are safe already; only their name is at stake.
     with contextlib.suppress(OSError):
-        descriptor = os.open(Path(path).parent, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(Path(path).parent, os.O_RDONLY | DIRECTORY)
         try:
             os.fsync(descriptor)
         finally:
@@ -51,14 +51,20 @@ def lock(descriptor: int, path: str) -> None:
         OutputError: another process has locked it.
     """
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
+        # It imports what the system has for locks.
+        import portalocker
+    except ImportError:
+        return
+    try:
+        portalocker.lock(descriptor, portalocker.LOCK_EX | portalocker.LOCK_NB)
+    except portalocker.AlreadyLocked as error:
         raise OutputError(
             f"another scan writes to {path}; wait until it ends, or choose another name"
         ) from error
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise OutputError(f"cannot lock {path}: {error.strerror}") from error
+    except (portalocker.LockException, OSError) as error:
+        reason = next((given for given in error.args if isinstance(given, OSError)), error)
+        if getattr(reason, "errno", None) not in _NO_LOCKS:
+            raise OutputError(f"cannot lock {path}: {one_line(reason)}") from error
 
 
 Identity = tuple[int, int]

@@ -110,6 +110,10 @@ def interruptible() -> Iterator[Signals]:
 
 @contextmanager
 def _forwarding(signals: Signals) -> Iterator[None]:
+    if not hasattr(signal, "pthread_kill"):
+        # On Windows signals come to the main thread anyway.
+        yield
+        return
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     forwarder = threading.Thread(

@@ -3,6 +3,7 @@
 import errno
 import os
 import socket
+import stat
 from pathlib import Path
 
 import pytest
@@ -133,6 +134,27 @@ class TestChangingFiles:
         error = refusal(file)
         assert error.status is FileStatus.TOO_LARGE
         assert "grew beyond the limit" in error.reason
+
+    def test_a_file_that_grows_a_little_with_each_read_is_given_up(self, file, monkeypatch):
+        self.appending(monkeypatch, file, b"x")
+        with pytest.raises(ReadError, match="still being written: it grew from 10 to") as caught:
+            read_file(os.fsencode(file), 1 << 20)
+        assert caught.value.status is FileStatus.UNREADABLE
+        assert file.stat().st_size < 2000
+
+    def test_a_file_of_unknown_size_is_read_to_its_end(self, file, monkeypatch):
+        content = os.urandom(300_000)
+        file.write_bytes(content)
+        real_read, real_fstat = os.read, os.fstat
+
+        def without_size(descriptor):
+            status = list(real_fstat(descriptor))
+            status[stat.ST_SIZE] = 0
+            return os.stat_result(status)
+
+        monkeypatch.setattr(os, "fstat", without_size)
+        monkeypatch.setattr(os, "read", lambda file, count: real_read(file, min(count, 4096)))
+        assert read_file(os.fsencode(file), 1 << 20) == content
 
     def test_a_file_that_shrinks_is_what_is_left_of_it(self, file, monkeypatch):
         real_fstat = os.fstat

@@ -421,3 +421,56 @@ class TestFaults:
                 now[0] += seconds
                 writer.write(GOOD)
             assert synced == [rows, 2 * rows]
+
+
+class TestChangedByOthers:
+    """What other programs do to the file while it is written."""
+
+    @pytest.mark.parametrize("change", [b"", b"x" * 10_000, HEADER])
+    def test_a_file_that_is_emptied_cut_or_added_to_is_an_error_at_the_next_row(self, out, change):
+        with (
+            pytest.raises(OutputError, match=r"was changed by another program .* with --force"),
+            begun(out) as writer,
+        ):
+            writer.write(GOOD)
+            out.write_bytes(change)
+            writer.write(GOOD)
+        assert b"\0" not in out.read_bytes()
+
+    def test_or_at_the_end(self, out):
+        with pytest.raises(OutputError, match="was changed by another"), begun(out) as writer:
+            writer.write(GOOD)
+            out.write_bytes(b"")
+        assert out.read_bytes() == b""
+
+    def test_what_else_goes_to_the_same_standard_output_is_no_error(self, out, monkeypatch):
+        with out.open("ab") as file:
+            file.write(b"before")
+            file.flush()
+            monkeypatch.setattr("sys.stdout", file)
+            with begun("-") as writer:
+                writer.write(GOOD)
+                os.write(file.fileno(), b"between")
+                writer.write(GOOD)
+        assert out.read_bytes() == b"before" + HEADER + GOOD_LINE + b"between" + GOOD_LINE
+
+
+class TestMountedFile:
+    @pytest.fixture(autouse=True)
+    def mounted(self, out, monkeypatch):
+        monkeypatch.setattr(
+            "trustthepixels.infer.output.destination.is_mount_point", lambda path: path == out
+        )
+
+    def test_one_that_holds_something_is_refused_before_anything_slow(self, out):
+        out.write_bytes(b"precious")
+        with pytest.raises(OutputError, match="it is mounted by itself"):
+            open_output(str(out), RowFormat.CSV, Existing.REPLACE).__enter__()
+        assert out.read_bytes() == b"precious"
+
+    def test_an_empty_one_is_written_in_place(self, out, tmp_path):
+        out.touch()
+        before = out.stat().st_ino
+        write(out, GOOD, existing=Existing.REPLACE)
+        assert out.read_bytes() == HEADER + GOOD_LINE
+        assert (out.stat().st_ino, names(tmp_path)) == (before, ["rows.csv"])

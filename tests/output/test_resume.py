@@ -1,12 +1,12 @@
 """A scan that ended early goes on where it stopped, wherever its rows were cut off."""
 
-import fcntl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import portalocker
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -312,21 +312,21 @@ class TestTwoRuns:
 
     def test_a_file_system_without_locks_is_no_reason_to_refuse(self, out, monkeypatch):
         def fail(*_arguments):
-            raise OSError(95, "Operation not supported")
+            raise portalocker.LockException(OSError(95, "Operation not supported"))
 
-        monkeypatch.setattr(fcntl, "flock", fail)
+        monkeypatch.setattr(portalocker, "lock", fail)
         assert resumed_run(out) == PATHS
 
     def test_a_file_that_another_run_replaced_meanwhile_is_not_written(self, out, monkeypatch):
         interrupted_run(out, ROWS[0])
-        real_flock = fcntl.flock
+        real_lock = portalocker.lock
 
-        def late(descriptor, operation):
+        def late(descriptor, flags):
             Path(f"{out}.new").write_bytes(b"new")
             Path(f"{out}.new").replace(out)
-            return real_flock(descriptor, operation)
+            return real_lock(descriptor, flags)
 
-        monkeypatch.setattr(fcntl, "flock", late)
+        monkeypatch.setattr(portalocker, "lock", late)
         with pytest.raises(OutputError, match="another scan has just written"):
             resumed_run(out)
         assert out.read_bytes() == b"new"
