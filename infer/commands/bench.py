@@ -66,7 +66,7 @@ def bench(
     from ..system.cores import available_cores
 
     threads = threads or available_cores()
-    session = open_for_batches(load_model(model), device, threads, batch_size)
+    session = open_for_batches(load_model(model), device, threads)
     note_device(session, device)
     options = ScanOptions(
         batch_size=batch_size or usual_batch_size(session.device),

@@ -5,7 +5,6 @@ What the options mean is here, what they lead to in ``scan_run``.
 
 import os
 from dataclasses import fields
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -73,12 +72,6 @@ from .terminal import progress_bar, quiet_decoders
 @model_option
 @allow_unverified_option
 @device_option
-@click.option(
-    "--engine-cache",
-    type=click.Path(path_type=Path, file_okay=False),
-    metavar="DIR",
-    help="Where --device tensorrt keeps the engines that it builds, for the next start.",
-)
 @false_positive_rate_option
 @threshold_option
 @no_unsure_option

@@ -6,7 +6,6 @@ On CUDA full batches go through lanes, elsewhere through the session itself.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 
@@ -14,7 +13,7 @@ from ..errors import OutOfMemoryError, ProviderError
 from ..images.preprocess import PixelArray
 from .cuda import Allocate, Lanes, batch_memory
 from .file import ModelFile
-from .providers import Acceleration, Device, threads_of_operators, usual_batch_size
+from .providers import Device, threads_of_operators
 from .self_test import check_known_answer
 from .session import Classifier, Session, open_session
 from .signature import FloatArray
@@ -43,8 +42,6 @@ def open_for_batches(
     model: ModelFile,
     device: Device,
     threads: int,
-    batch_size: int | None = None,
-    engine_cache: Path | None = None,
 ) -> Session:
     """A session for scans, in which several batches share the threads.
 
@@ -52,17 +49,12 @@ def open_for_batches(
         model: a verified file.
         device: as for ``open_session``.
         threads: of the model on the CPU, all together; at least 1.
-        batch_size: pictures in a full batch; ``None`` for the device's usual number.
-        engine_cache: where TensorRT keeps its engines; ``None`` for nowhere.
 
     Raises:
         ProviderError: ONNX Runtime or the device cannot be had, or computes wrong answers.
         ModelError: ONNX Runtime refuses the model, or its answer is no probability.
     """
-    # Only TensorRT must know the size beforehand.
-    largest = batch_size or usual_batch_size(Device.TENSORRT)
-    acceleration = Acceleration(largest, engine_cache=engine_cache)
-    return open_session(model, device, threads_of_operators(device, threads), acceleration)
+    return open_session(model, device, threads_of_operators(device, threads))
 
 
 def in_batches(
@@ -97,8 +89,7 @@ def _in_lanes(
     # CUDA leaves the conversions of a quantized model to the CPU, and then captures nothing.
     if session.device is not Device.CUDA or session.spec.precision == "int8":
         return None
-    replayed = Acceleration(graphs=True)
-    open_one = partial(open_session, session.model, session.device, 1, replayed)
+    open_one = partial(open_session, session.model, session.device, 1, cuda_graphs=True)
     try:
         return Lanes(session, open_one, batch_size, batches_in_flight)
     except ProviderError as error:

@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from ..errors import InputError, UsageError
+from ..errors import InputError
 from ..files.lists import open_list
 from ..files.paths import path_text
 from ..model.providers import Device, usual_batch_size, usual_batches_in_flight
@@ -243,12 +243,9 @@ def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule
         quiet: say nothing about what went as it should.
 
     Raises:
-        UsageError: options that do not fit together.
         ModelError: the model is missing, damaged or not one of ours.
         ProviderError: ONNX Runtime or the device cannot be had.
     """
-    if choice.engine_cache is not None and choice.device is not Device.TENSORRT:
-        raise UsageError("--engine-cache is for --device tensorrt")
     from ..model.batching import open_for_batches
     from ..model.bundled import load_model
     from ..system.cores import available_cores
@@ -258,7 +255,7 @@ def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule
         note(f"warning: {file.doubt}; going on because of --allow-unverified")
     _rule(choice, file.spec)
     threads = choice.threads or available_cores()
-    session = open_for_batches(file, choice.device, threads, choice.batch_size, choice.engine_cache)
+    session = open_for_batches(file, choice.device, threads)
     if session.fallback_reason:
         note(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
     elif choice.device is Device.AUTO and not quiet:

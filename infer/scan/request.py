@@ -1,7 +1,6 @@
 """What the options of a scan say, in three parts: what is scanned, what judges, what is written."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import UsageError
 from ..model.file import Trust
@@ -42,7 +41,6 @@ class ScanModel:
     decode_threads: int | None
     decode_processes: int | None
     trust: Trust
-    engine_cache: Path | None
 
 
 @dataclass(frozen=True, slots=True)
