@@ -1,4 +1,4 @@
-"""Where a model runs: the devices of ``--device``, and the ONNX Runtime that offers them."""
+"""Devices of ``--device``, and the ONNX Runtime that offers them."""
 
 import contextlib
 import io
@@ -10,7 +10,7 @@ from ..system.versions import installed_version
 
 
 class Device(StrEnum):
-    """What the user asks for; ``auto`` takes CUDA where it works, else the CPU."""
+    """Device that the user asks for; ``auto`` takes CUDA where it works, else the CPU."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -29,13 +29,10 @@ LOG_FATAL = 4
 """ONNX Runtime's quietest level: failures arrive as exceptions too, and its log repeats them."""
 
 ON_CPU = frozenset({Device.CPU, Device.OPENVINO})
-"""Devices that take the cores which decode; OpenVINO is asked for nothing but the processor."""
+"""Devices that take the cores which decode; OpenVINO runs on the processor alone."""
 
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
-
-_IN_FLIGHT = 4
-"""Batches at once on a CPU at most; each has activations of its own."""
 
 _HOW_TO_GET = {
     Device.CUDA: "install 'trustthepixels[gpu]'",
@@ -43,41 +40,8 @@ _HOW_TO_GET = {
 }
 
 
-def usual_batch_size(device: Device) -> int:
-    """Pictures in one batch where the user does not say otherwise."""
-    return 4 if device in ON_CPU else 64
-
-
-def usual_batches_in_flight(device: Device, threads: int) -> int:
-    """Batches that the model works on at once.
-
-    On a CPU, threads that share a layer wait for each other at its end; threads that work on
-    different batches do not. A device is fed the next batch while it computes one.
-
-    Args:
-        device: never ``auto``.
-        threads: of the model on the CPU, all together.
-    """
-    return min(threads, _IN_FLIGHT) if device in ON_CPU else 2
-
-
-def threads_of_operators(device: Device, threads: int) -> int:
-    """``intra_op_num_threads`` of a session whose batches in flight have so many threads together.
-
-    ONNX Runtime counts the caller among them: a session makes one thread less, and all its callers
-    share these. OpenVINO is given all, because its batches share one number.
-
-    Args:
-        device: may be ``auto``, which never takes OpenVINO.
-        threads: of the model on the CPU, all together.
-    """
-    if device is Device.OPENVINO:
-        return threads
-    return threads - usual_batches_in_flight(Device.CPU, threads) + 1
-
-
 def load_onnxruntime() -> ModuleType:
-    """Import ONNX Runtime, quiet below errors.
+    """Return ONNX Runtime, quiet below errors.
 
     Raises:
         ProviderError: it is not installed, two of its wheels are, or it cannot be loaded.
