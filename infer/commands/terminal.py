@@ -5,6 +5,7 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 from ..results import ScanRow
 from ..scan.counts import ScanCounts
@@ -42,9 +43,9 @@ def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[Sca
     if not visible:
         yield counts.add
         return
-    from tqdm import tqdm
-
-    with tqdm(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
+    # Slow to import, and most scans run where nobody watches.
+    bar_class = import_module("tqdm").tqdm
+    with bar_class(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
 
         def add(row: ScanRow) -> None:
             counts.add(row)

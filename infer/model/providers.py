@@ -3,6 +3,7 @@
 import contextlib
 import io
 from enum import StrEnum
+from importlib import import_module
 from types import ModuleType
 
 from ..errors import ProviderError, one_line
@@ -54,7 +55,7 @@ def load_onnxruntime() -> ModuleType:
             "with 'trustthepixels[cpu]' or 'trustthepixels[gpu]'"
         )
     try:
-        import onnxruntime
+        onnxruntime = import_module("onnxruntime")
     except ModuleNotFoundError as error:
         raise ProviderError(
             "ONNX Runtime is not installed; run: pip install 'trustthepixels[cpu]', "
@@ -64,8 +65,7 @@ def load_onnxruntime() -> ModuleType:
         raise ProviderError(f"ONNX Runtime cannot be loaded: {one_line(error)}") from error
     onnxruntime.set_default_logger_severity(LOG_FATAL)
     onnxruntime.disable_telemetry_events()
-    module: ModuleType = onnxruntime
-    return module
+    return onnxruntime
 
 
 def require_provider(onnxruntime: ModuleType, device: Device) -> None:

@@ -8,7 +8,6 @@ a GPU the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +28,7 @@ from ..model.session import Classifier, Session
 from ..model.spec import ModelSpec
 from ..results import FileStatus
 from ..system.cores import available_cores
+from ..system.memory import peak_memory_mb
 from ..system.versions import installed_version
 from .job import open_model, options_for
 from .options import ScanOptions
@@ -224,17 +224,6 @@ def machine(session: Session) -> Machine:
 
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-
-
-def peak_memory_mb() -> float | None:
-    """The most memory that this process ever held, in units of 10^6 bytes."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes, but bytes on macOS; see getrusage(2) of each.
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def _survey(

@@ -1,6 +1,7 @@
 """Versions of installed distributions, as pip knows them."""
 
 import re
+from importlib import import_module
 from types import ModuleType
 
 
@@ -28,6 +29,4 @@ def missing_distributions(distribution: str, extra: str) -> list[str]:
 
 def _metadata() -> ModuleType:
     # It takes a third of the time of --help, which does not need it.
-    import importlib.metadata
-
-    return importlib.metadata
+    return import_module("importlib.metadata")

@@ -7,7 +7,8 @@ import PIL
 import pytest
 
 from trustthepixels.infer.model.providers import Device
-from trustthepixels.infer.scan.measure import peak_memory_mb, upper_bound
+from trustthepixels.infer.scan.measure import upper_bound
+from trustthepixels.infer.system.memory import peak_memory_mb
 from trustthepixels.infer.system.cores import available_cores
 
 
