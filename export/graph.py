@@ -18,7 +18,7 @@ from trustthepixels.train.networks.network import Classifier
 OPSET = 18
 """The version that PyTorch's exporter writes natively, so that nothing is converted after it.
 
-ONNX Runtime since 1.14, OpenVINO and TensorRT 10 read it, and it has all that int8 (QDQ, per
+ONNX Runtime since 1.14 and OpenVINO read it, and it has all that int8 (QDQ, per
 channel) and fp16 need.
 """
 

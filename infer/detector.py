@@ -3,8 +3,8 @@
 import logging
 import os
 from collections.abc import Generator, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,16 +23,15 @@ from .images.decode import (
 )
 from .images.doubts import doubt_of
 from .images.preprocess import resize
+from .model.batching import BatchedModel, Batches, in_batches
 from .model.bundled import DEFAULT_MODEL, load_model
-from .model.providers import Device, threads_of_operators, usual_batch_size, usual_batches_in_flight
+from .model.providers import ON_CPU, Device
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
 from .results import ScanRow, Verdict
+from .scan.options import ScanOptions
+from .scan.pipeline import scan_rows
 from .system.cores import available_cores
-
-if TYPE_CHECKING:
-    from .model.batching import BatchedModel
-    from .scan.options import ScanOptions
 
 _log = logging.getLogger(__name__)
 
@@ -82,7 +81,7 @@ class Detector:
             false_positive_rate=false_positive_rate, threshold=threshold, unsure=unsure
         )
         self._limits = limits or Limits()
-        self._batched: tuple[_Batches, BatchedModel] | None = None
+        self._batched: tuple[Batches, BatchedModel] | None = None
 
     @property
     def spec(self) -> ModelSpec:
@@ -107,7 +106,7 @@ class Detector:
     def scan(
         self,
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-        options: "ScanOptions | None" = None,
+        options: ScanOptions | None = None,
     ) -> Generator[ScanRow]:
         """One row for every picture in folders and single files, in the order of the walk.
 
@@ -123,43 +122,31 @@ class Detector:
             ModelError: the model gave something that is no probability.
             ProviderError: the device failed.
         """
-        from .scan.options import ScanOptions
-        from .scan.pipeline import scan_rows
-
         if isinstance(paths, str | os.PathLike):
             paths = [paths]
         encoded = (os.fsencode(path) for path in paths)
         # The walk of a single root needs no memory, so it must see that there is only one.
         roots = list(encoded) if isinstance(paths, Sequence) else encoded
-        threads = self._threads
-        if options is None:
-            device = self.session.device
-            if device is Device.CPU:
-                threads = threads_of_operators(device, threads)
-            options = ScanOptions(
-                limits=self._limits,
-                batch_size=usual_batch_size(device),
-                batches_in_flight=usual_batches_in_flight(device, self._threads),
-            )
-        batched = self._in_batches(options, threads)
+        options = options or self._usual_options()
+        batched = self._in_batches(options)
         return scan_rows(roots, batched.classifier, self.rule, options, batched.allocate)
 
-    def _in_batches(self, options: "ScanOptions", threads: int) -> "BatchedModel":
-        """The model for these batches, of the last scan where that had the same ones.
+    def _usual_options(self) -> ScanOptions:
+        options = ScanOptions.for_device(self.session.device, self._threads)
+        return replace(options, limits=self._limits)
 
-        Args:
-            options: of the scan.
-            threads: of one operator on the CPU.
-        """
-        from .model.batching import in_batches
-
-        wanted = _Batches(options.batch_size, options.batches_in_flight, threads)
+    def _in_batches(self, options: ScanOptions) -> BatchedModel:
+        """Return the model for these batches, that of the last scan if it had the same ones."""
+        wanted = options.batches
+        if options.operator_threads is None:
+            wanted = wanted._replace(threads=self._threads)
         if self._batched is not None and self._batched[0] == wanted:
             return self._batched[1]
         session = self.session
-        if threads != self._threads:
-            session = open_session(session.model, session.device, threads)
-        batched = in_batches(session, options.batch_size, options.batches_in_flight, _log.warning)
+        # A GPU computes whatever the threads are, so its session serves single pictures too.
+        if session.device in ON_CPU and wanted.threads != self._threads:
+            session = open_session(session.model, session.device, wanted.threads)
+        batched = in_batches(session, wanted.size, wanted.in_flight, _log.warning)
         self._batched = wanted, batched
         return batched
 
@@ -188,14 +175,6 @@ class Detector:
         if isinstance(file, bytes):
             return file
         return read_file(os.fsencode(file), self._limits.max_bytes)
-
-
-class _Batches(NamedTuple):
-    """What a model in batches depends on."""
-
-    size: int
-    in_flight: int
-    threads: int
 
 
 def _device(device: Device | str) -> Device:

@@ -12,6 +12,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 INFER_FILES = sorted((ROOT / "infer").rglob("*.py"))
 TRAIN_FILES = sorted((ROOT / "train").rglob("*.py"))
+CODE = [*INFER_FILES, *TRAIN_FILES, *sorted((ROOT / "export").rglob("*.py"))]
 
 LOW = {"errors", "results"}
 INFER_MAY_IMPORT: dict[str, set[str]] = {
@@ -181,3 +182,79 @@ def test_the_exporter_needs_no_more_than_its_extra():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+LIGHT = (
+    "results",
+    "errors",
+    *(f"system.{path.stem}" for path in (ROOT / "infer/system").glob("[a-z]*.py")),
+    "images.limits",
+    "model.providers",
+    "model.file",
+    "output.rows",
+    "output.destination",
+    "scan.request",
+    "scan.counts",
+    *(
+        f"commands.{name}"
+        for name in ("entry", "main", "run", "options", "scan", "predict", "bench", "info")
+    ),
+)
+"""Modules of ``infer`` that ``--help`` may import: they load no array library and no decoder."""
+
+SLOW = {"numpy", "PIL", "onnxruntime", "simplejpeg", "tqdm", "importlib.metadata"}
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_a_light_module_loads_nothing_slow(module):
+    script = (
+        "import importlib, json, sys\n"
+        f"importlib.import_module('trustthepixels.infer.{module}')\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    output = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True).stdout
+    assert not set(json.loads(output)) & SLOW
+
+
+def inner_imports(source: str) -> int:
+    """Return the number of imports inside functions."""
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda)
+    return len(
+        {
+            (node.lineno, node.col_offset)
+            for function in ast.walk(ast.parse(source))
+            if isinstance(function, functions)
+            for node in ast.walk(function)
+            if isinstance(node, ast.Import | ast.ImportFrom)
+        }
+    )
+
+
+def test_imports_inside_functions_are_counted():
+    assert inner_imports("import a\ndef f():\n import b\n def g():\n  from c import d\n") == 2
+
+
+NOT_YET_PLAIN = {
+    "train/commands/evaluate.py": 10,
+    "train/commands/prepare_data.py": 9,
+    "train/commands/study.py": 3,
+    "train/commands/train.py": 3,
+    "train/data/splits.py": 1,
+    "train/evaluation/scorer.py": 3,
+    "train/networks/hardware.py": 1,
+    "export/half.py": 1,
+    "export/int8/quantize.py": 1,
+}
+"""Imports inside functions that are too many. These numbers may only shrink."""
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_command_reaches_its_heavy_half_by_one_import_and_nothing_else_waits(path):
+    name = path.relative_to(ROOT)
+    allowed = NOT_YET_PLAIN.get(name.as_posix(), 1 if name.parts[1] == "commands" else 0)
+    assert inner_imports(path.read_text()) <= allowed
+
+
+def test_imports_inside_functions_are_fewer_than_ten():
+    not_yet = sum(NOT_YET_PLAIN.values())
+    assert sum(inner_imports(path.read_text()) for path in CODE) - not_yet < 10

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from trustthepixels.infer.commands.options import threads_option
+from trustthepixels.infer.commands.options import request_options
 from trustthepixels.infer.system.cores import available_cores
 
 from ..request import ExportRequest, Precision, RangeMethod
@@ -62,7 +62,7 @@ from ..request import ExportRequest, Precision, RangeMethod
     type=click.IntRange(1),
     help="int8: training pictures that the ranges are measured on.",
 )
-@threads_option
+@request_options("threads")
 def export(
     out: Path,
     report: Path | None,

@@ -3,15 +3,15 @@
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from ..errors import InputError, OutputError, one_line
-from ..model.providers import Device
+from ..output.writer import STANDARD_OUTPUT
 from ..system.terminal import note, printable
-from .options import device_option, model_option, threads_option
-from .terminal import note_device, quiet_decoders
+from .options import request_options, scan_request
+from .terminal import quiet_decoders
 
 if TYPE_CHECKING:
     from ..scan.measure import BenchReport
@@ -29,23 +29,9 @@ if TYPE_CHECKING:
     help="Use only the first N files.",
 )
 @click.option("--json", "json_file", type=click.Path(path_type=Path), metavar="FILE")
-@model_option
-@device_option
-@threads_option
-@click.option("--batch-size", type=click.IntRange(1, 4096), metavar="N")
-@click.option("--decode-threads", type=click.IntRange(1, 1024), metavar="N")
-@click.option("--decode-processes", type=click.IntRange(0, 1024), metavar="N")
+@request_options("model", "device", "threads", "batch_size", "decode_threads", "decode_processes")
 def bench(
-    folder: Path,
-    rounds: int,
-    most_files: int,
-    json_file: Path | None,
-    model: str,
-    device: Device,
-    threads: int | None,
-    batch_size: int | None,
-    decode_threads: int | None,
-    decode_processes: int | None,
+    folder: Path, rounds: int, most_files: int, json_file: Path | None, **values: Any
 ) -> None:
     """Measure how fast the pictures in DIR are scanned, in one run.
 
@@ -58,24 +44,10 @@ def bench(
         raise InputError(f"{folder} is no folder")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise OutputError(f"the folder of {json_file} does not exist")
-    from ..model.batching import in_batches, open_for_batches
-    from ..model.bundled import load_model
-    from ..model.providers import usual_batch_size, usual_batches_in_flight
-    from ..scan.measure import measure
-    from ..scan.options import ScanOptions
-    from ..system.cores import available_cores
+    from ..scan.measure import measure_scan
 
-    threads = threads or available_cores()
-    session = open_for_batches(load_model(model), device, threads, batch_size)
-    note_device(session, device)
-    options = ScanOptions(
-        batch_size=batch_size or usual_batch_size(session.device),
-        batches_in_flight=usual_batches_in_flight(session.device, threads),
-        decode_threads=decode_threads or available_cores(),
-        decode_processes=decode_processes,
-    )
-    batched = in_batches(session, options.batch_size, options.batches_in_flight, note)
-    report = measure(folder, batched, options, rounds, most_files)
+    request = scan_request(paths=(str(folder),), out=STANDARD_OUTPUT, **values)
+    report = measure_scan(request, rounds, most_files, note)
     for line in table(report):
         click.echo(printable(line))
     if json_file is not None:

@@ -1,33 +1,30 @@
-"""Where the installed commands begin: signals first, everything else after.
+"""Entry points of the installed commands: signals first, everything else after.
 
 Importing the rest takes a tenth of a second or more, and Python answers Ctrl-C in an import with a
 traceback. Until a command takes signals over, one simply ends the process.
 """
 
+from importlib import import_module
 from typing import NoReturn
 
 from .early_signals import end_on_signals, ignore_signals
 
 
 def scan_folder() -> NoReturn:
-    """Entry point of ``scan-folder``."""
-    end_on_signals()
-    try:
-        from .run import run
-        from .scan import scan
-
-        run(scan)
-    finally:
-        ignore_signals()
+    """Run ``scan-folder``."""
+    _run("scan", "scan")
 
 
 def trustthepixels() -> NoReturn:
-    """Entry point of ``trustthepixels``."""
+    """Run ``trustthepixels``."""
+    _run("main", "group")
+
+
+def _run(module: str, command: str) -> NoReturn:
     end_on_signals()
     try:
-        from .main import group
-        from .run import run
-
-        run(group)
+        run = import_module(".run", __package__).run
+        run(getattr(import_module(f".{module}", __package__), command))
     finally:
         ignore_signals()
+    raise AssertionError("run always exits")

@@ -1,14 +1,13 @@
 """The ``trustthepixels`` command: a table of its sub-commands, each imported when it is called."""
 
 import importlib
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import click
 
 from ..errors import MissingExtraError
-from ..system.versions import installed_version
+from ..system.versions import missing_distributions
 from .early_signals import leave_signals_to_the_command
 
 _DISTRIBUTION = "trustthepixels"
@@ -38,7 +37,7 @@ class LazyCommand:
         Raises:
             MissingExtraError: its extra is not installed.
         """
-        missing = missing_distributions(self.extra) if self.extra else []
+        missing = missing_distributions(_DISTRIBUTION, self.extra) if self.extra else []
         if missing:
             raise MissingExtraError(f"trustthepixels {self.name}", self.extra, ", ".join(missing))
         module, _, attribute = self.target.partition(":")
@@ -68,21 +67,6 @@ class LazyGroup(click.Group):
         """Write the commands' lines from the table alone."""
         with formatter.section("Commands"):
             formatter.write_dl([(lazy.name, lazy.help) for lazy in self._lazy.values()])
-
-
-def missing_distributions(extra: str) -> list[str]:
-    """The distributions of one of our extras that are not installed, sorted."""
-    # It costs a third of the time of --help.
-    import importlib.metadata
-
-    marker = re.compile(rf"""extra\s*==\s*['"]{re.escape(extra)}['"]""")
-    needed = set()
-    for requirement in importlib.metadata.requires(_DISTRIBUTION) or ():
-        specifier, _, condition = requirement.partition(";")
-        name = re.match(r"[A-Za-z0-9._-]+", specifier.strip())
-        if name and marker.search(condition):
-            needed.add(name.group())
-    return sorted(name for name in needed if not installed_version(name))
 
 
 COMMANDS = (

@@ -1,87 +1,27 @@
-"""Options that several commands share, so that they mean the same everywhere."""
+"""Options of commands, made from the fields of ``ScanRequest``: each means the same everywhere."""
 
 import math
 import re
-from collections.abc import Callable
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, replace
+from enum import Enum
+from types import NoneType
+from typing import Any, TypeVar, get_args, get_origin
 
 import click
 
-from ..model.bundled import DEFAULT_MODEL
-from ..model.file import Trust
-from ..model.providers import Device
-
-Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
-
-model_option: Decorator = click.option(
-    "--model",
-    default=DEFAULT_MODEL,
-    show_default=True,
-    metavar="NAME|FILE",
-    help="A bundled model by name, or an ONNX file written by 'trustthepixels export'.",
-)
-
-allow_unverified_option: Decorator = click.option(
-    "--allow-unverified",
-    "trust",
-    is_flag=True,
-    callback=lambda _context, _parameter, value: (
-        Trust.ALLOW_UNVERIFIED if value else Trust.VERIFIED
-    ),
-    help="Use a model file whose content does not match its digest, with a warning.",
-)
-
-device_option: Decorator = click.option(
-    "--device",
-    type=click.Choice([device.value for device in Device]),
-    default=Device.AUTO.value,
-    show_default=True,
-    callback=lambda _context, _parameter, value: Device(value),
-    help="Where the model runs; auto takes CUDA where it works, else the CPU.",
-)
-
-threads_option: Decorator = click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    metavar="N",
-    help="Threads of the model on the CPU.  [default: the cores that this process may use]",
-)
-
-false_positive_rate_option: Decorator = click.option(
-    "--fpr",
-    "false_positive_rate",
-    type=float,
-    metavar="RATE",
-    help="Share of photographs that may be called AI: 0.01 or 0.05.  [default: the model's]",
-)
-
-threshold_option: Decorator = click.option(
-    "--threshold",
-    type=click.FloatRange(0.0, 1.0),
-    metavar="P",
-    help="Call a picture AI from this probability on, in place of --fpr.",
-)
-
-no_unsure_option: Decorator = click.option(
-    "--no-unsure",
-    "unsure",
-    is_flag=True,
-    callback=lambda _context, _parameter, value: not value,
-    help="Two verdicts: real is all that is not ai.",
-)
-
+from ..scan.request import OPTIONS, Option, ScanRequest, Unit
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
 def size(text: str) -> int:
-    """A number of bytes: ``1000``, ``512M``, ``1.5G``; units are powers of 1024.
+    """Return a number of bytes: ``1000``, ``512M``, ``1.5G``; units are powers of 1024.
 
     Raises:
-        click.BadParameter: it is none.
+        click.BadParameter: the text is no size.
     """
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]?)(?:i?B)?", text, re.IGNORECASE)
     count = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
@@ -90,74 +30,165 @@ def size(text: str) -> int:
     return count
 
 
-def a_number(value: float) -> float:
-    """The same value; NaN is in no range, which a comparison does not notice.
+def size_text(count: int) -> str:
+    """Return the shortest text that ``size`` reads as this number."""
+    unit = max(
+        (unit for unit, factor in _UNITS.items() if count % factor == 0), key=_UNITS.__getitem__
+    )
+    return f"{count // _UNITS[unit]}{unit}"
+
+
+class _Number(click.FloatRange):
+    """A number of a range. NaN is in none, which a comparison does not notice."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number that was typed."""
+        number: float = click.FLOAT.convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail("must be a number, not nan", param, ctx)
+        return super().convert(number, param, ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """An option of the command line, and what it sets.
+
+    Attributes:
+        field: name of the request's field.
+        parameter: name of click's parameter.
+        type: of the value, without ``None``.
+        default: value where the option is not given; ``MISSING`` where it must be.
+        option: its name, text and range.
+    """
+
+    field: str
+    parameter: str
+    type: Any
+    default: Any
+    option: Option
+
+    def decorator(self) -> Callable[[Command], Command]:
+        """Return the option as click's decorator."""
+        option = self.option
+        if option.sets is not None:
+            return click.option(
+                option.name, self.parameter, is_flag=True, callback=self._set, help=option.help
+            )
+        default = self.default
+        if isinstance(default, Enum):
+            default = default.value
+        elif option.unit is Unit.BYTES and default is not None:
+            default = size_text(default)
+        return click.option(
+            option.name,
+            self.parameter,
+            type=self._click_type(),
+            default=None if default is MISSING else default,
+            required=default is MISSING,
+            multiple=get_origin(self.type) is tuple,
+            callback=self._member if self._is_enum else None,
+            metavar=option.metavar or None,
+            show_default=option.default or default not in (None, MISSING, ()),
+            help=option.help,
+        )
+
+    @property
+    def _is_enum(self) -> bool:
+        return isinstance(self.type, type) and issubclass(self.type, Enum)
+
+    def _click_type(self) -> Any:
+        option = self.option
+        if option.unit is Unit.BYTES:
+            return size
+        if self.type is int:
+            return click.IntRange(option.least, option.most)
+        if self.type is float:
+            least = option.least if option.above is None else option.above
+            return _Number(least, option.most, min_open=option.above is not None)
+        if self._is_enum:
+            return click.Choice([member.value for member in self.type])
+        return str
+
+    def _member(self, _context: click.Context, _parameter: click.Parameter, value: str) -> Any:
+        return self.type(value)
+
+    def _set(self, _context: click.Context, _parameter: click.Parameter, is_given: bool) -> Any:
+        return self.option.sets if is_given else self.default
+
+
+def _known_of(
+    one: "Field[Any]", options: Mapping[str, Option] | tuple[Option, ...]
+) -> list[_Known]:
+    if isinstance(options, Mapping):
+        inner = {part.name: part for part in fields(one.default)}  # type: ignore[arg-type]
+        return [
+            _Known(one.name, name, _kind(inner[name]), inner[name].default, option)
+            for name, option in options.items()
+        ]
+    if len(options) == 1:
+        return [_Known(one.name, one.name, _kind(one), one.default, options[0])]
+    return [
+        _Known(one.name, option.name.strip("-"), _kind(one), one.default, option)
+        for option in options
+    ]
+
+
+def _kind(one: "Field[Any]") -> Any:
+    """Return a field's type, without ``None``."""
+    if get_origin(one.type) is tuple:
+        return one.type
+    return next(kind for kind in get_args(one.type) or (one.type,) if kind is not NoneType)
+
+
+_KNOWN = {
+    one.name: _known_of(one, one.metadata[OPTIONS])
+    for one in fields(ScanRequest)
+    if OPTIONS in one.metadata
+}
+
+
+def request_options(*names: str) -> Callable[[Command], Command]:
+    """Return a decorator that adds the options of these fields, of all where none is named."""
+    wanted = [known for name in names or _KNOWN for known in _KNOWN[name]]
+
+    def decorate(command: Command) -> Command:
+        for known in reversed(wanted):
+            command = known.decorator()(command)
+        return command
+
+    return decorate
+
+
+def scan_request(**values: Any) -> ScanRequest:
+    """Return the request that a command was given.
+
+    Args:
+        values: by click's parameters, as ``request_options`` made them.
 
     Raises:
-        click.BadParameter: it is no number.
+        click.UsageError: two options set the same field.
+        UsageError: nothing to scan is named.
     """
-    if math.isnan(value):
-        raise click.BadParameter("nan is no number")
-    return value
+    for name, options in _KNOWN.items():
+        parts = {
+            known.parameter: values.pop(known.parameter)
+            for known in options
+            if known.parameter != name and known.parameter in values
+        }
+        if not parts:
+            continue
+        if options[0].option.sets is None:
+            values[name] = replace(_default(name), **parts)
+            continue
+        given = [known for known in options if parts[known.parameter] != known.default]
+        if len(given) > 1:
+            both = " and ".join(known.option.name for known in given)
+            raise click.UsageError(f"{both} exclude each other")
+        values[name] = given[0].option.sets if given else options[0].default
+    return ScanRequest(**values)
 
 
-def limit_options(command: Command) -> Command:
-    """Add ``--max-pixels``, ``--max-bytes``, ``--timeout``, ``--memory``, ``--truncated``,
-    ``--decode`` and ``--isolate``.
-    """
-    for option in reversed(_OPTIONS):
-        command = option(command)
-    return command
-
-
-_OPTIONS = (
-    click.option(
-        "--max-pixels",
-        type=click.IntRange(min=1),
-        metavar="N",
-        help="Refuse larger images before they are decoded.  [default: 178956970]",
-    ),
-    click.option(
-        "--max-bytes",
-        type=size,
-        metavar="SIZE",
-        help="Refuse larger files before they are read.  [default: 512M]",
-    ),
-    click.option(
-        "--timeout",
-        type=click.FloatRange(min=0, min_open=True, max=86_400),
-        callback=lambda _context, _parameter, value: None if value is None else a_number(value),
-        metavar="SECONDS",
-        help="Give a file up after so long.  [default: 60]",
-    ),
-    click.option(
-        "--memory",
-        type=size,
-        metavar="SIZE",
-        help="For all files being decoded together; files wait for their share, and one that needs "
-        "more is refused.  [default: half of what there is, at most 2G]",
-    ),
-    click.option(
-        "--truncated",
-        type=click.Choice(["refuse", "score"]),
-        default="refuse",
-        show_default=True,
-        help="Refuse images whose end is missing, or judge what is there of them, with a note.",
-    ),
-    click.option(
-        "--decode",
-        type=click.Choice(["scaled", "full"]),
-        default="scaled",
-        show_default=True,
-        help="Decode JPEGs of several megapixels at a half, a quarter or an eighth of their size, "
-        "where that is still six times what the model sees; or in full.",
-    ),
-    click.option(
-        "--isolate",
-        type=click.Choice(["odd", "all"]),
-        default="odd",
-        show_default=True,
-        help="Decode in separate processes the files whose header does not bound what they cost, "
-        "or all of them.",
-    ),
-)
+def _default(name: str) -> Any:
+    return next(one.default for one in fields(ScanRequest) if one.name == name)

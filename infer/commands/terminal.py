@@ -5,23 +5,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from importlib import import_module
 
-from ..model.providers import Device
 from ..results import ScanRow
 from ..scan.counts import ScanCounts
-from ..system.terminal import note
-
-if TYPE_CHECKING:
-    from ..model.session import Session
-
-
-def note_device(session: "Session", asked: Device) -> None:
-    """Say where the model runs, if that was left to us."""
-    if session.fallback_reason:
-        note(f"running on the CPU, because the GPU cannot be used: {session.fallback_reason}")
-    elif asked is Device.AUTO:
-        note(f"running on the device '{session.device}' ({session.provider})")
 
 
 def quiet_decoders() -> None:
@@ -56,9 +43,9 @@ def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[Sca
     if not visible:
         yield counts.add
         return
-    from tqdm import tqdm
-
-    with tqdm(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
+    # Slow to import, and most scans run where nobody watches.
+    bar_class = import_module("tqdm").tqdm
+    with bar_class(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
 
         def add(row: ScanRow) -> None:
             counts.add(row)

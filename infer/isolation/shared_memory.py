@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import tempfile
 
 
 def memory_file(size: int) -> int:
@@ -27,8 +28,5 @@ def memory_file(size: int) -> int:
 def _unnamed() -> int:
     if hasattr(os, "memfd_create"):
         return os.memfd_create("trustthepixels", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    # Of no use on Linux, and slow to import.
-    import tempfile
-
     with tempfile.TemporaryFile() as file:
         return os.dup(file.fileno())

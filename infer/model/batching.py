@@ -6,7 +6,7 @@ On CUDA full batches go through lanes, elsewhere through the session itself.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ..errors import OutOfMemoryError, ProviderError
 from ..images.preprocess import PixelArray
 from .cuda import Allocate, Lanes, batch_memory
 from .file import ModelFile
-from .providers import Acceleration, Device, threads_of_operators, usual_batch_size
+from .providers import Device
 from .self_test import check_known_answer
 from .session import Classifier, Session, open_session
 from .signature import FloatArray
@@ -26,7 +26,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class BatchedModel:
-    """What a scan needs of a model.
+    """A model, ready for the batches of a scan.
 
     Attributes:
         session: the model, for batches of any size.
@@ -39,30 +39,39 @@ class BatchedModel:
     allocate: Allocate
 
 
-def open_for_batches(
-    model: ModelFile,
-    device: Device,
-    threads: int,
-    batch_size: int | None = None,
-    engine_cache: Path | None = None,
-) -> Session:
-    """A session for scans, in which several batches share the threads.
+class Batches(NamedTuple):
+    """Batches that a model is opened for.
+
+    Attributes:
+        size: pictures in a full batch.
+        in_flight: batches that the model works on at once.
+        threads: threads of one operator on the CPU, of OpenVINO all together; at least 1.
+    """
+
+    size: int
+    in_flight: int
+    threads: int
+
+
+def open_classifier(
+    model: ModelFile, device: Device, batches: Callable[[Device], Batches], tell: Tell
+) -> BatchedModel:
+    """Open a model once, at the size of a scan's batches.
 
     Args:
         model: a verified file.
         device: as for ``open_session``.
-        threads: of the model on the CPU, all together; at least 1.
-        batch_size: pictures in a full batch; ``None`` for the device's usual number.
-        engine_cache: where TensorRT keeps its engines; ``None`` for nowhere.
+        batches: gives the batches for a device; asked for ``device``, then for the one that
+            ``auto`` took.
+        tell: takes what the device cannot do, now or while the scan runs, from any thread.
 
     Raises:
-        ProviderError: ONNX Runtime or the device cannot be had, or computes wrong answers.
-        ModelError: ONNX Runtime refuses the model, or its answer is no probability.
+        ProviderError: ONNX Runtime or the device is unavailable, or computes wrong answers.
+        ModelError: ONNX Runtime refuses the model, or its answer is outside 0 to 1.
     """
-    # Only TensorRT must know the size beforehand.
-    largest = batch_size or usual_batch_size(Device.TENSORRT)
-    acceleration = Acceleration(largest, engine_cache=engine_cache)
-    return open_session(model, device, threads_of_operators(device, threads), acceleration)
+    session = open_session(model, device, batches(device).threads)
+    size, in_flight, _ = batches(session.device)
+    return in_batches(session, size, in_flight, tell)
 
 
 def in_batches(
@@ -76,7 +85,7 @@ def in_batches(
         session: open.
         batch_size: pictures in a full batch.
         batches_in_flight: batches that the model works on at once.
-        tell: is told what could not be had, now or while the scan goes on, from any thread.
+        tell: takes what the device cannot do, now or while the scan runs, from any thread.
 
     Raises:
         ProviderError: the device failed, or computes wrong answers.
@@ -97,8 +106,7 @@ def _in_lanes(
     # CUDA leaves the conversions of a quantized model to the CPU, and then captures nothing.
     if session.device is not Device.CUDA or session.spec.precision == "int8":
         return None
-    replayed = Acceleration(graphs=True)
-    open_one = partial(open_session, session.model, session.device, 1, replayed)
+    open_one = partial(open_session, session.model, session.device, 1, cuda_graphs=True)
     try:
         return Lanes(session, open_one, batch_size, batches_in_flight)
     except ProviderError as error:

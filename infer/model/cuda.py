@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..images.preprocess import PixelArray
-from .providers import NVIDIA, Device, load_onnxruntime
+from .providers import Device, load_onnxruntime
 from .self_test import check_known_answer
 from .session import INPUT_NAME, P_AI_NAME, Session
 from .signature import FloatArray
@@ -53,7 +53,7 @@ class Lane:
     def _bind(self, batch_size: int) -> None:
         values = load_onnxruntime().OrtValue
         height, width = self.session.spec.input_size
-        where = "cuda" if self.session.device in NVIDIA else "cpu"
+        where = "cuda" if self.session.device is Device.CUDA else "cpu"
         allocate = values.ortvalue_from_shape_and_type
         self._images: Any = allocate([batch_size, height, width, 3], np.uint8, where, 0)
         self._p_ai: Any = allocate([batch_size], np.float32, where, 0)
@@ -145,7 +145,7 @@ def pinned_memory(shape: tuple[int, ...]) -> PixelArray:
 
 def batch_memory(device: Device) -> Allocate:
     """Return the function that makes buffers of batches for this device."""
-    return pinned_memory if device in NVIDIA else plain_memory
+    return pinned_memory if device is Device.CUDA else plain_memory
 
 
 def _cuda_runtime() -> ctypes.CDLL | None:

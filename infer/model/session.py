@@ -20,12 +20,8 @@ from ..results import LABELS
 from .file import ModelFile, read_model_file
 from .providers import (
     LOG_FATAL,
-    NVIDIA,
-    PLAIN,
     PROVIDERS,
-    Acceleration,
     Device,
-    library_advice,
     load_onnxruntime,
     provider_options,
     require_provider,
@@ -127,7 +123,7 @@ class Session:
 
 
 def open_session(
-    model: ModelFile, device: Device, threads: int, acceleration: Acceleration = PLAIN
+    model: ModelFile, device: Device, threads: int, *, cuda_graphs: bool = False
 ) -> Session:
     """Load a model on a device, and check both.
 
@@ -138,7 +134,8 @@ def open_session(
         model: a verified file.
         device: ``auto`` takes CUDA if it works, else the CPU; any other is taken or refused.
         threads: threads of one operator on the CPU, of OpenVINO all together; at least 1.
-        acceleration: accelerations to ask of a GPU.
+        cuda_graphs: let CUDA launch a batch's kernels at once, as a captured graph. Such a session
+            takes full batches in memory that stays where it is, from one thread.
 
     Raises:
         ProviderError: ONNX Runtime is missing or broken, the device is unavailable, or its answer
@@ -150,8 +147,8 @@ def open_session(
 
     def checked_on(device: Device) -> Session:
         file = _for_device(model, device)
-        session = _open_on(onnxruntime, file, device, threads, acceleration)
-        if not acceleration.graphs:
+        session = _open_on(onnxruntime, file, device, threads, cuda_graphs=cuda_graphs)
+        if not cuda_graphs:
             check_known_answer(file, session.provider, session.run, batch_size=1)
         return session
 
@@ -167,7 +164,7 @@ def open_session(
 
 def _for_device(model: ModelFile, device: Device) -> ModelFile:
     """Return the model in the precision in which the device is fast."""
-    if device not in NVIDIA or model.half is None:
+    if device is not Device.CUDA or model.half is None:
         return model
     return read_model_file(model.half)
 
@@ -177,7 +174,8 @@ def _open_on(
     model: ModelFile,
     device: Device,
     threads: int,
-    acceleration: Acceleration,
+    *,
+    cuda_graphs: bool,
 ) -> Session:
     require_provider(onnxruntime, device)
     errors = _errors_of(onnxruntime)
@@ -189,9 +187,7 @@ def _open_on(
                 model.content,
                 _options(onnxruntime, threads),
                 providers=list(PROVIDERS[device]),
-                provider_options=provider_options(
-                    device, model.spec.input_size, threads, acceleration
-                ),
+                provider_options=provider_options(device, threads, cuda_graphs=cuda_graphs),
                 enable_fallback=0,
             )
         inference.disable_fallback()
@@ -200,14 +196,12 @@ def _open_on(
             raise ModelError(
                 f"ONNX Runtime cannot load {model.path}: {reason_of(error)}"
             ) from error
-        raise ProviderError(
-            f"the device '{device}' cannot be used: {reason_of(error)}{library_advice(device)}"
-        ) from error
+        raise ProviderError(f"the device '{device}' cannot be used: {reason_of(error)}") from error
     provider = PROVIDERS[device][0]
     if provider not in inference.get_providers():
         raise ProviderError(
             f"the device '{device}' cannot be used: {provider} did not start "
-            f"(are its driver and libraries installed?){library_advice(device)}"
+            f"(are its driver and libraries installed?)"
         )
     check_signature(inference, model)
     return Session(model, device, provider, inference, errors)

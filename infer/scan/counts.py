@@ -1,20 +1,26 @@
-"""What the person who waits sees: a progress bar on a terminal, and one line at the end."""
+"""Counts of a scan's rows, and the line that sums them up."""
 
+import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
+from ..output.writer import STANDARD_OUTPUT
 from ..results import ScanRow, VerdictLabel
+
+if TYPE_CHECKING:
+    from ..output.output import Output
 
 _FAILED = "failed"
 
 
 @dataclass(slots=True)
 class ScanCounts:
-    """How many rows there were of each kind."""
+    """Numbers of rows of each kind."""
 
     kept: int = 0
-    """Of all rows, those that an earlier run wrote."""
+    """Rows that an earlier run wrote."""
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: ScanRow) -> None:
@@ -33,22 +39,22 @@ class ScanCounts:
 
     @property
     def files(self) -> int:
-        """All rows."""
+        """Number of all rows."""
         return self._counts.total()
 
     @property
     def failed(self) -> int:
-        """Rows without a verdict."""
+        """Number of rows without a verdict."""
         return self._counts[_FAILED]
 
     def by_kind(self) -> dict[str, int]:
-        """The verdicts and what failed, always in the same order."""
+        """Return the number of each verdict and of failures, always in the same order."""
         kinds = [*(label.value for label in VerdictLabel), _FAILED]
         return {kind: self._counts[kind] for kind in kinds}
 
 
 def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
-    """One line on a scan that ended.
+    """Return one line on a scan that ended.
 
     Args:
         counts: of its rows.
@@ -61,3 +67,32 @@ def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
     kept = f" ({counts.kept} done before)" if counts.kept else ""
     on = f" with {provider}" if provider else ""
     return f"{counts.files} {files}{kept}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s{on}"
+
+
+@dataclass(slots=True)
+class Report:
+    """Facts of a scan for its last line, however it ends."""
+
+    counts: ScanCounts = field(default_factory=ScanCounts)
+    output: "Output | None" = None
+    _provider: str = ""
+    _started: float = field(default_factory=time.monotonic)
+
+    def begin(self, provider: str) -> None:
+        """Start the clock, with the name of the execution provider."""
+        self._provider, self._started = provider, time.monotonic()
+
+    def text(self, rows_in: str = "") -> str:
+        """Return the summary.
+
+        Args:
+            rows_in: place of the rows; by default where they were written to.
+        """
+        line = summary(self.counts, time.monotonic() - self._started, self._provider)
+        rows_in = rows_in or ("" if self.output is None else self.output.path)
+        has_file = self.counts.files and rows_in not in ("", STANDARD_OUTPUT)
+        return f"{line}; the rows are in {rows_in}" if has_file else line
+
+    def advice(self) -> str:
+        """Return how to continue a scan that did not end; empty where that is impossible."""
+        return "; go on with --resume" if self.output and self.output.is_resumable else ""

@@ -1,274 +1,194 @@
-"""A scan from its options to its last row.
-
-NumPy, Pillow and ONNX Runtime are imported where the scan starts, so that ``--help`` and wrong
-usage answer at once.
-"""
+"""A scan from its request to its last row."""
 
 import os
-import sys
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
 
-from ..errors import InputError, UsageError
+from ..errors import InputError
 from ..files.lists import open_list
 from ..files.paths import path_text
-from ..model.providers import Device, usual_batch_size, usual_batches_in_flight
+from ..files.walk import WalkOptions, walk
+from ..model.batching import BatchedModel, Tell, open_classifier
+from ..model.bundled import load_model
+from ..model.file import ModelFile
+from ..model.providers import Device
+from ..model.spec import ModelSpec
+from ..model.verdicts import VerdictRule
+from ..output.output import open_output
 from ..output.rows import COLUMNS, escape_path
-from ..output.writer import STANDARD_OUTPUT
+from ..output.run_identity import RunIdentity
 from ..results import ScanRow
 from ..system.background import waited_for
+from ..system.cores import available_cores
+from ..system.durable import Identity
 from ..system.signals import Signals
-from ..system.terminal import note
 from ..system.versions import installed_version
-from .counts import ScanCounts, summary
-from .request import ScanInput, ScanModel, ScanOutput
+from .counts import Report, ScanCounts
+from .options import ScanOptions
+from .pipeline import scan_found
+from .remaining import not_kept
+from .request import ScanRequest
 
-if TYPE_CHECKING:
-    from ..images.limits import Limits
-    from ..model.session import Session
-    from ..model.spec import ModelSpec
-    from ..model.verdicts import VerdictRule
-    from ..output.output import Output
-    from ..output.run_identity import RunIdentity
-    from .options import ScanOptions
+Progress = Callable[[ScanCounts], AbstractContextManager[Callable[[ScanRow], None]]]
+"""Opens a display of counts, which takes each row and counts it."""
 
 
-class Progress(Protocol):
-    """Counts rows, and may show them while they come."""
-
-    def __call__(
-        self, counts: ScanCounts, *, visible: bool
-    ) -> AbstractContextManager[Callable[[ScanRow], None]]:
-        """Open the display; what it gives takes each row."""
-
-
-@dataclass(slots=True)
-class Report:
-    """What there is to say at the end, however it came."""
-
-    counts: ScanCounts = field(default_factory=ScanCounts)
-    provider: str = ""
-    started: float = field(default_factory=time.monotonic)
-    output: "Output | None" = None
-
-    def text(self, rows_in: str = "") -> str:
-        """The summary.
-
-        Args:
-            rows_in: where the rows are; by default where they were written to.
-        """
-        line = summary(self.counts, time.monotonic() - self.started, self.provider)
-        rows_in = rows_in or ("" if self.output is None else self.output.path)
-        has_file = self.counts.files and rows_in not in ("", STANDARD_OUTPUT)
-        return f"{line}; the rows are in {rows_in}" if has_file else line
-
-    def advice(self) -> str:
-        """How to go on with a scan that did not end; empty where that cannot be done."""
-        return "; go on with --resume" if self.output and self.output.is_resumable else ""
-
-
-def scan_folders(
-    source: ScanInput,
-    model: ScanModel,
-    output: ScanOutput,
-    report: Report,
-    signals: Signals,
-    progress: Progress,
+def run_scan(
+    request: ScanRequest, report: Report, signals: Signals, progress: Progress, tell: Tell
 ) -> None:
-    """Check everything that is quick to check, then load the model, then scan.
+    """Check all that is quick to check, then load the model, then scan.
 
     Args:
-        source: what is scanned.
-        model: what judges.
-        output: where rows and messages go.
-        report: is filled while the scan goes on.
+        request: what to scan, how, and where to.
+        report: filled while the scan runs.
         signals: what can interrupt it.
-        progress: shows the counts while the scan goes on.
+        progress: shows the counts while the scan runs.
+        tell: takes lines for the person who watches, from any thread.
 
     Raises:
         TrustThePixelsError: something that was asked for cannot be used, or the disk or the device
             failed.
     """
     with ExitStack() as stack:
-        roots = stack.enter_context(_roots(source))
-        from ..output.output import open_output
-
-        rows_out = stack.enter_context(open_output(output.out, output.row_format, output.existing))
-        report.output = rows_out
+        roots = stack.enter_context(_roots(request))
+        output = stack.enter_context(open_output(request.out, request.row_format, request.existing))
+        report.output = output
         stack.enter_context(signals.surfacing())
-        session, rule = waited_for(
-            "model", lambda: open_model(model, quiet=output.quiet), _import_the_rest
-        )
-        options = _options(source, model, session, frozenset(rows_out.identities))
-        from ..model.batching import in_batches
-
-        batched = waited_for(
-            "model",
-            lambda: in_batches(session, options.batch_size, options.batches_in_flight, note),
-        )
-        kept = rows_out.begin(_identity(source, session, rule, options))
+        # An import that swallowed the interruption must not let the scan wait for its model.
+        signals.check()
+        model, rule = waited_for("model", lambda: open_model(request, tell))
+        session = model.session
+        options = options_for(request, session.device, frozenset(output.identities))
+        kept = output.begin(_identity(request, model, rule, options))
         report.counts.add_kept(kept.verdicts)
-        report.provider, report.started = session.provider, time.monotonic()
-        from ..files.walk import walk
-        from .pipeline import scan_found
-        from .remaining import not_kept
-
+        report.begin(session.provider)
         files = walk(roots, options.walk)
         if report.counts.kept:
-            files = not_kept(files, rows_out.kept())
+            files = not_kept(files, output.kept())
         rows = stack.enter_context(
-            closing(scan_found(files, batched.classifier, rule, options, batched.allocate))
+            closing(scan_found(files, model.classifier, rule, options, model.allocate))
         )
-        show = stack.enter_context(progress(report.counts, visible=_is_watched(output)))
+        show = stack.enter_context(progress(report.counts))
         for row in rows:
-            rows_out.write(row)
+            output.write(row)
             show(row)
             signals.check()
 
 
-def _import_the_rest() -> None:
-    """What the scan needs later, while ONNX Runtime loads the model on another core."""
-    from . import pipeline, remaining  # noqa: F401
-
-
 @contextmanager
-def _roots(source: ScanInput) -> Iterator[Iterable[bytes]]:
-    """What is named on the command line, then what the list names."""
-    for path in source.paths:
+def _roots(request: ScanRequest) -> Iterator[Iterable[bytes]]:
+    """Open the paths of a request: those that are named, then those of its list."""
+    for path in request.paths:
         if not os.path.lexists(path):
             raise InputError(f"there is no file or folder {path!r}")
-    named = [os.fsencode(path) for path in source.paths]
-    if source.files_from is None:
+    named = [os.fsencode(path) for path in request.paths]
+    if request.files_from is None:
         yield named
     else:
-        with open_list(source.files_from) as listed:
+        with open_list(request.files_from) as listed:
             yield chain(named, listed)
 
 
-def _options(
-    source: ScanInput, model: ScanModel, session: "Session", never: frozenset[tuple[int, int]]
-) -> "ScanOptions":
-    from ..files.walk import WalkOptions
-    from ..images.limits import Isolation
-    from ..system.cores import available_cores
-    from ..system.memory import default_memory
-    from .options import ScanOptions
+def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictRule]:
+    """Open the model at the size of a scan's batches, and make its rule.
 
-    return ScanOptions(
-        walk=WalkOptions(
-            include=source.include,
-            exclude=source.exclude,
-            follow_links=source.follow_links,
-            never=never,
-        ),
-        limits=_limits(source),
-        memory=source.memory or default_memory(),
-        isolation=Isolation(source.isolate),
-        batch_size=model.batch_size or usual_batch_size(session.device),
-        batches_in_flight=usual_batches_in_flight(
-            session.device, model.threads or available_cores()
-        ),
-        decode_threads=model.decode_threads or available_cores(),
-        decode_processes=model.decode_processes,
+    Args:
+        request: what was asked for.
+        tell: takes lines for the person who watches.
+
+    Raises:
+        UsageError: the model has no such operating point or threshold.
+        ModelError: the model is missing, damaged or not one of ours.
+        ProviderError: ONNX Runtime or the device is unavailable.
+    """
+    file = _verified(request, tell)
+    model = open_classifier(
+        file, request.device, lambda device: options_for(request, device).batches, tell
+    )
+    session = model.session
+    if session.fallback_reason:
+        tell(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
+    elif request.device is Device.AUTO and not request.quiet:
+        tell(f"scanning on the device '{session.device}' ({session.provider})")
+    return model, _rule(request, session.spec)
+
+
+def _verified(request: ScanRequest, tell: Tell) -> ModelFile:
+    file = load_model(request.model, request.trust)
+    if file.doubt:
+        tell(f"warning: {file.doubt}; going on because of --allow-unverified")
+    # An operating point that the model lacks is wrong usage, before the device is looked at.
+    _rule(request, file.spec)
+    return file
+
+
+def _rule(request: ScanRequest, spec: ModelSpec) -> VerdictRule:
+    return spec.rule(
+        false_positive_rate=request.false_positive_rate,
+        threshold=request.threshold,
+        unsure=request.unsure,
     )
 
 
-def _limits(source: ScanInput) -> "Limits":
-    from ..images.limits import (
-        MAX_BYTES,
-        MAX_PIXELS,
-        TIMEOUT_S,
-        DecodeSize,
-        Limits,
-        TruncatedPolicy,
-    )
+def options_for(
+    request: ScanRequest, device: Device, never: frozenset[Identity] = frozenset()
+) -> ScanOptions:
+    """Return the options of a scan.
 
-    return Limits(
-        max_pixels=source.max_pixels or MAX_PIXELS,
-        max_bytes=source.max_bytes or MAX_BYTES,
-        timeout_s=source.timeout or TIMEOUT_S,
-        truncated=TruncatedPolicy(source.truncated),
-        decode_size=DecodeSize(source.decode),
+    Args:
+        request: what was asked for.
+        device: where the model runs; ``auto`` before it is known.
+        never: files that are not scanned, such as the output.
+    """
+    options = ScanOptions.for_device(
+        device,
+        request.threads or available_cores(),
+        batch_size=request.batch_size,
+        decode_threads=request.decode_threads,
+    )
+    walk = WalkOptions(
+        include=request.include,
+        exclude=request.exclude,
+        follow_links=request.follow_links,
+        never=never,
+    )
+    return replace(
+        options,
+        walk=walk,
+        limits=request.limits,
+        memory=request.memory or options.memory,
+        isolation=request.isolation,
+        decode_processes=request.decode_processes,
     )
 
 
 def _identity(
-    source: ScanInput, session: "Session", rule: "VerdictRule", options: "ScanOptions"
-) -> "RunIdentity":
-    """What decides about the rows; threads and batch sizes do not."""
-    from ..output.run_identity import RunIdentity
-
-    depends_on_folder = source.files_from is not None or not all(map(os.path.isabs, source.paths))
+    request: ScanRequest, model: BatchedModel, rule: VerdictRule, options: ScanOptions
+) -> RunIdentity:
+    """Return what decides about the rows; threads and batch sizes do not."""
+    depends_on_folder = request.files_from is not None or not all(map(os.path.isabs, request.paths))
     return RunIdentity(
         {
             "trustthepixels": installed_version("trustthepixels"),
             "columns": list(COLUMNS),
-            "model": session.model.fingerprint,
-            "provider": session.provider,
+            "model": model.session.model.fingerprint,
+            "provider": model.session.provider,
             "thresholds": asdict(rule),
             "limits": asdict(options.limits),
             "memory": options.memory,
-            "paths": [_text(path) for path in source.paths],
+            "paths": [_text(path) for path in request.paths],
             "working folder": _text(str(Path.cwd())) if depends_on_folder else None,
-            "a list of files": source.files_from is not None,
-            "--include": [_text(pattern) for pattern in source.include],
-            "--exclude": [_text(pattern) for pattern in source.exclude],
-            "--follow-links": source.follow_links,
+            "a list of files": request.files_from is not None,
+            "--include": [_text(pattern) for pattern in request.include],
+            "--exclude": [_text(pattern) for pattern in request.exclude],
+            "--follow-links": request.follow_links,
         }
     )
 
 
 def _text(argument: str) -> str:
-    """An argument as rows carry paths, whatever the locale."""
+    """Return an argument as rows carry paths, whatever the locale."""
     return escape_path(path_text(os.fsencode(argument)))
-
-
-def _is_watched(output: ScanOutput) -> bool:
-    """Whether somebody sees standard error, and rows do not run through the same terminal."""
-    if output.quiet or sys.stderr is None or not sys.stderr.isatty():
-        return False
-    return not (output.out == STANDARD_OUTPUT and sys.stdout.isatty())
-
-
-def open_model(choice: ScanModel, *, quiet: bool) -> "tuple[Session, VerdictRule]":
-    """The session that was asked for, and how its probabilities become verdicts.
-
-    Args:
-        choice: what was asked for.
-        quiet: say nothing about what went as it should.
-
-    Raises:
-        UsageError: options that do not fit together.
-        ModelError: the model is missing, damaged or not one of ours.
-        ProviderError: ONNX Runtime or the device cannot be had.
-    """
-    if choice.engine_cache is not None and choice.device is not Device.TENSORRT:
-        raise UsageError("--engine-cache is for --device tensorrt")
-    from ..model.batching import open_for_batches
-    from ..model.bundled import load_model
-    from ..system.cores import available_cores
-
-    file = load_model(choice.model, choice.trust)
-    if file.doubt:
-        note(f"warning: {file.doubt}; going on because of --allow-unverified")
-    _rule(choice, file.spec)
-    threads = choice.threads or available_cores()
-    session = open_for_batches(file, choice.device, threads, choice.batch_size, choice.engine_cache)
-    if session.fallback_reason:
-        note(f"scanning on the CPU, because the GPU cannot be used: {session.fallback_reason}")
-    elif choice.device is Device.AUTO and not quiet:
-        note(f"scanning on the device '{session.device}' ({session.provider})")
-    return session, _rule(choice, session.spec)
-
-
-def _rule(choice: ScanModel, spec: "ModelSpec") -> "VerdictRule":
-    return spec.rule(
-        false_positive_rate=choice.false_positive_rate,
-        threshold=choice.threshold,
-        unsure=choice.unsure,
-    )

@@ -8,7 +8,6 @@ a GPU the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is
 import os
 import platform
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -23,16 +22,19 @@ from ..errors import InputError
 from ..files.walk import Found, walk
 from ..images.decode import Limits
 from ..images.preprocess import PixelArray
-from ..model.batching import BatchedModel
+from ..model.batching import BatchedModel, Tell
 from ..model.providers import ON_CPU, Device
 from ..model.session import Classifier, Session
 from ..model.spec import ModelSpec
 from ..results import FileStatus
 from ..system.cores import available_cores
+from ..system.memory import peak_memory_mb
 from ..system.versions import installed_version
+from .job import open_model, options_for
 from .options import ScanOptions
 from .pipeline import scan_found
 from .prepare import PreparedImage, prepare
+from .request import ScanRequest
 
 _MODEL_SECONDS = 2.0
 """At least so long the model runs in each round, so that few batches do not decide."""
@@ -108,6 +110,25 @@ class _NoModel:
 
     def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
         return np.zeros(len(images), np.float32)
+
+
+def measure_scan(request: ScanRequest, rounds: int, most_files: int, tell: Tell) -> BenchReport:
+    """Measure a scan as it was asked for; see ``measure``.
+
+    Args:
+        request: its first path is the folder.
+        rounds: number of times that each figure is taken.
+        most_files: only so many of the first files are used.
+        tell: takes lines for the person who watches.
+
+    Raises:
+        InputError: the folder has no picture that can be decoded.
+        ModelError: the model is missing, damaged or not one of ours.
+        ProviderError: ONNX Runtime or the device is unavailable.
+    """
+    model, _ = open_model(request, tell)
+    options = options_for(request, model.session.device)
+    return measure(Path(request.paths[0]), model, options, rounds, most_files)
 
 
 def measure(
@@ -203,17 +224,6 @@ def machine(session: Session) -> Machine:
 
 
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-
-
-def peak_memory_mb() -> float | None:
-    """The most memory that this process ever held, in units of 10^6 bytes."""
-    if sys.platform == "win32":
-        return None
-    import resource
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes, but bytes on macOS; see getrusage(2) of each.
-    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6
 
 
 def _survey(

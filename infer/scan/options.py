@@ -1,22 +1,27 @@
-"""Options of a scan."""
+"""Options of a scan, and their defaults on each device."""
 
 from dataclasses import dataclass, field
+from typing import Self
 
 from ..files.walk import WalkOptions
-from ..images.decode import Limits
-from ..images.limits import Isolation
+from ..images.limits import Isolation, Limits
+from ..model.batching import Batches
+from ..model.providers import ON_CPU, Device
 from ..system.cores import available_cores
 from ..system.memory import default_memory
 from .decode_processes import usual_decode_processes
 
+_IN_FLIGHT = 4
+"""Batches at once on a CPU at most; each has activations of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class ScanOptions:
-    """How a scan is done; nothing here but ``walk``, ``limits`` and ``memory`` changes a row.
+    """Options of a scan. Only ``walk``, ``limits`` and ``memory`` change rows.
 
     Attributes:
         walk: which files are found.
-        limits: what is refused.
+        limits: limits on what one file may cost.
         memory: bytes that all files being decoded may take together; a file that needs more is
             refused, so this changes rows too.
         isolation: which files are decoded in processes of their own.
@@ -26,8 +31,9 @@ class ScanOptions:
         batch_buffers: batches that exist beside those in flight: one fills, the others wait.
         queue_size: items that wait between two stages.
         window: files between the walk and the rows, so how far rows can wait for an earlier one.
-        decode_processes: decode threads that have a process do their work; ``None`` for the usual
-            number.
+        decode_processes: processes that decode in parallel; ``None`` for the usual number.
+        operator_threads: threads of one operator of the model on the CPU; ``None`` for those that
+            the detector has.
     """
 
     walk: WalkOptions = field(default_factory=WalkOptions)
@@ -41,10 +47,76 @@ class ScanOptions:
     queue_size: int = 256
     window: int = 8192
     decode_processes: int | None = None
+    operator_threads: int | None = None
+
+    @classmethod
+    def for_device(
+        cls,
+        device: Device,
+        threads: int,
+        *,
+        batch_size: int | None = None,
+        decode_threads: int | None = None,
+    ) -> Self:
+        """Return the options that suit a device.
+
+        Args:
+            device: where the model runs; ``auto`` counts as the CPU until it is known.
+            threads: threads of the model on the CPU, all together.
+            batch_size: pictures that the model gets at once; ``None`` for the device's number.
+            decode_threads: threads that read and decode; ``None`` for one on each core.
+        """
+        device = Device.CPU if device is Device.AUTO else device
+        return cls(
+            batch_size=batch_size or usual_batch_size(device),
+            batches_in_flight=usual_batches_in_flight(device, threads),
+            decode_threads=decode_threads or available_cores(),
+            operator_threads=threads_of_operators(device, threads),
+        )
+
+    @property
+    def batches(self) -> Batches:
+        """Size and number of the batches, as the model is opened for them."""
+        return Batches(
+            self.batch_size, self.batches_in_flight, self.operator_threads or available_cores()
+        )
 
     @property
     def helpers(self) -> int:
-        """How many of the decode threads get a helper process, see ``helpers``."""
+        """Number of decode threads that get a decode process."""
         if self.decode_processes is None:
             return usual_decode_processes(self.decode_threads)
         return min(self.decode_processes, self.decode_threads)
+
+
+def usual_batch_size(device: Device) -> int:
+    """Return the number of pictures in one batch, unless the user chooses."""
+    return 4 if device in ON_CPU else 64
+
+
+def usual_batches_in_flight(device: Device, threads: int) -> int:
+    """Return the number of batches that the model works on at once.
+
+    On a CPU, threads that share a layer wait for each other at its end; threads that work on
+    different batches do not. A GPU gets the next batch while it computes one.
+
+    Args:
+        device: where the model runs.
+        threads: threads of the model on the CPU, all together.
+    """
+    return min(threads, _IN_FLIGHT) if device in ON_CPU else 2
+
+
+def threads_of_operators(device: Device, threads: int) -> int:
+    """Return ``intra_op_num_threads`` of a session whose batches in flight share these threads.
+
+    ONNX Runtime counts the caller among them: a session makes one thread less, and all its callers
+    share these. OpenVINO gets all, because its batches share one number.
+
+    Args:
+        device: where the model runs; ``auto`` never takes OpenVINO.
+        threads: threads of the model on the CPU, all together.
+    """
+    if device is Device.OPENVINO:
+        return threads
+    return threads - usual_batches_in_flight(Device.CPU, threads) + 1

@@ -1,69 +1,274 @@
-"""What the options of a scan say, in three parts: what is scanned, what judges, what is written."""
+"""What a scan is asked to do: one field for each option of ``scan-folder``, with its default.
 
-from dataclasses import dataclass
-from pathlib import Path
+A field's ``Option`` carries what the command line adds: a name, a text, a range. The commands make
+their options from these fields, so a new option is one field here.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
 
 from ..errors import UsageError
+from ..images.limits import DEFAULT_LIMITS, Isolation, Limits
+from ..model.bundled import DEFAULT_MODEL
 from ..model.file import Trust
 from ..model.providers import Device
 from ..output.destination import Existing
 from ..output.rows import RowFormat
 
+Value = TypeVar("Value")
 
-@dataclass(frozen=True, slots=True)
-class ScanInput:
-    """What is scanned."""
 
-    paths: tuple[str, ...]
-    files_from: str | None
-    include: tuple[str, ...]
-    exclude: tuple[str, ...]
-    follow_links: bool
-    max_pixels: int | None
-    max_bytes: int | None
-    timeout: float | None
-    memory: int | None
-    truncated: str
-    decode: str
-    isolate: str
+class Unit(Enum):
+    """Unit of a number on the command line."""
+
+    NONE = "none"
+    BYTES = "bytes"
+    """Such as ``512M``."""
 
 
 @dataclass(frozen=True, slots=True)
-class ScanModel:
-    """What judges, where, and with how much of the machine."""
+class Option:
+    """How a field is given on the command line.
 
-    model: str
-    device: Device
-    false_positive_rate: float | None
-    threshold: float | None
-    unsure: bool
-    threads: int | None
-    batch_size: int | None
-    decode_threads: int | None
-    decode_processes: int | None
-    trust: Trust
-    engine_cache: Path | None
+    Attributes:
+        name: with its dashes.
+        help: one or two sentences.
+        metavar: stands for the value; empty where the choices do.
+        default: words for the default of a field that is ``None`` unless given.
+        sets: value of a field whose option takes none; ``None`` for an option that takes one.
+        least: smallest number.
+        most: largest number.
+        above: number below all others, itself not allowed.
+        unit: unit of the number.
+    """
+
+    name: str
+    help: str
+    metavar: str = ""
+    default: str = ""
+    sets: object = None
+    least: int | None = None
+    most: int | None = None
+    above: float | None = None
+    unit: Unit = Unit.NONE
 
 
-@dataclass(frozen=True, slots=True)
-class ScanOutput:
-    """Where rows and messages go."""
+OPTIONS = "options"
+"""Key of a field's options among its metadata: a tuple, or for ``limits`` a mapping by field."""
 
-    out: str
-    row_format: RowFormat
-    force: bool
-    resume: bool
-    quiet: bool
 
-    @property
-    def existing(self) -> Existing:
-        """What to do with a file that lies there.
+def option(default: Value, *options: Option) -> Value:
+    """Return a field with a default and the options that set it."""
+    made: Value = field(default=default, metadata={OPTIONS: options})
+    return made
 
-        Raises:
-            UsageError: two things at once.
-        """
-        if self.force and self.resume:
-            raise UsageError("--force and --resume exclude each other")
-        if self.resume:
-            return Existing.RESUME
-        return Existing.REPLACE if self.force else Existing.REFUSE
+
+def options_within(default: Value, options: Mapping[str, Option]) -> Value:
+    """Return a field that holds a dataclass, with an option for each of that one's fields."""
+    made: Value = field(default=default, metadata={OPTIONS: options})
+    return made
+
+
+_CORES = "the cores that this process may use"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanRequest:
+    """A scan as asked for. A number that is ``None`` is left to the machine or the model.
+
+    Raises:
+        UsageError: neither a path nor a list is given.
+    """
+
+    paths: tuple[str, ...] = ()
+    out: str = field(
+        metadata={
+            OPTIONS: (Option("--out", "Where the rows go; - is standard output.", "FILE|-"),),
+        }
+    )
+    row_format: RowFormat = option(
+        RowFormat.CSV, Option("--format", "CSV, or one JSON object on each line.")
+    )
+    existing: Existing = option(
+        Existing.REFUSE,
+        Option(
+            "--force",
+            "Replace FILE where it exists, when the scan is done.",
+            sets=Existing.REPLACE,
+        ),
+        Option(
+            "--resume",
+            "Go on with FILE where an earlier scan was interrupted; begin it where there is none.",
+            sets=Existing.RESUME,
+        ),
+    )
+    files_from: str | None = option(
+        None,
+        Option(
+            "--files-from",
+            "Also scan the paths in FILE, one to a line or separated by NUL; - is standard input.",
+            "FILE|-",
+        ),
+    )
+    include: tuple[str, ...] = option(
+        (),
+        Option(
+            "--include",
+            "In folders, scan only files that match; may be repeated. A GLOB with a slash is "
+            "matched against the path below PATH, any other against the name.",
+            "GLOB",
+        ),
+    )
+    exclude: tuple[str, ...] = option(
+        (),
+        Option(
+            "--exclude",
+            "In folders, leave out files and folders that match, such as '.*' for hidden ones; "
+            "may be repeated.",
+            "GLOB",
+        ),
+    )
+    follow_links: bool = option(
+        False, Option("--follow-links", "Enter links to folders; loops end.", sets=True)
+    )
+    limits: Limits = options_within(
+        DEFAULT_LIMITS,
+        {
+            "max_pixels": Option(
+                "--max-pixels", "Refuse larger images before they are decoded.", "N", least=1
+            ),
+            "max_bytes": Option(
+                "--max-bytes",
+                "Refuse larger files before they are read.",
+                "SIZE",
+                unit=Unit.BYTES,
+            ),
+            "timeout_s": Option(
+                "--timeout", "Give a file up after so long.", "SECONDS", above=0, most=86_400
+            ),
+            "truncated": Option(
+                "--truncated",
+                "Refuse images whose end is missing, or judge what is there of them, with a note.",
+            ),
+            "decode_size": Option(
+                "--decode",
+                "Decode JPEGs of several megapixels at a half, a quarter or an eighth of their "
+                "size, where that is still six times what the model sees; or in full.",
+            ),
+        },
+    )
+    memory: int | None = option(
+        None,
+        Option(
+            "--memory",
+            "For all files being decoded together; files wait for their share, and one that needs "
+            "more is refused.",
+            "SIZE",
+            default="half of what there is, at most 2G",
+            unit=Unit.BYTES,
+        ),
+    )
+    isolation: Isolation = option(
+        Isolation.ODD,
+        Option(
+            "--isolate",
+            "Decode in separate processes the files whose header does not bound what they cost, "
+            "or all of them.",
+        ),
+    )
+    model: str = option(
+        DEFAULT_MODEL,
+        Option(
+            "--model",
+            "A bundled model by name, or an ONNX file written by 'trustthepixels export'.",
+            "NAME|FILE",
+        ),
+    )
+    trust: Trust = option(
+        Trust.VERIFIED,
+        Option(
+            "--allow-unverified",
+            "Use a model file whose content does not match its digest, with a warning.",
+            sets=Trust.ALLOW_UNVERIFIED,
+        ),
+    )
+    device: Device = option(
+        Device.AUTO,
+        Option("--device", "Where the model runs; auto takes CUDA where it works, else the CPU."),
+    )
+    false_positive_rate: float | None = option(
+        None,
+        Option(
+            "--fpr",
+            "Share of photographs that may be called AI: 0.01 or 0.05.",
+            "RATE",
+            default="the model's",
+            least=0,
+            most=1,
+        ),
+    )
+    threshold: float | None = option(
+        None,
+        Option(
+            "--threshold",
+            "Call a picture AI from this probability on, in place of --fpr.",
+            "P",
+            least=0,
+            most=1,
+        ),
+    )
+    unsure: bool = option(
+        True, Option("--no-unsure", "Two verdicts: real is all that is not ai.", sets=False)
+    )
+    batch_size: int | None = option(
+        None,
+        Option(
+            "--batch-size",
+            "Images that the model gets at once.",
+            "N",
+            default="4 on the CPU, else 64",
+            least=1,
+            most=4096,
+        ),
+    )
+    threads: int | None = option(
+        None,
+        Option(
+            "--threads",
+            "Threads of the model on the CPU.",
+            "N",
+            default=_CORES,
+            least=1,
+            most=1024,
+        ),
+    )
+    decode_threads: int | None = option(
+        None,
+        Option(
+            "--decode-threads",
+            "Threads that read and decode.",
+            "N",
+            default=_CORES,
+            least=1,
+            most=1024,
+        ),
+    )
+    decode_processes: int | None = option(
+        None,
+        Option(
+            "--decode-processes",
+            "Processes that decode in parallel in a long scan; 0 disables them.",
+            "N",
+            default="one for each decode thread from 8 threads on, else none",
+            least=0,
+            most=1024,
+        ),
+    )
+    quiet: bool = option(False, Option("--quiet", "Say nothing but errors.", sets=True))
+
+    def __post_init__(self) -> None:
+        """Refuse a request for nothing."""
+        if not self.paths and self.files_from is None:
+            raise UsageError("name at least one PATH, or a list with --files-from")

@@ -11,13 +11,7 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def _nothing() -> None:
-    """Do nothing."""
-
-
-def waited_for(
-    name: str, work: Callable[[], Result], meanwhile: Callable[[], None] = _nothing
-) -> Result:
+def waited_for(name: str, work: Callable[[], Result]) -> Result:
     """Run ``work`` in a thread; return its result or raise its exception.
 
     A caller that is interrupted while it waits must end the process without waiting for the thread.
@@ -25,7 +19,6 @@ def waited_for(
     Args:
         name: name of the thread, after ``THREAD_PREFIX``.
         work: the work of the thread.
-        meanwhile: work of this thread before it waits.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -38,7 +31,6 @@ def waited_for(
 
     thread = threading.Thread(target=run, name=THREAD_PREFIX + name, daemon=True)
     thread.start()
-    meanwhile()
     thread.join()
     if errors:
         raise errors[0]

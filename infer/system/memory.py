@@ -1,10 +1,16 @@
 """Memory that this process may use, and the share of it for decoding."""
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from .cgroups import CGROUP_LIST, CGROUP_ROOT, cgroup_folders
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 DEFAULT_MEMORY = 2 << 30
 """Default budget in bytes: enough for one RGB picture of the largest size that is decoded by
@@ -32,9 +38,7 @@ def _physical_memory() -> int:
 
 
 def _address_space() -> Iterator[int]:
-    try:
-        import resource
-    except ImportError:
+    if resource is None:
         return
     soft, _ = resource.getrlimit(resource.RLIMIT_AS)
     if soft != resource.RLIM_INFINITY:
@@ -52,3 +56,12 @@ def _cgroup_limits(
             except (OSError, ValueError):
                 # The group does not exist, has the other version, or is unlimited ("max").
                 continue
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory that this process ever held, in units of 10^6 bytes, if known."""
+    if resource is None:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes, but bytes on macOS; see getrusage(2) of each.
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -7,8 +7,9 @@ import PIL
 import pytest
 
 from trustthepixels.infer.model.providers import Device
-from trustthepixels.infer.scan.measure import peak_memory_mb, upper_bound
+from trustthepixels.infer.scan.measure import upper_bound
 from trustthepixels.infer.system.cores import available_cores
+from trustthepixels.infer.system.memory import peak_memory_mb
 
 
 def test_reports_every_stage_as_a_table_and_as_json(run_command, tiny_model, examples, tmp_path):

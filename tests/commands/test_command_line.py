@@ -6,13 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import click
 import pytest
 
-from trustthepixels.infer.commands import main
-from trustthepixels.infer.commands.main import COMMANDS, LazyCommand, group, missing_distributions
+from trustthepixels.infer.commands.main import COMMANDS, LazyCommand, group
 from trustthepixels.infer.commands.run import run
 from trustthepixels.infer.errors import (
     ExitCode,
@@ -24,6 +24,7 @@ from trustthepixels.infer.errors import (
     TrustThePixelsError,
     UsageError,
 )
+from trustthepixels.infer.system import versions
 from trustthepixels.infer.system.terminal import printable
 
 INFER_COMMANDS = [command.name for command in COMMANDS if not command.extra]
@@ -88,7 +89,7 @@ class TestCommandTable:
 
     def test_a_missing_extra_is_named_with_the_way_to_install_it(self, monkeypatch):
         monkeypatch.setattr(
-            main, "installed_version", lambda name: "1" * (name not in ("torch", "timm"))
+            versions, "installed_version", lambda name: "1" * (name not in ("torch", "timm"))
         )
         train = next(command for command in COMMANDS if command.name == "train")
         with pytest.raises(MissingExtraError) as error:
@@ -99,14 +100,15 @@ class TestCommandTable:
         assert error.value.exit_code is ExitCode.USAGE
 
     def test_what_an_extra_needs_comes_from_the_distribution(self, monkeypatch):
-        monkeypatch.setattr(main, "installed_version", lambda name: "")
-        assert {"torch", "timm", "lightning", "datasets"} <= set(missing_distributions("train"))
-        assert {"torch", "timm", "onnx", "onnxscript"} <= set(missing_distributions("export"))
-        assert missing_distributions("cpu") == ["onnxruntime"]
-        assert missing_distributions("nonsense") == []
+        monkeypatch.setattr(versions, "installed_version", lambda name: "")
+        missing = partial(versions.missing_distributions, "trustthepixels")
+        assert {"torch", "timm", "lightning", "datasets"} <= set(missing("train"))
+        assert {"torch", "timm", "onnx", "onnxscript"} <= set(missing("export"))
+        assert missing("cpu") == ["onnxruntime"]
+        assert missing("nonsense") == []
 
     def test_commands_of_infer_need_no_extra(self, monkeypatch):
-        monkeypatch.setattr(main, "installed_version", lambda name: "")
+        monkeypatch.setattr(versions, "installed_version", lambda name: "")
         for command in COMMANDS:
             if not command.extra:
                 command.load()

@@ -131,6 +131,37 @@ def test_while_it_is_busy_with(tmp_path, examples, tiny_model, what):
         os.killpg(process.pid, 0)
 
 
+SWALLOWED_IN_AN_IMPORT = """
+import builtins, os, signal, time
+import trustthepixels.infer.model.session as session
+session._open_on = lambda *_: time.sleep(600)
+real_import = builtins.__import__
+def interrupted_import(name, *arguments, **keywords):
+    if name.rpartition(".")[2] == "job":
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1.0)
+        except BaseException:
+            pass
+    return real_import(name, *arguments, **keywords)
+builtins.__import__ = interrupted_import
+"""
+
+
+def test_one_that_an_import_swallows_does_not_wait_for_the_model(tmp_path, examples, tiny_model):
+    (tmp_path / "sitecustomize.py").write_text(SWALLOWED_IN_AN_IMPORT)
+    process = start(
+        *(examples, "--out", "rows.csv", "--model", tiny_model, "--device", "cpu"),
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
+    )
+    try:
+        _, errors = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 143, errors
+
+
 def wait_for_our_first_line(process: subprocess.Popen[bytes]) -> None:
     """Python's own start cannot be answered for; it ends when SIGTERM has a handler."""
     while process.poll() is None:

@@ -318,7 +318,7 @@ class TestMessages:
 
     def test_a_device_that_cannot_be_had_is_an_error(self, model):
         code, output, errors = run(
-            "photos", "--out", "rows.csv", "--device", "coreml", "--model", model
+            "photos", "--out", "rows.csv", "--device", "openvino", "--model", model
         )
         assert (code, output) == (3, b"")
         assert errors.count("\n") == 1

@@ -7,7 +7,7 @@ import pytest
 
 from trustthepixels.infer import Detector
 from trustthepixels.infer.model import batching
-from trustthepixels.infer.model.batching import in_batches, open_for_batches
+from trustthepixels.infer.model.batching import Batches, in_batches, open_classifier
 from trustthepixels.infer.model.cuda import pinned_memory, plain_memory
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.providers import Device
@@ -82,8 +82,30 @@ class TestInBatches:
 
     def test_four_batches_share_the_threads_that_they_leave(self, tiny_model):
         """Each of the four brings one; the session counts one of its callers too."""
-        session = open_for_batches(read_model_file(tiny_model), Device.CPU, 8)
-        assert session.inference.get_session_options().intra_op_num_threads == 8 - 4 + 1
+        batches = ScanOptions.for_device(Device.CPU, 8).batches
+        opened = open_classifier(
+            read_model_file(tiny_model), Device.CPU, lambda _device: batches, pytest.fail
+        )
+        options = opened.session.inference.get_session_options()
+        assert options.intra_op_num_threads == 8 - 4 + 1
+
+
+def test_a_model_opens_once_at_the_size_for_the_device_that_auto_took(tiny_model, monkeypatch):
+    opened: list[tuple[Device, int]] = []
+    asked: list[Device] = []
+
+    def open_one(model, device, threads, **settings):
+        opened.append((device, threads))
+        return open_session(model, Device.CPU, threads, **settings)
+
+    def batches(device):
+        asked.append(device)
+        return Batches(size=3, in_flight=1, threads=2)
+
+    monkeypatch.setattr(batching, "open_session", open_one)
+    open_classifier(read_model_file(tiny_model), Device.AUTO, batches, pytest.fail)
+    assert opened == [(Device.AUTO, 2)]
+    assert asked == [Device.AUTO, Device.CPU]
 
 
 def test_a_scan_in_python_goes_through_lanes_which_the_next_one_finds(tiny_model, examples, made):

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 
-from trustthepixels.infer.model.providers import (
-    Device,
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.scan.options import (
+    ScanOptions,
     threads_of_operators,
     usual_batch_size,
     usual_batches_in_flight,
@@ -24,15 +25,17 @@ def test_a_session_makes_as_many_threads_as_its_callers_leave(threads):
     """Counted in a process of its own, after ONNX Runtime has made those that every session has."""
     code = f"""
 import os
-from trustthepixels.infer.model.batching import open_for_batches
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device, usual_batches_in_flight
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import open_session
+from trustthepixels.infer.scan.options import ScanOptions
 def count(): return len(os.listdir("/proc/self/task"))
 model = load_model("edge")
-one = open_for_batches(model, Device.CPU, 1)
+one = open_session(model, Device.CPU, 1)
 before = count()
-shared = open_for_batches(model, Device.CPU, {threads})
-print(count() - before + usual_batches_in_flight(Device.CPU, {threads}))
+options = ScanOptions.for_device(Device.CPU, {threads})
+shared = open_session(model, Device.CPU, options.operator_threads)
+print(count() - before + options.batches_in_flight)
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert int(done.stdout) == threads
@@ -43,9 +46,17 @@ def test_openvino_shares_all_threads_among_its_batches():
 
 
 def test_a_gpu_gets_large_batches_and_the_next_one_while_it_computes():
-    for device in (Device.CUDA, Device.TENSORRT, Device.COREML):
-        assert (usual_batch_size(device), usual_batches_in_flight(device, 16)) == (64, 2)
+    assert (usual_batch_size(Device.CUDA), usual_batches_in_flight(Device.CUDA, 16)) == (64, 2)
 
 
 def test_what_computes_on_the_cpu_gets_small_batches():
     assert usual_batch_size(Device.CPU) == usual_batch_size(Device.OPENVINO) == 4
+
+
+def test_until_auto_has_chosen_it_counts_as_the_cpu():
+    assert ScanOptions.for_device(Device.AUTO, 3) == ScanOptions.for_device(Device.CPU, 3)
+
+
+def test_a_number_that_is_given_wins():
+    options = ScanOptions.for_device(Device.CUDA, 8, batch_size=5, decode_threads=3)
+    assert (options.batch_size, options.decode_threads) == (5, 3)

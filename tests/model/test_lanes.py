@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,9 +12,7 @@ from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.cuda import Lane, Lanes, batch_memory, pinned_memory
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.providers import (
-    PLAIN,
     PROVIDERS,
-    Acceleration,
     Device,
     provider_options,
 )
@@ -66,8 +63,8 @@ class TestLane:
             Lane(lambda: replace(open_one(), device=Device.CUDA), 2)
 
     def test_a_session_that_cannot_be_opened_is_its_error(self, tiny_model):
-        with pytest.raises(ProviderError, match="CoreML"):
-            Lane(partial(open_session, read_model_file(tiny_model), Device.COREML, 1), 2)
+        with pytest.raises(ProviderError, match="OpenVINO"):
+            Lane(partial(open_session, read_model_file(tiny_model), Device.OPENVINO, 1), 2)
 
 
 class Failing:
@@ -118,34 +115,20 @@ class TestLanes:
 
 class TestOptions:
     def test_the_cpu_has_none(self):
-        assert provider_options(Device.CPU, (224, 224), 2, Acceleration(graphs=True)) == [{}]
+        assert provider_options(Device.CPU, 2, cuda_graphs=True) == [{}]
 
     def test_there_is_one_for_each_provider(self):
         for device, providers in PROVIDERS.items():
-            assert len(provider_options(device, (224, 224), 1, PLAIN)) == len(providers)
+            assert len(provider_options(device, 1)) == len(providers)
 
     def test_graphs_are_captured_where_they_are_asked_for(self):
         for graphs, value in ((True, "1"), (False, "0")):
-            cuda, cpu = provider_options(Device.CUDA, (224, 224), 1, Acceleration(graphs=graphs))
+            cuda, cpu = provider_options(Device.CUDA, 1, cuda_graphs=graphs)
             assert (cuda["enable_cuda_graph"], cpu) == (value, {})
             assert cuda["cudnn_conv_algo_search"] == "HEURISTIC"
 
-    def test_one_engine_serves_every_size_of_batch_and_can_be_kept(self):
-        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, Acceleration(32))
-        assert tensorrt["trt_profile_min_shapes"] == "images:1x160x192x3"
-        assert tensorrt["trt_profile_max_shapes"] == "images:32x160x192x3"
-        assert "trt_engine_cache_path" not in tensorrt
-        kept = Acceleration(32, engine_cache=Path("/engines"))
-        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, kept)
-        assert tensorrt["trt_engine_cache_enable"] == "1"
-        assert tensorrt["trt_engine_cache_path"] == "/engines"
-
-    def test_batches_of_a_size_that_is_open_are_not_bounded(self):
-        tensorrt, *_ = provider_options(Device.TENSORRT, (160, 192), 1, PLAIN)
-        assert tensorrt == {"trt_fp16_enable": "1"}
-
     def test_openvino_computes_on_the_cpu_with_the_threads_that_it_is_given(self):
-        openvino, cpu = provider_options(Device.OPENVINO, (224, 224), 3, PLAIN)
+        openvino, cpu = provider_options(Device.OPENVINO, 3)
         assert (openvino, cpu) == ({"device_type": "CPU", "num_of_threads": "3"}, {})
 
 

@@ -195,29 +195,13 @@ class TestSignature:
 
 
 class TestDevice:
-    @pytest.mark.parametrize(
-        "device", [Device.CUDA, Device.TENSORRT, Device.OPENVINO, Device.COREML]
-    )
+    @pytest.mark.parametrize("device", [Device.CUDA, Device.OPENVINO])
     def test_that_this_onnx_runtime_lacks_is_an_error_with_advice(self, tiny_model, device):
         if devices.PROVIDERS[device][0] in onnxruntime.get_available_providers():
             pytest.skip("this ONNX Runtime has it")
-        with pytest.raises(
-            ProviderError, match=f"device '{device}'.*; (install|it exists)"
-        ) as error:
+        with pytest.raises(ProviderError, match=f"device '{device}'.*; install") as error:
             session_on(tiny_model, device)
         assert error.value.exit_code is ExitCode.MODEL
-
-    def test_tensorrt_without_its_libraries_says_where_they_are_looked_for(
-        self, tiny_model, monkeypatch
-    ):
-        def no_libraries(*_arguments, **_settings):
-            raise RuntimeError("libnvinfer.so.10: cannot open shared object file")
-
-        offered = devices.PROVIDERS[Device.TENSORRT]
-        monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: offered)
-        monkeypatch.setattr(onnxruntime, "InferenceSession", no_libraries)
-        with pytest.raises(ProviderError, match=r"libnvinfer.*tensorrt_libs.*LD_LIBRARY_PATH"):
-            session_on(tiny_model, Device.TENSORRT)
 
     def test_auto_takes_the_cpu_where_there_is_nothing_else(self, tiny_model):
         if "CUDAExecutionProvider" in onnxruntime.get_available_providers():

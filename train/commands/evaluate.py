@@ -5,12 +5,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from trustthepixels.infer.commands.options import (
-    device_option,
-    false_positive_rate_option,
-    threads_option,
-    threshold_option,
-)
+from trustthepixels.infer.commands.options import request_options
 from trustthepixels.infer.errors import ExitCode
 
 from .typed import typed_options
@@ -87,10 +82,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="With --regressions: what MODEL gets right must stay right from now on.",
 )
-@false_positive_rate_option
-@threshold_option
-@device_option
-@threads_option
+@request_options("false_positive_rate", "threshold", "device", "threads")
 @click.option("--batch-size", default=32, show_default=True, type=click.IntRange(1, 1024))
 @click.option(
     "--decode-threads",

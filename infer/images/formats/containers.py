@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from importlib import import_module
 
 from ...results import FileStatus
 from ..encoded import Cost, EncodedImage, Format, ImageFile
@@ -83,9 +84,7 @@ def _has_brand(data: bytes, brands: tuple[bytes, ...]) -> bool:
 
 def _register_heif() -> bool:
     with suppress(ImportError):
-        import pi_heif
-
-        pi_heif.register_heif_opener()
+        import_module("pi_heif").register_heif_opener()
         return True
     return False
 
