@@ -12,6 +12,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+
 from ..errors import UsageError
 
 
@@ -69,8 +71,6 @@ class Patterns:
 
 def _compiled(text: str) -> _Pattern:
     # A tenth of a second, which only scans with patterns shall pay.
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
-
     try:
         regex, takes = GitIgnoreSpecPattern.pattern_to_regex(
             f"\\{text}" if text.startswith("#") else text

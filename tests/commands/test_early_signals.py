@@ -134,7 +134,7 @@ def test_while_it_is_busy_with(tmp_path, examples, tiny_model, what):
 SWALLOWED_IN_AN_IMPORT = """
 import builtins, os, signal, time
 import trustthepixels.infer.model.session as session
-session._open_on = lambda *_: time.sleep(600)
+session._open_on = lambda *_, **__: time.sleep(600)
 real_import = builtins.__import__
 def interrupted_import(name, *arguments, **keywords):
     if name.rpartition(".")[2] == "job":
