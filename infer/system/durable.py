@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import os
+from importlib import import_module
 from pathlib import Path
 
 from ..errors import OutputError, one_line
@@ -52,7 +53,7 @@ def lock(descriptor: int, path: str) -> None:
     """
     try:
         # It imports what the system has for locks.
-        import portalocker
+        portalocker = import_module("portalocker")
     except ImportError:
         return
     try:
