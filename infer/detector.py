@@ -12,6 +12,7 @@ from PIL import Image
 
 from .errors import InputError, UsageError
 from .files.read import read_file
+from .files.source import HeldFiles
 from .images.decode import (
     DecodedImage,
     Limits,
@@ -30,7 +31,7 @@ from .model.session import Session, open_session
 from .model.spec import ModelSpec
 from .results import ScanRow, Verdict
 from .scan.options import ScanOptions
-from .scan.pipeline import scan_rows
+from .scan.pipeline import scan_found, scan_rows
 from .system.cores import available_cores
 
 _log = logging.getLogger(__name__)
@@ -130,6 +131,36 @@ class Detector:
         options = options or self._usual_options()
         batched = self._in_batches(options)
         return scan_rows(roots, batched.classifier, self.rule, options, batched.allocate)
+
+    def judge(
+        self, items: Iterable[tuple[str, bytes]], options: ScanOptions | None = None
+    ) -> Generator[ScanRow]:
+        """Judge pictures that are in memory: bytes in, rows out, in the order of the items.
+
+        The rows are those of a scan of files with these bytes: limits, isolation and errors are the
+        same. Items are taken while the rows come, at most a few batches ahead.
+
+        Args:
+            items: a name and the bytes of a file, each; the name is the row's path.
+            options: as for ``scan``; ``walk`` and ``decode_processes`` have no effect.
+
+        Raises:
+            ModelError: the model returned a value that is not a probability.
+            ProviderError: the device failed.
+        """
+        options = options or self._usual_options()
+        batched = self._in_batches(options)
+        batches = options.batches_in_flight + options.batch_buffers
+        ahead = options.batch_size * batches + options.decode_threads
+        source = HeldFiles(items)
+        return scan_found(
+            source.find(),
+            batched.classifier,
+            self.rule,
+            replace(options, window=min(options.window, ahead)),
+            batched.allocate,
+            source,
+        )
 
     def _usual_options(self) -> ScanOptions:
         options = ScanOptions.for_device(self.session.device, self._threads)

@@ -9,6 +9,7 @@ import click
 from ..errors import MissingExtraError
 from ..system.versions import missing_distributions
 from .early_signals import leave_signals_to_the_command
+from .options import SHORT_HELP, version_option
 
 _DISTRIBUTION = "trustthepixels"
 
@@ -51,7 +52,7 @@ class LazyGroup(click.Group):
     """A group over ``LazyCommand``s; its own ``--help`` imports none of them."""
 
     def __init__(self, commands: Sequence[LazyCommand], name: str, help: str) -> None:
-        super().__init__(name=name, help=help, no_args_is_help=False)
+        super().__init__(name=name, help=help, no_args_is_help=False, context_settings=SHORT_HELP)
         self._lazy = {command.name: command for command in commands}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -129,7 +130,7 @@ COMMANDS = (
     ),
 )
 
-group = click.version_option(package_name="trustthepixels", message="%(prog)s %(version)s")(
+group = version_option(
     LazyGroup(
         COMMANDS,
         name="trustthepixels",

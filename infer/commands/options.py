@@ -38,6 +38,12 @@ def size_text(count: int) -> str:
     return f"{count // _UNITS[unit]}{unit}"
 
 
+SHORT_HELP = {"help_option_names": ["-h", "--help"]}
+"""Settings of a command that is started by itself; sub-commands inherit them."""
+
+version_option = click.version_option(package_name="trustthepixels", message="%(prog)s %(version)s")
+
+
 class _Number(click.FloatRange):
     """A number of a range. NaN is in none, which a comparison does not notice."""
 

@@ -13,13 +13,14 @@ from ..scan.counts import Report
 from ..scan.request import ScanRequest
 from ..system.signals import Interrupted, interruptible
 from ..system.terminal import note
-from .options import request_options, scan_request
+from .options import SHORT_HELP, request_options, scan_request, version_option
 from .terminal import progress_bar, quiet_decoders
 
 
-@click.command("scan", no_args_is_help=False)
+@click.command("scan", no_args_is_help=False, context_settings=SHORT_HELP)
 @click.argument("paths", nargs=-1, metavar="[PATH]...")
 @request_options()
+@version_option
 @click.pass_context
 def scan(context: click.Context, /, **values: Any) -> None:
     """Write one row for every image in folders, or for single files.

@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
+from ..files.source import LocalFiles
 from ..files.walk import Found
 from ..flow.channel import Cancelled, Channel
 from ..images.limits import Isolation, Limits
@@ -41,7 +42,9 @@ def helpers_of(
         limits: what is refused.
         resources: what the files of the scan share.
     """
-    is_possible = os.name == "posix" and resources.workers is not None
+    # They open paths, so what comes from elsewhere stays with the threads.
+    reads_paths = isinstance(resources.source, LocalFiles)
+    is_possible = os.name == "posix" and resources.workers is not None and reads_paths
     if not wanted or not is_possible or resources.isolation is Isolation.ALL:
         return None
     total = resources.budget.total

@@ -10,7 +10,8 @@ from pathlib import Path
 from ..errors import InputError
 from ..files.lists import open_list
 from ..files.paths import path_text
-from ..files.walk import WalkOptions, walk
+from ..files.source import LocalFiles
+from ..files.walk import WalkOptions
 from ..model.batching import BatchedModel, Tell, open_classifier
 from ..model.bundled import load_model
 from ..model.file import ModelFile
@@ -65,7 +66,7 @@ def run_scan(
         kept = output.begin(_identity(request, model, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.begin(session.provider)
-        files = walk(roots, options.walk)
+        files = LocalFiles(roots, options.walk).find()
         if report.counts.kept:
             files = not_kept(files, output.kept())
         rows = stack.enter_context(

@@ -19,7 +19,8 @@ in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
 
-from ..files.walk import Found, walk
+from ..files.source import LOCAL, LocalFiles, Source
+from ..files.walk import Found
 from ..flow.batches import BatchAssembler
 from ..flow.budget import MemoryBudget
 from ..flow.channel import Channel, Window
@@ -57,7 +58,8 @@ def scan_rows(
         ProviderError: the device failed.
     """
     options = options or ScanOptions()
-    return scan_found(walk(roots, options.walk), classifier, rule, options, allocate)
+    source = LocalFiles(roots, options.walk)
+    return scan_found(source.find(), classifier, rule, options, allocate)
 
 
 def scan_found(
@@ -66,6 +68,7 @@ def scan_found(
     rule: VerdictRule,
     options: ScanOptions,
     allocate: Allocate = plain_memory,
+    source: Source = LOCAL,
 ) -> Generator[ScanRow]:
     """Like ``scan_rows``, for files that are found already; ``options.walk`` is not looked at.
 
@@ -75,6 +78,7 @@ def scan_found(
         rule: from probabilities to verdicts.
         options: how to scan.
         allocate: makes the batches' buffers.
+        source: where the bytes of the files come from.
     """
     spec = classifier.spec
     window = Window(options.window)
@@ -84,7 +88,7 @@ def scan_found(
     batches = BatchAssembler[tuple[int, PreparedImage]](buffers)
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool() if WorkerPool.is_available else None
-    resources = Resources(MemoryBudget(options.memory), workers, options.isolation)
+    resources = Resources(MemoryBudget(options.memory), workers, options.isolation, source)
     helpers = helpers_of(options.helpers, spec.input_size, options.limits, resources)
 
     def find() -> None:

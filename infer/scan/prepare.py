@@ -1,14 +1,15 @@
 """One found file → pixels at the model's size, or the finished row that says why not.
 
 Everything that touches a file's content during a scan happens in this one call, whatever thread
-or process makes it.
+or process makes it. Paths are not opened here: bytes come from the scan's ``Source``.
 """
 
 from dataclasses import dataclass, field, replace
 
 from ..errors import ImageError
 from ..files.paths import path_text
-from ..files.read import ReadError, read_file
+from ..files.read import ReadError
+from ..files.source import LOCAL, Source
 from ..files.walk import Found
 from ..flow.budget import MemoryBudget
 from ..flow.channel import Cancelled
@@ -40,18 +41,20 @@ class PreparedImage:
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What the files of one scan share.
+    """Resources that the files of one scan share.
 
     Attributes:
         budget: memory.
         workers: processes for what must not be decoded in a thread; ``None`` decodes all here,
             where a file can take any time.
         isolation: which files those are.
+        source: where their bytes come from.
     """
 
     budget: MemoryBudget = field(default_factory=MemoryBudget)
     workers: WorkerPool | None = None
     isolation: Isolation = Isolation.ODD
+    source: Source = LOCAL
 
 
 def prepare(
@@ -74,7 +77,7 @@ def prepare(
     resources = resources or Resources()
     largest = min(limits.max_bytes, resources.budget.total)
     try:
-        content = read_file(found.path, min(largest, resources.budget.large_file))
+        content = resources.source.read(found, min(largest, resources.budget.large_file))
     except ReadError as error:
         if error.status is FileStatus.TOO_LARGE and error.size is not None:
             return _large(found, input_size, limits, resources)
@@ -89,7 +92,8 @@ def _large(
     path = path_text(found.path)
     with resources.budget.only_large_file():
         try:
-            content = read_file(found.path, min(limits.max_bytes, resources.budget.total))
+            largest = min(limits.max_bytes, resources.budget.total)
+            content = resources.source.read(found, largest)
         except ReadError as error:
             return _failed(path, error, error.size)
         return _decoded(content, path, input_size, limits, resources)

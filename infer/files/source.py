@@ -1,0 +1,87 @@
+"""Sources of a scan: where its files are found, and where their bytes come from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..results import FileStatus
+from .read import ReadError, read_file
+from .walk import Found, WalkOptions, walk
+
+
+class Source(Protocol):
+    """Files that a scan judges. ``read`` is called by many threads at once."""
+
+    def find(self) -> Iterator[Found]:
+        """Yield the files, lazily; one that is known to be unreadable with its failure."""
+
+    def read(self, found: Found, max_bytes: int) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            ReadError: the file cannot be read, or has more bytes than that.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFiles:
+    """Files and folders of this machine.
+
+    Attributes:
+        roots: folders and files, see ``walk``; read lazily.
+        options: which files are found.
+    """
+
+    roots: Iterable[bytes] = ()
+    options: WalkOptions = field(default_factory=WalkOptions)
+
+    def find(self) -> Iterator[Found]:
+        """Yield the files in the order of the walk."""
+        return walk(self.roots, self.options)
+
+    def read(self, found: Found, max_bytes: int) -> bytes:
+        """Return the bytes of a regular file.
+
+        Raises:
+            ReadError: the file is gone, unreadable, not a regular file, or too large.
+        """
+        return read_file(found.path, max_bytes)
+
+
+LOCAL = LocalFiles()
+"""Reads any path of this machine, and finds none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held(Found):
+    """A file whose bytes are in memory already."""
+
+    content: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldFiles:
+    """Files in memory.
+
+    Attributes:
+        items: name and bytes of each, read lazily.
+    """
+
+    items: Iterable[tuple[str, bytes]]
+
+    def find(self) -> Iterator[Found]:
+        """Yield the files in the order of the items."""
+        for name, content in self.items:
+            yield Held(name.encode("utf-8", "surrogateescape"), content=content)
+
+    def read(self, found: Found, max_bytes: int) -> bytes:
+        """Return the bytes of a file.
+
+        Raises:
+            ReadError: there are more than that.
+        """
+        content = found.content if isinstance(found, Held) else b""
+        if len(content) > max_bytes:
+            reason = f"{len(content)} bytes, limit {max_bytes}"
+            raise ReadError(FileStatus.TOO_LARGE, reason, len(content))
+        return content
