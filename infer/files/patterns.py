@@ -11,8 +11,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
+from importlib import import_module
 
 from ..errors import UsageError
 
@@ -71,10 +70,9 @@ class Patterns:
 
 def _compiled(text: str) -> _Pattern:
     # A tenth of a second, which only scans with patterns shall pay.
+    gitignore = import_module("pathspec.patterns.gitignore.spec").GitIgnoreSpecPattern
     try:
-        regex, takes = GitIgnoreSpecPattern.pattern_to_regex(
-            f"\\{text}" if text.startswith("#") else text
-        )
+        regex, takes = gitignore.pattern_to_regex(f"\\{text}" if text.startswith("#") else text)
     except ValueError:
         regex, takes = None, None
     if regex is None or takes is None:
