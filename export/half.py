@@ -1,7 +1,5 @@
 """float32 graph → float16 graph for GPUs, with the same uint8 input and float32 outputs."""
 
-from importlib import import_module
-
 import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
@@ -20,7 +18,8 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
         InputError: the graph cannot be divided, see ``sections``.
     """
     # Imported here because ONNX Runtime is in no extra but cpu and gpu; the caller has checked.
-    convert = import_module("onnxruntime.transformers.float16").convert_float_to_float16
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
     parts = sections(model)
     used = {name for node in parts.body for name in node.input}
     initializers = {value.name: value for value in model.graph.initializer}
@@ -38,7 +37,7 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
         opset_imports=model.opset_import,
         ir_version=model.ir_version,
     )
-    converted = convert(body, keep_io_types=True)
+    converted = convert_float_to_float16(body, keep_io_types=True)
     initializers |= {value.name: value for value in converted.graph.initializer}
     result = onnx.ModelProto()
     result.CopyFrom(model)

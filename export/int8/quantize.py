@@ -5,7 +5,6 @@ import io
 import logging
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +51,13 @@ def to_int8(
         InputError: the graph cannot be divided, see ``sections``.
     """
     # Imported here because ONNX Runtime is in no extra but cpu and gpu; the caller has checked.
-    runtime = import_module("onnxruntime.quantization")
+    from onnxruntime.quantization import (
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
+
     parts = sections(model)
     exact = [parts.body[0], *additions(parts), *exact_shortcuts(model, parts)]
     kept = [*parts.normalisation, *exact, *parts.head]
@@ -66,21 +71,21 @@ def to_int8(
             overrides[name] = [{"rmin": np.float32(limits.low), "rmax": np.float32(limits.high)}]
     methods = {
         # Its measurement is overridden for every tensor.
-        RangeMethod.LEAST_SQUARES: runtime.CalibrationMethod.MinMax,
-        RangeMethod.MINMAX: runtime.CalibrationMethod.MinMax,
-        RangeMethod.PERCENTILE: runtime.CalibrationMethod.Percentile,
-        RangeMethod.ENTROPY: runtime.CalibrationMethod.Entropy,
+        RangeMethod.LEAST_SQUARES: CalibrationMethod.MinMax,
+        RangeMethod.MINMAX: CalibrationMethod.MinMax,
+        RangeMethod.PERCENTILE: CalibrationMethod.Percentile,
+        RangeMethod.ENTROPY: CalibrationMethod.Entropy,
     }
     with tempfile.TemporaryDirectory() as folder, _quiet():
         source, target = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
         source.write_bytes(model.SerializeToString(deterministic=True))
-        runtime.quantize_static(
+        quantize_static(
             source,
             target,
             reader,
-            quant_format=runtime.QuantFormat.QDQ,
-            activation_type=runtime.QuantType.QUInt8,
-            weight_type=runtime.QuantType.QInt8,
+            quant_format=QuantFormat.QDQ,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
             per_channel=True,
             nodes_to_exclude=[node.name for node in kept],
             calibrate_method=methods[method],

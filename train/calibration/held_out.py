@@ -21,8 +21,7 @@ from trustthepixels.infer.errors import InputError
 
 from ..data.manifest import Sample, load_samples, without_sources
 from ..data.splits import Split, read_splits, select
-from ..networks.devices import Device
-from ..networks.hardware import choose_accelerator
+from ..networks.hardware import Device, choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_checkpoint
 from ..settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME

@@ -5,7 +5,6 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -65,10 +64,11 @@ def _first_fold(
 ) -> tuple[list[Sample], list[Sample]]:
     """The first of ``folds`` group-wise folds, and all the others together."""
     # Takes seconds to import, which a command that only checks its input should not cost.
-    splitter_class = import_module("sklearn.model_selection").StratifiedGroupKFold
+    from sklearn.model_selection import StratifiedGroupKFold
+
     strata = _strata(samples, folds)
     groups = [sample.group for sample in samples]
-    splitter = splitter_class(n_splits=folds, shuffle=True, random_state=seed)
+    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # Sources smaller than the number of folds are expected; they land whole somewhere.
         warnings.simplefilter("ignore", UserWarning)

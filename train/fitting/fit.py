@@ -18,8 +18,14 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from trustthepixels.infer.errors import UsageError
 
 from ..data.manifest import Sample
-from ..networks.devices import Device, Precision
-from ..networks.hardware import Arithmetic, choose_arithmetic, is_first_process, process_count
+from ..networks.hardware import (
+    Arithmetic,
+    Device,
+    Precision,
+    choose_arithmetic,
+    is_first_process,
+    process_count,
+)
 from ..networks.network import Classifier
 from ..networks.stage_statistics import staged_backbone
 from ..networks.starting_weights import initialise

@@ -16,8 +16,7 @@ from ..data.folds import split_by_fold
 from ..data.hard_examples import hard_examples
 from ..data.manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
 from ..data.splits import Split, read_splits, select, split_by_group, write_splits
-from ..networks.devices import Device, Precision
-from ..networks.hardware import Accelerator, is_first_process
+from ..networks.hardware import Accelerator, Device, Precision, is_first_process
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, read_state, save_weights
 from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
@@ -30,12 +29,11 @@ _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
 
 def train_run(
     settings: TrainSettings, folder: Path, device: Device, precision: Precision, *, resume: bool
-) -> Path | None:
+) -> Path:
     """Train, calibrate on the validation split, measure on the test split, and write weights.
 
     Returns:
-        The weights, half-precision safetensors with the spec inside; ``None`` in the further
-        processes of a training on several GPUs, which write nothing.
+        The weights, half-precision safetensors with the spec inside.
 
     Raises:
         TrustThePixelsError: the data, the settings, the folder or the device cannot be used.
@@ -50,10 +48,10 @@ def train_run(
     # Whatever of the request cannot be done is found before the folder is taken.
     start = prepare_fit(settings, folder, device, precision)
     require_room(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION])
+    weights = folder / WEIGHTS_NAME
     if not is_first_process():
         _trained(settings, start, parts, folder)
-        return None
-    weights = folder / WEIGHTS_NAME
+        return weights
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
     trained = _trained(settings, start, parts, folder)

@@ -1,14 +1,29 @@
 """Which device and which arithmetic a training uses."""
 
 from dataclasses import dataclass
-from importlib import import_module
+from enum import StrEnum
 from typing import Literal
 
 import torch
 
 from trustthepixels.infer.errors import ProviderError
 
-from .devices import Device, Precision
+
+class Device(StrEnum):
+    """Where to train; ``auto`` takes CUDA if it is there."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+class Precision(StrEnum):
+    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 where it is native."""
+
+    AUTO = "auto"
+    FP32 = "fp32"
+    BF16 = "bf16"
+
 
 Accelerator = Literal["cuda", "cpu"]
 PrecisionName = Literal["32-true", "bf16-mixed"]
@@ -79,5 +94,6 @@ def process_count(accelerator: Accelerator) -> int:
 def is_first_process() -> bool:
     """Whether this one writes the run's files; for further GPUs Lightning starts further ones."""
     # Slow to import, and of no use to an evaluation.
-    utilities = import_module("lightning.pytorch.utilities")
-    return bool(getattr(utilities.rank_zero_only, "rank", 0) == 0)
+    from lightning.pytorch.utilities import rank_zero_only
+
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)

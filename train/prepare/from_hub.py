@@ -1,6 +1,5 @@
 """The rows of an opened data set as a source for data preparation."""
 
-import logging
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
 from functools import cached_property
@@ -13,8 +12,7 @@ from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError
 
-from ..data.sampling import Sampling
-from .hub import DatasetRequest, OpenedDataset, open_dataset, reading
+from .hub import DatasetRequest, OpenedDataset, reading
 from .label_names import match_labels
 from .source import Candidate, reader_of
 
@@ -23,31 +21,6 @@ _MOST_BLOCKS = 4096
 
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "labels", "class")
-
-
-def open_rows(
-    dataset: str, group_column: str, options: Mapping[str, Any]
-) -> tuple["RowSource", Sampling]:
-    """Open a data set, quietly, as a source of pictures.
-
-    Args:
-        dataset: id on the hub, or a path.
-        group_column: column whose values group pictures; empty for none.
-        options: further fields of ``DatasetRequest``.
-
-    Returns:
-        The source, and the way of sampling that it allows.
-
-    Raises:
-        InputError: the data set cannot be read, or its columns or labels cannot be told.
-    """
-    # Their retries and their own bars would bury our one line.
-    logging.getLogger("datasets").setLevel(logging.CRITICAL)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    datasets.disable_progress_bars()
-    request = DatasetRequest(dataset, group_column=group_column, **options)
-    opened = open_dataset(request)
-    return RowSource(opened, request), opened.sampling
 
 
 class RowSource:

@@ -14,8 +14,7 @@ from ..arrays import FloatArray
 from ..calibration.calibrate import margin_of
 from ..data.manifest import Sample
 from ..fitting.fit import fit, prepare_fit
-from ..networks.devices import Device, Precision
-from ..networks.hardware import choose_accelerator
+from ..networks.hardware import Device, Precision, choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, load_checkpoint, read_state
 from ..pictures.batches import in_batches, views_of_sample
