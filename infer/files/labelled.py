@@ -1,7 +1,7 @@
-"""Pictures whose true label is known: in ``AI/`` and ``Real/``, or listed in a ``manifest.csv``."""
+"""Pictures whose true label is known: listed in a ``manifest.csv``, or in ``AI/`` and ``Real/``."""
 
 import csv
-import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from ..images.formats.registry import image_extensions
 from ..results import LABELS
 
 CLASS_FOLDERS = {"AI": "ai", "Real": "real"}
-"""Folder names of a prepared data set, and the labels they stand for."""
+"""Folder names of a prepared data set, and the labels they stand for. Readers ignore case."""
 
 MANIFEST_NAME = "manifest.csv"
 
@@ -21,53 +21,89 @@ class LabelledFile:
 
     Attributes:
         path: where it is.
+        file: the path relative to the data set's root, ``/``-separated, as a manifest gives it.
         label: ``ai`` or ``real``.
+        source: the data set or generator that it came from; empty if unknown.
+        group: pictures of one group never straddle splits; ``file`` if unknown.
     """
 
     path: Path
+    file: str
     label: str
+    source: str
+    group: str
 
 
-def labelled_files(folder: Path) -> list[LabelledFile]:
-    """The pictures of a labelled folder, sorted by path.
+def labelled_files(root: Path) -> list[LabelledFile]:
+    """Return the pictures of a labelled data set, sorted by ``file``.
 
     Args:
-        folder: has a ``manifest.csv`` with the columns ``file`` and ``class`` (``ai`` or ``real``),
-            or else the folders ``AI`` and ``Real``, which are searched recursively.
+        root: a manifest, a folder with a ``manifest.csv``, or else a folder with the folders ``AI``
+            and ``Real`` in any case, which are searched recursively.
 
     Raises:
-        InputError: it has neither, or no pictures, or the manifest is not sound.
+        InputError: it is none of these, it has no pictures, or the manifest is not sound.
     """
-    manifest = folder / MANIFEST_NAME
-    files = _from_manifest(manifest) if manifest.is_file() else _from_folders(folder)
-    if not files:
-        raise InputError(f"{folder} has neither a {MANIFEST_NAME} nor pictures in AI/ and Real/")
-    return sorted(files, key=lambda file: os.fsencode(file.path))
+    if root.is_file():
+        files = read_manifest(root)
+    elif (root / MANIFEST_NAME).is_file():
+        files = read_manifest(root / MANIFEST_NAME)
+    elif root.is_dir():
+        files = _from_folders(root)
+    else:
+        raise InputError(f"{root} does not exist")
+    return sorted(files, key=lambda file: file.file)
 
 
-def _from_folders(folder: Path) -> list[LabelledFile]:
-    extensions = image_extensions()
-    return [
-        LabelledFile(path, label)
-        for name, label in CLASS_FOLDERS.items()
-        for path in (folder / name).rglob("*")
-        if path.suffix.lower().lstrip(".") in extensions and path.is_file()
-    ]
+def read_manifest(manifest: Path) -> list[LabelledFile]:
+    """Return the pictures that a manifest lists, in its order. They may not exist.
 
+    The columns ``file`` (relative to the manifest) and ``class`` are needed; ``source``, ``group``
+    and ``pair`` are used where they exist.
 
-def _from_manifest(manifest: Path) -> list[LabelledFile]:
+    Raises:
+        InputError: it cannot be read, lacks a column, or names an unknown class.
+    """
     try:
-        with manifest.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
+        with manifest.open(newline="", encoding="utf-8-sig") as stream:
+            return list(_listed(manifest, csv.DictReader(stream)))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"cannot read {manifest}: {one_line(error)}") from error
-    files = []
+
+
+def files_in_class_folders(root: Path) -> Iterator[LabelledFile]:
+    """Yield every file of a data set's class folders, in no order, whatever its extension."""
+    labels = {name.lower(): label for name, label in CLASS_FOLDERS.items()}
+    for folder in root.iterdir():
+        label = labels.get(folder.name.lower())
+        if label is None:
+            continue
+        for path in folder.rglob("*"):
+            if path.is_file():
+                file = path.relative_to(root).as_posix()
+                yield LabelledFile(path, file, label, "", file)
+
+
+def is_picture(path: Path) -> bool:
+    """Return true if a file name's extension is one of a picture."""
+    return path.suffix.lower().lstrip(".") in image_extensions()
+
+
+def _listed(manifest: Path, rows: "csv.DictReader[str]") -> Iterator[LabelledFile]:
+    missing = {"file", "class"} - set(rows.fieldnames or ())
+    if missing:
+        raise InputError(f"{manifest} lacks the column {', '.join(sorted(missing))}")
     for row in rows:
-        label = (row.get("class") or "").lower()
-        if not row.get("file") or label not in LABELS:
-            raise InputError(
-                f"{manifest} needs the columns file and class (ai or real) in every row; "
-                f"one has file {row.get('file')!r} and class {row.get('class')!r}"
-            )
-        files.append(LabelledFile(manifest.parent / row["file"], label))
+        file, label = row["file"], (row["class"] or "").lower()
+        if label not in LABELS:
+            raise InputError(f"{manifest}: class '{row['class'] or ''}' is neither ai nor real")
+        # A pair is one subject seen twice, so it is a group where none is given.
+        group = row.get("group") or row.get("pair") or file
+        yield LabelledFile(manifest.parent / file, file, label, row.get("source") or "", group)
+
+
+def _from_folders(root: Path) -> list[LabelledFile]:
+    files = [file for file in files_in_class_folders(root) if is_picture(file.path)]
+    if not files:
+        raise InputError(f"{root} has neither {MANIFEST_NAME} nor pictures in AI/ and Real/")
     return files

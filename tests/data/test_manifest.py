@@ -9,7 +9,6 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.train.data.manifest import (
     fingerprint,
     load_samples,
-    read_manifest,
     without_sources,
 )
 
@@ -58,7 +57,6 @@ def test_a_manifest_decides_what_belongs_to_the_data_set(data: Path) -> None:
         ("Real/coffee.jpg", "real", "camera", "breakfast"),
     ]
     assert load_samples(manifest) == samples
-    assert [one.file for one in read_manifest(manifest)] == [one.file for one in samples[::-1]]
 
 
 def test_a_pair_is_a_group_where_none_is_given(data: Path) -> None:

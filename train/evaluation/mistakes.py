@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError, one_line
+from trustthepixels.infer.files.labelled import CLASS_FOLDERS, MANIFEST_NAME
 
 from ..data.hard_examples import file_digest
-from ..data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
+from ..data.manifest import Sample
 from ..pictures.tiers import Tier
 from .measurement import Measurement, Report
 from .parts import PartKind

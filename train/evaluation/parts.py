@@ -7,9 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, UsageError
+from trustthepixels.infer.files.labelled import MANIFEST_NAME
 
 from ..data.folds import FOLDS, leave_sources_out, split_by_fold
-from ..data.manifest import MANIFEST_NAME, Sample, list_samples, without_sources
+from ..data.manifest import Sample, list_samples, without_sources
 from ..data.splits import Split, read_splits, select, splits_fingerprint
 from .request import DataRequest, EvaluationRequest
 

@@ -3,17 +3,18 @@
 import csv
 import io
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import StrEnum
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, one_line
+from trustthepixels.infer.files.labelled import files_in_class_folders
 from trustthepixels.infer.results import LABELS
 from trustthepixels.infer.system.terminal import printable
 
 from ..data.hard_examples import file_digest
-from ..data.manifest import CLASS_FOLDERS, Sample
+from ..data.manifest import Sample
 from .predictions import Prediction, predict
 from .scorer import Scorer
 
@@ -123,7 +124,7 @@ def replay(folder: Path, scorer: Scorer) -> list[Replayed]:
         InputError: the list or a picture cannot be read.
     """
     listed = read_regressions(folder / REGRESSIONS_NAME)
-    found = {file_digest(sample.path): sample for sample in _files(folder)}
+    found = {file_digest(file.path): Sample.of(file) for file in files_in_class_folders(folder)}
     present = [row for row in listed if row.sha256 in found]
     samples = [found[row.sha256] for row in present]
     predictions = predict(samples, scorer, scorer.spec.rule())
@@ -148,15 +149,6 @@ def replay_text(replayed: Sequence[Replayed], scorer: Scorer) -> str:
         if outcome in (Outcome.WRONG_AGAIN, Outcome.NOT_CHECKED):
             lines += [_line(one) for one in chosen]
     return "\n".join(lines)
-
-
-def _files(folder: Path) -> Iterator[Sample]:
-    """Everything in ``AI/`` and ``Real/``, also what no manifest lists."""
-    for name, label in CLASS_FOLDERS.items():
-        for path in sorted((folder / name).rglob("*")):
-            if path.is_file():
-                file = path.relative_to(folder).as_posix()
-                yield Sample(path, file, label, "", file)
 
 
 def _parsed(row: dict[str, str]) -> Regression:

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from trustthepixels.infer.errors import OutputError, one_line
-
-from ..data.manifest import CLASS_FOLDERS, MANIFEST_NAME
+from trustthepixels.infer.files.labelled import CLASS_FOLDERS, MANIFEST_NAME
 
 RECIPE_NAME = "prepare.json"
 """What was asked for and of which data; a run resumes only if all of it is the same."""

@@ -8,13 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from trustthepixels.infer.errors import InputError, UsageError
+from trustthepixels.infer.files.labelled import (
+    MANIFEST_NAME,
+    LabelledFile,
+    is_picture,
+    read_manifest,
+)
 
-from ..data.manifest import IMAGE_SUFFIXES, MANIFEST_NAME, Sample, read_manifest
 from .grouping import GroupKind, GroupRule
 from .source import Candidate, reader_of
-
-SUFFIXES = IMAGE_SUFFIXES | {".avif", ".heic", ".heif"}
-"""Files that are taken for pictures, in either case of letters."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")
 _STEM_LENGTH = 80
@@ -89,22 +91,22 @@ def _list_folder(folder: Path, label: str, number: int, rule: GroupRule | None) 
     for path, size in _walk(folder):
         relative = PurePosixPath(path.relative_to(folder).as_posix())
         key = f"{label}/{number}/{relative}"
-        sample = listed.get(path.resolve())
-        if sample is None:
+        known = listed.get(path.resolve())
+        if known is None:
             group = "" if rule is None else rule.of_file(name, relative)
             yield _File(path, key, label, relative, name, group, size)
-        elif sample.label != label:
-            raise InputError(f"{path} is '{label}' by its folder, '{sample.label}' by its manifest")
+        elif known.label != label:
+            raise InputError(f"{path} is '{label}' by its folder, '{known.label}' by its manifest")
         else:
             # Without a group the manifest gives the file's own name, which groups nothing.
-            group = "" if sample.group == sample.file else sample.group
-            yield _File(path, key, label, relative, sample.source or name, group, size)
+            group = "" if known.group == known.file else known.group
+            yield _File(path, key, label, relative, known.source or name, group, size)
 
 
-def _manifest_of(folder: Path) -> dict[Path, Sample]:
+def _manifest_of(folder: Path) -> dict[Path, LabelledFile]:
     for manifest in (folder / MANIFEST_NAME, folder.resolve().parent / MANIFEST_NAME):
         if manifest.is_file():
-            return {sample.path.resolve(): sample for sample in read_manifest(manifest)}
+            return {file.path.resolve(): file for file in read_manifest(manifest)}
     return {}
 
 
@@ -118,7 +120,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
         folders.sort()
         for name in sorted(files):
             path = Path(parent, name)
-            if path.suffix.lower() in SUFFIXES:
+            if is_picture(path):
                 # A broken link has no size; reading it will say why it cannot be used.
                 yield path, path.stat().st_size if path.exists() else -1
 

@@ -12,9 +12,10 @@ from typing import NoReturn
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import ImageError, InputError, UsageError
+from trustthepixels.infer.files.labelled import CLASS_FOLDERS, MANIFEST_NAME
 from trustthepixels.infer.results import LABELS
 
-from ..data.manifest import CLASS_FOLDERS, MANIFEST_NAME, Sample
+from ..data.manifest import Sample
 from ..data.sampling import Sampling, shuffled
 from ..data.splits import MINIMUM_GROUPS, split_by_group
 from .convert import ConvertedPicture, convert_all
