@@ -15,7 +15,7 @@ from torchvision.transforms import Resize
 
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.files.walk import Found
-from trustthepixels.infer.images.limits import DecodeSize, Limits
+from trustthepixels.infer.images.limits import DEFAULT_LIMITS, DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.model.session import INPUT_NAME, Session
@@ -29,22 +29,24 @@ FloatArray = npt.NDArray[np.floating]
 _PLAIN_MODES = frozenset({"RGB", "L", "CMYK"})
 """Where our decoding is, by contract, that of the reference recipe: Pillow's ``convert("RGB")``."""
 
-_IN_FULL = Limits(decode_size=DecodeSize.FULL)
-"""Scaled decoding of large JPEGs is no part of what PyTorch and torchvision are compared with."""
+IN_FULL = Limits(decode_size=DecodeSize.FULL)
+"""Scaled decoding of large JPEGs is no part of what torchvision is compared with."""
 
 _CONVERSIONS = frozenset({"Cast", "QuantizeLinear", "DequantizeLinear"})
 """What fp16 and int8 put between the normalised pixels and the first convolution."""
 
 
-def scanner_pixels(paths: Sequence[Path], size: tuple[int, int]) -> PixelArray:
-    """What the scanner feeds to the model after a full decode, uint8 (n, *size, 3).
+def scanner_pixels(
+    paths: Sequence[Path], size: tuple[int, int], limits: Limits = DEFAULT_LIMITS
+) -> PixelArray:
+    """What the scanner feeds to the model, uint8 (n, *size, 3).
 
     Raises:
         InputError: a picture cannot be read or decoded.
     """
     pixels = []
     for path in paths:
-        prepared = prepare(Found(os.fsencode(path)), size, _IN_FULL)
+        prepared = prepare(Found(os.fsencode(path)), size, limits)
         if not isinstance(prepared, PreparedImage):
             raise InputError(f"cannot use {path}: {prepared.status}: {prepared.error}")
         pixels.append(prepared.pixels)

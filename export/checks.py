@@ -24,8 +24,10 @@ from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.pictures.load import load_pixels
 
 from .answers import (
+    IN_FULL,
     FloatArray,
     graph_normalised,
+    scanner_pixels,
     session_p_ai,
     spec_normalised,
     torchvision_pixels,
@@ -87,9 +89,12 @@ def preprocessing_checks(
     differing = sum(not np.array_equal(*pair) for pair in zip(images, trained, strict=True))
     yield _equal(f"pictures of {len(samples)} that training saw otherwise", differing, 0)
     references = [torchvision_pixels(sample.path, spec.input_size) for sample in samples]
+    paths = [sample.path for sample in samples]
     compared = [
         not np.array_equal(image, reference)
-        for image, reference in zip(images, references, strict=True)
+        for image, reference in zip(
+            scanner_pixels(paths, spec.input_size, IN_FULL), references, strict=True
+        )
         if reference is not None
     ]
     yield _equal(
@@ -146,7 +151,7 @@ def verdict_checks(
 
 
 def agreement_checks(
-    p_ai: FloatArray, reference: FloatArray, targets: Sequence[int], spec: ModelSpec
+    p_ai: FloatArray, reference: FloatArray, targets: npt.NDArray[np.int64], spec: ModelSpec
 ) -> Iterator[Check]:
     """int8: verdicts and balanced accuracy on the validation pictures against PyTorch's.
 

@@ -3,6 +3,7 @@
 import onnx
 import onnx_ir as ir
 from onnx import TensorProto, helper
+from onnxruntime.transformers.float16 import convert_float_to_float16
 
 from .graph import tidy
 from .int8.sections import sections
@@ -17,9 +18,6 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     Raises:
         InputError: the graph cannot be divided, see ``sections``.
     """
-    # Imported here because ONNX Runtime is in no extra but cpu and gpu; the caller has checked.
-    from onnxruntime.transformers.float16 import convert_float_to_float16
-
     parts = sections(model)
     used = {name for node in parts.body for name in node.input}
     initializers = {value.name: value for value in model.graph.initializer}

@@ -20,7 +20,7 @@ from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.train.calibration.file import read_calibration
-from trustthepixels.train.data.manifest import Sample, fingerprint
+from trustthepixels.train.data.manifest import Sample, fingerprint, targets_of
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.pictures.load import load_pixels
@@ -129,7 +129,7 @@ def _checks(
     yield from calibration_checks(session, images[:_LARGEST_BATCH])
     if request.precision is Precision.INT8:
         p_ai, reference = _on_validation(session, network, pictures.validation)
-        targets = [sample.target for sample in pictures.validation]
+        targets = targets_of(pictures.validation)
         yield from agreement_checks(p_ai, reference, targets, spec)
         return
     reference = torch_p_ai(network, spec, images)

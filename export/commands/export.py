@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from trustthepixels.infer.commands.options import request_options
+from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.system.cores import available_cores
 
 from ..request import ExportRequest, Precision, RangeMethod
@@ -77,6 +78,8 @@ def export(
     shapes, preprocessing, every batch size, and its answers against PyTorch's. Exits with 4 if a
     check fails.
     """
+    # Before what converts graphs by it is imported: its absence has an answer of its own.
+    load_onnxruntime()
     from ..run import default_report, export_model
 
     request = ExportRequest(

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import onnx
 import onnx_ir as ir
+from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.session import INPUT_NAME
@@ -50,14 +51,6 @@ def to_int8(
     Raises:
         InputError: the graph cannot be divided, see ``sections``.
     """
-    # Imported here because ONNX Runtime is in no extra but cpu and gpu; the caller has checked.
-    from onnxruntime.quantization import (
-        CalibrationMethod,
-        QuantFormat,
-        QuantType,
-        quantize_static,
-    )
-
     parts = sections(model)
     exact = [parts.body[0], *additions(parts), *exact_shortcuts(model, parts)]
     kept = [*parts.normalisation, *exact, *parts.head]

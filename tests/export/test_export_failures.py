@@ -1,5 +1,6 @@
 """An export that fails a check names the figure and its bound, and leaves no file."""
 
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -226,6 +227,21 @@ def test_fewer_pictures_than_the_checks_need_are_refused(request_fp32):
 def test_onnx_runtime_is_asked_for_by_name(request_fp32, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     assert_fails(request_fp32, r"\[cpu\].*\[gpu\]", ProviderError)
+
+
+def test_the_command_asks_for_onnx_runtime_before_it_imports_it():
+    code = (
+        "import sys\n"
+        "sys.modules['onnxruntime'] = None\n"
+        "from trustthepixels.export.commands.export import export\n"
+        "from trustthepixels.infer.errors import ProviderError\n"
+        "try:\n"
+        "    export(['w.safetensors', '--out', 'm.onnx', '--data', 'd'], standalone_mode=False)\n"
+        "except ProviderError as error:\n"
+        "    print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert "[cpu]" in done.stdout, done.stderr
 
 
 def test_a_folder_in_the_place_of_the_output_is_refused(request_fp32):

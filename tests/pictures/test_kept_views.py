@@ -17,7 +17,8 @@ from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.fitting.fit import Start, prepare_fit, require_room
 from trustthepixels.train.fitting.loaders import training_loader, validation_loader
 from trustthepixels.train.fitting.recipes import REFERENCE, WEB
-from trustthepixels.train.networks.hardware import Arithmetic, Device, Precision
+from trustthepixels.train.networks.choices import Device, Precision
+from trustthepixels.train.networks.hardware import Arithmetic
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.pictures import kept_views

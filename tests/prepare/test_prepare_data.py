@@ -25,7 +25,8 @@ from trustthepixels.train.data.sampling import Sampling, shuffled
 from trustthepixels.train.data.splits import split_by_group
 from trustthepixels.train.prepare.from_folders import FolderSource
 from trustthepixels.train.prepare.from_hub import RowSource
-from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
+from trustthepixels.train.prepare.hub import open_dataset
+from trustthepixels.train.prepare.request import DatasetRequest
 from trustthepixels.train.prepare.run import PrepareSettings, PrepareSummary, prepare
 
 COLUMNS = (

@@ -9,7 +9,8 @@ from fake_hub import COMMIT, REPOSITORY, serving
 from picture_sets import crops, manifest_rows, tree, write_folders, write_parquet
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
+from trustthepixels.train.prepare.hub import open_dataset
+from trustthepixels.train.prepare.request import DatasetRequest
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from picture_sets import PER_CLASS, tree, write_parquet
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.train.data.sampling import Sampling
 from trustthepixels.train.prepare.from_hub import RowSource
-from trustthepixels.train.prepare.hub import DatasetRequest, open_dataset
+from trustthepixels.train.prepare.hub import open_dataset
+from trustthepixels.train.prepare.request import DatasetRequest
 from trustthepixels.train.prepare.run import PrepareSettings, prepare
 from trustthepixels.train.prepare.source import Candidate
 

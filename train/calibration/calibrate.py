@@ -9,6 +9,8 @@ from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.infer.results import LABELS
 
+from ..arrays import FloatArray, IntArray
+
 FALSE_POSITIVE_RATES = (0.01, 0.05)
 """Shares of photographs that may be called ``ai``: the operating points of every model."""
 
@@ -19,9 +21,6 @@ FALSE_NEGATIVE_RATE = 0.05
 
 _MAX_TEMPERATURE = 1000.0
 """For a network that has learned nothing: every ``p_ai`` is then close to 0.5."""
-
-FloatArray = npt.NDArray[np.floating]
-IntArray = npt.NDArray[np.integer]
 
 
 def calibrate(logits: FloatArray, targets: IntArray) -> tuple[Calibration, Thresholds]:

@@ -10,27 +10,28 @@ pictures.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.images.views import View
 
-from ..data.manifest import Sample, load_samples, without_sources
+from ..arrays import FloatArray, IntArray
+from ..data.manifest import Sample, load_samples, targets_of, without_sources
 from ..data.splits import Split, read_splits, select
-from ..networks.hardware import Device, choose_accelerator
+from ..networks.choices import Device
+from ..networks.hardware import choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_checkpoint
+from ..pictures.batches import views_of_sample
 from ..settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
 from .calibrate import calibrate, margin_of
 from .file import write_calibration
 from .logits import score
-
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ def calibrate_on_held_out(
     parts = read_splits(splits)
     # A run may have left sources out altogether.
     own = select([sample for sample in samples if sample.file in parts], parts, Split.VALIDATION)
-    spread = _spread(weights, _margin(network, own, spec.input_size)[0])
+    spread = _spread(weights, _margin(network, own, spec.input_size))
     answers = [held_out_answers(run, samples) for run in runs]
     margin = spread * np.concatenate([answer.margin for answer in answers])
     targets = np.concatenate([answer.targets for answer in answers])
@@ -105,11 +106,11 @@ def held_out_answers(run: Path, samples: Sequence[Sample]) -> HeldOutAnswers:
     samples = without_sources(samples, tuple(_config(run)["exclude_sources"]))
     splits = read_splits(run / SPLITS_NAME)
     network, spec = load_checkpoint(run / WEIGHTS_NAME)
-    own, _ = _margin(network, select(samples, splits, Split.VALIDATION), spec.input_size)
+    own = _margin(network, select(samples, splits, Split.VALIDATION), spec.input_size)
     held_out = select(samples, splits, Split.TEST)
-    margin, targets = _margin(network, held_out, spec.input_size)
+    margin = _margin(network, held_out, spec.input_size) / _spread(run, own)
     sources = tuple(sorted({sample.source for sample in held_out}))
-    return HeldOutAnswers(fold, sources, margin / _spread(run, own), targets)
+    return HeldOutAnswers(fold, sources, margin, targets_of(held_out))
 
 
 def _config(run: Path) -> dict[str, Any]:
@@ -139,8 +140,6 @@ def _spread(origin: Path, margin: FloatArray) -> float:
     return spread
 
 
-def _margin(
-    network: Classifier, samples: Sequence[Sample], size: tuple[int, int]
-) -> tuple[FloatArray, IntArray]:
-    logits, targets = score(network, samples, size, choose_accelerator(Device.AUTO))
-    return margin_of(logits.numpy()), targets.numpy()
+def _margin(network: Classifier, samples: Sequence[Sample], size: tuple[int, int]) -> FloatArray:
+    see = partial(views_of_sample, view=View.WHOLE, size=size)
+    return margin_of(score(network, samples, see, choose_accelerator(Device.AUTO)))

@@ -1,41 +1,52 @@
-"""What a network says of labelled pictures, at inference's size and in float32."""
+"""What a network answers to labelled pictures, in float32."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
-from torch import Tensor
-from torch.utils.data import DataLoader
 
-from trustthepixels.infer.system.cores import available_cores
+from trustthepixels.infer.images.preprocess import PixelArray
 
+from ..arrays import FloatArray
 from ..data.manifest import Sample
 from ..networks.network import Classifier
-from ..pictures.dataset import PictureDataset, loader_errors
+from ..pictures.batches import See, in_batches
 
 _BATCH_SIZE = 64
 
 
-@torch.inference_mode()
-def score(
-    network: Classifier, samples: Sequence[Sample], size: tuple[int, int], accelerator: str
-) -> tuple[Tensor, Tensor]:
-    """Logits, float32 of shape (n, 2), and class indices, int64 of shape (n,), on the CPU.
+def answers_of(network: Classifier, device: str) -> Callable[[PixelArray], FloatArray]:
+    """Move a network to a device; return a function from pixels to logits, (n, 2) on the CPU.
+
+    Args:
+        network: changed in place, to evaluation.
+        device: ``cuda`` or ``cpu``.
+    """
+    network.eval().to(device).to(memory_format=torch.channels_last)
+
+    @torch.inference_mode()
+    def answer(images: PixelArray) -> FloatArray:
+        logits: FloatArray = network(torch.from_numpy(images).to(device)).float().cpu().numpy()
+        return logits
+
+    return answer
+
+
+def score(network: Classifier, samples: Sequence[Sample], see: See, device: str) -> FloatArray:
+    """Return logits, (n, 2); those of several views are averaged.
 
     Args:
         network: moved to the device.
         samples: what to score.
-        size: height and width of the network's input.
-        accelerator: ``cuda`` or ``cpu``.
+        see: gives the views of a picture, always as many.
+        device: ``cuda`` or ``cpu``.
 
     Raises:
         InputError: a picture cannot be used.
     """
-    device = torch.device(accelerator)
-    network = network.eval().to(device).to(memory_format=torch.channels_last)
-    loader = DataLoader(PictureDataset(samples, size), _BATCH_SIZE, num_workers=available_cores())
-    logits, targets = [], []
-    with loader_errors():
-        for images, labels in loader:
-            logits.append(network(images.to(device)).cpu())
-            targets.append(labels)
-    return torch.cat(logits), torch.cat(targets)
+    answer = answers_of(network, device)
+    found = [np.empty((0, 2), np.float32)]
+    for batch in in_batches(samples, see, _BATCH_SIZE):
+        logits = answer(np.stack([view for views in batch for view in views]))
+        found.append(logits.reshape(len(batch), -1, 2).mean(axis=1))
+    return np.concatenate(found)

@@ -1,19 +1,17 @@
 """``trustthepixels evaluate``: measure a model on labelled pictures."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any
 
 import click
 
 from trustthepixels.infer.commands.options import request_options
-from trustthepixels.infer.errors import ExitCode
+from trustthepixels.infer.system.cores import available_cores
 
+from ..data.splits import Split
+from ..evaluation.request import DataRequest, EvaluationRequest, parse_fold_models
+from ..pictures.tiers import Tier
 from .typed import typed_options
-
-if TYPE_CHECKING:
-    from ..data.splits import Split
-    from ..evaluation.request import EvaluationRequest
-    from ..pictures.tiers import Tier
 
 
 @click.command("evaluate")
@@ -28,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--splits", type=click.Path(path_type=Path), help="CSV of file,split.")
 @click.option(
     "--split",
-    type=click.Choice(["train", "validation", "test"]),
+    type=click.Choice([split.value for split in Split]),
     help="Part of --splits to evaluate.",
 )
 @click.option(
@@ -57,7 +55,7 @@ if TYPE_CHECKING:
     "--tier",
     "tiers",
     multiple=True,
-    type=click.Choice(["clean", "web", "hard", "webp", "screenshot", "upscale"]),
+    type=click.Choice([tier.value for tier in Tier]),
     help="What happens to each picture first; repeatable.  [default: clean]",
 )
 @click.option("--all-tiers", is_flag=True, help="Every tier, one after the other.")
@@ -115,86 +113,33 @@ def evaluate(
     figures; 2 wrong usage, input or output; 3 the model or the device cannot be used; 4 a picture
     of the regression list is wrong again.
     """
-    if regressions:
-        _replay(context, model, data, mark_fixed=mark_fixed)
-    if mark_fixed:
+    if mark_fixed and not regressions:
         raise click.UsageError("--mark-fixed is for --regressions", context)
-    from ..evaluation.mistakes import check_mistakes_request, collect_mistakes
-    from ..evaluation.run import run_evaluation
-    from ..reports.files import prepare_folder, write_evaluation
-    from ..reports.text import terminal_report
+    if regressions:
+        for option in typed_options(context, context.params.keys() - _WITH_REGRESSIONS):
+            raise click.UsageError(f"--regressions and {option} exclude each other", context)
+    from ..reports.run import evaluate_and_report, replay_and_report
 
-    request = _request(model, data, options)
-    if mistakes is not None:
-        check_mistakes_request(request)
-        prepare_folder(mistakes)
-    if folder is not None:
-        prepare_folder(folder)
-    report = run_evaluation(request)
-    click.echo(terminal_report(report))
-    if folder is not None:
-        write_evaluation(folder, report)
-        click.echo(f"\nwrote {folder}")
-    if mistakes is not None:
-        collected = collect_mistakes(mistakes, report)
-        click.echo(f"\n{mistakes}: {collected.new} new mistakes, {collected.known} known ones")
-    if any(measurement.evaluation.failed for measurement in report.measurements):
-        context.exit(ExitCode.SOME_FILES_FAILED)
+    if regressions:
+        device, threads = options["device"], options["threads"] or available_cores()
+        code = replay_and_report(model, data, device, threads, click.echo, mark_fixed=mark_fixed)
+    else:
+        code = evaluate_and_report(_request(model, data, options), folder, mistakes, click.echo)
+    context.exit(code)
 
 
-def _request(model: str, data: Path, options: dict[str, Any]) -> "EvaluationRequest":
-    from ..evaluation.request import DataRequest, EvaluationRequest, parse_fold_models
-
+def _request(model: str, data: Path, options: dict[str, Any]) -> EvaluationRequest:
+    split = options.pop("split")
     choice = DataRequest(
         data,
-        split=_split(options.pop("split")),
+        split=Split(split) if split else None,
         **{name: options.pop(name) for name in ("splits", "fold", "exclude_sources", "external")},
     )
-    tiers = _tiers(options.pop("tiers"), every=options.pop("all_tiers"))
+    tiers = tuple(dict.fromkeys(map(Tier, options.pop("tiers")))) or (Tier.CLEAN,)
+    if options.pop("all_tiers"):
+        tiers = tuple(Tier)
     fold_models = parse_fold_models(options.pop("fold_models"))
     return EvaluationRequest(model, choice, fold_models, tiers, **options)
 
 
 _WITH_REGRESSIONS = frozenset({"model", "data", "regressions", "mark_fixed", "device", "threads"})
-
-
-def _replay(context: click.Context, model: str, folder: Path, *, mark_fixed: bool) -> NoReturn:
-    """Replay the list of a folder and leave with the exit code that the outcome deserves."""
-    for option in typed_options(context, context.params.keys() - _WITH_REGRESSIONS):
-        raise click.UsageError(f"--regressions and {option} exclude each other", context)
-    from trustthepixels.infer.system.cores import available_cores
-
-    from ..evaluation.regressions import (
-        Outcome,
-        record_fixed,
-        replay,
-        replay_text,
-        write_regressions,
-    )
-    from ..evaluation.scorer import open_scorer
-
-    options = context.params
-    scorer = open_scorer(model, options["device"], options["threads"] or available_cores())
-    replayed = replay(folder, scorer)
-    click.echo(replay_text(replayed, scorer))
-    outcomes = {one.outcome for one in replayed}
-    if mark_fixed:
-        model_name = f"{scorer.spec.name} {scorer.digest[:12]}"
-        write_regressions(folder, record_fixed(replayed, model_name))
-    if Outcome.WRONG_AGAIN in outcomes:
-        context.exit(ExitCode.CHECK_FAILED)
-    context.exit(ExitCode.SOME_FILES_FAILED if Outcome.NOT_CHECKED in outcomes else ExitCode.OK)
-
-
-def _split(name: str | None) -> "Split | None":
-    from ..data.splits import Split
-
-    return Split(name) if name else None
-
-
-def _tiers(names: tuple[str, ...], *, every: bool) -> "tuple[Tier, ...]":
-    from ..pictures.tiers import Tier
-
-    if every:
-        return tuple(Tier)
-    return tuple(dict.fromkeys(Tier(name) for name in names)) or (Tier.CLEAN,)

@@ -1,23 +1,16 @@
 """``trustthepixels prepare-data``: turn a data set into AI/, Real/ and a manifest."""
 
-import logging
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.system.terminal import note
 
-if TYPE_CHECKING:
-    from ..data.sampling import Sampling
-    from ..prepare.source import PictureSource
+from ..data.sampling import Sampling
+from ..prepare.request import DatasetRequest, PrepareRequest
 
-_DEFAULT_DATASET = "theminji/ai-vs-real-200k"
-"""The data set of the reference work."""
-
-_DATASET_OPTIONS = (
+_OF_DATA_SETS = (
     "subset",
     "split",
     "revision",
@@ -121,7 +114,7 @@ class _PerClass(click.ParamType[int | None]):
     help="A label that means photograph; repeatable.  [default: the one with the word real]",
 )
 def prepare_data(
-    dataset: str | None, root: Path, sampling: str, per_class: int | None, **options: Any
+    dataset: str | None, root: Path, sampling: str, group_by: str | None, **options: Any
 ) -> None:
     """Draw pictures of both classes from DATASET and write them as JPEG, with splits by group.
 
@@ -131,23 +124,18 @@ def prepare_data(
     Interrupted, the same command goes on where it was. Pictures that cannot be decoded are
     listed in rejected.csv and replaced by others.
     """
-    from ..data.sampling import Sampling
-    from ..prepare.folder import check_output
-    from ..prepare.run import PrepareSettings, prepare
+    from ..prepare import command
 
-    check_output(root)
-    if options["ai_folders"] or options["real_folders"]:
-        source, affordable = _open_folders(dataset, root, options), Sampling.UNIFORM
-    else:
-        source, affordable = _open_dataset(dataset or _DEFAULT_DATASET, root, options)
-    settings = PrepareSettings(
-        per_class=per_class,
-        seed=options["seed"],
-        quality=options["quality"],
-        sampling=affordable if sampling == "auto" else Sampling(sampling),
+    wanted = DatasetRequest(dataset or "", **{name: options.pop(name) for name in _OF_DATA_SETS})
+    request = PrepareRequest(
+        root=root,
+        dataset=wanted,
+        group_by=group_by,
+        sampling=None if sampling == "auto" else Sampling(sampling),
+        **options,
     )
     try:
-        summary = prepare(source, root, settings)
+        summary = command.prepare_data(request)
     except KeyboardInterrupt:
         note("interrupted: the same command goes on from here")
         raise
@@ -158,51 +146,3 @@ def prepare_data(
     counts = ", ".join(f"{count} {name}" for name, count in sorted(summary.pictures.items()))
     parts = ", ".join(f"{count} {name}" for name, count in sorted(summary.splits.items()))
     click.echo(f"wrote {root}: {counts}" + (f" ({parts})" if parts else ""))
-
-
-def _open_folders(dataset: str | None, root: Path, options: dict[str, Any]) -> "PictureSource":
-    from ..prepare.from_folders import FolderSource
-    from ..prepare.grouping import parse_group_rule
-
-    if dataset is not None:
-        raise UsageError("give either a data set or --ai DIR --real DIR, not both")
-    if not (options["ai_folders"] and options["real_folders"]):
-        raise UsageError("--ai DIR and --real DIR are needed together")
-    for name in _DATASET_OPTIONS:
-        if options[name]:
-            option = name.replace("_", "-").removesuffix("s")
-            raise UsageError(f"--{option} is for data sets; --ai and --real name plain folders")
-    folders = (*options["ai_folders"], *options["real_folders"])
-    _check_outside(root, folders)
-    rule = parse_group_rule(options["group_by"]) if options["group_by"] is not None else None
-    return FolderSource(options["ai_folders"], options["real_folders"], rule)
-
-
-def _open_dataset(
-    dataset: str, root: Path, options: dict[str, Any]
-) -> "tuple[PictureSource, Sampling]":
-    import datasets
-
-    from ..prepare.from_hub import RowSource
-    from ..prepare.grouping import GroupKind, parse_group_rule
-    from ..prepare.hub import DatasetRequest, open_dataset
-
-    # Their retries and their own bars would bury our one line.
-    logging.getLogger("datasets").setLevel(logging.CRITICAL)
-    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
-    datasets.disable_progress_bars()
-    rule = parse_group_rule(options["group_by"] or "none")
-    if rule.kind not in (GroupKind.NONE, GroupKind.COLUMN):
-        raise UsageError(f"--group-by {rule.kind} is for --ai DIR --real DIR; use column:NAME here")
-    _check_outside(root, [Path(dataset)])
-    request = DatasetRequest(
-        dataset, group_column=rule.argument, **{name: options[name] for name in _DATASET_OPTIONS}
-    )
-    opened = open_dataset(request)
-    return RowSource(opened, request), opened.sampling
-
-
-def _check_outside(root: Path, folders: Sequence[Path]) -> None:
-    for folder in folders:
-        if folder.resolve() in (root.resolve(), *root.resolve().parents):
-            raise UsageError(f"--out {root} lies inside the input {folder}; choose another place")

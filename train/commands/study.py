@@ -37,7 +37,7 @@ import click
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0))
 @click.option(
     "--variant",
-    "variants",
+    "names",
     multiple=True,
     help="Compare only this one; repeatable.  [default: all]",
 )
@@ -56,7 +56,7 @@ import click
 def study(
     data: Path,
     folder: Path,
-    variants: tuple[str, ...],
+    names: tuple[str, ...],
     weights: Path | None,
     runs: tuple[Path, ...],
     **options: Any,
@@ -69,10 +69,8 @@ def study(
     """
     if (weights is None) != (not runs):
         raise click.UsageError("--weights and --run go together")
-    from ..study.protocol import StudyRequest
-    from ..study.run import compare
-    from ..study.variants import variants_by_name
+    from ..study import protocol, run, variants
 
-    request = StudyRequest(data, **options)
-    compare(request, variants_by_name(variants), folder, weights, runs)
+    request = protocol.StudyRequest(data, **options)
+    run.compare(request, variants.variants_by_name(names), folder, weights, runs)
     click.echo(f"wrote {folder / 'study.md'}")

@@ -7,6 +7,8 @@ from typing import Any
 import click
 
 from ..fitting.recipes import RECIPES
+from ..networks.choices import Device, Precision
+from ..settings import TrainSettings
 from .typed import typed_options
 
 _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
@@ -89,10 +91,16 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
     "GPU waits for decoders; each epoch draws one. 0 changes each picture anew in every epoch.",
 )
 @click.option(
-    "--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True
+    "--device",
+    type=click.Choice([device.value for device in Device]),
+    default=Device.AUTO.value,
+    show_default=True,
 )
 @click.option(
-    "--precision", type=click.Choice(["auto", "fp32", "bf16"]), default="auto", show_default=True
+    "--precision",
+    type=click.Choice([precision.value for precision in Precision]),
+    default=Precision.AUTO.value,
+    show_default=True,
 )
 @click.option("--resume", is_flag=True, help="Go on with the interrupted run in --out.")
 @click.pass_context
@@ -115,13 +123,11 @@ def train(
                 f"--epochs 0 fits the last layer alone, without {option}", context
             )
     from ..fitting.run import train_run
-    from ..networks.hardware import Device, Precision, is_first_process
-    from ..settings import TrainSettings
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = TrainSettings(
         data=str(data), image_size=image_size, train_size=train_size or image_size, **options
     )
     weights = train_run(settings, folder, Device(device), Precision(precision), resume=resume)
-    if is_first_process():
+    if weights is not None:
         click.echo(f"wrote {weights}")

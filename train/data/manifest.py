@@ -5,6 +5,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import numpy.typing as npt
+
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.files.labelled import LabelledFile, labelled_files
 from trustthepixels.infer.results import LABELS
@@ -55,6 +58,11 @@ def list_samples(root: Path) -> list[Sample]:
     if absent is not None:
         raise InputError(f"{root} lists {absent}, which does not exist")
     return [Sample.of(file) for file in files]
+
+
+def targets_of(samples: Iterable[Sample]) -> npt.NDArray[np.int64]:
+    """Return the class index of each sample, (n,)."""
+    return np.array([sample.target for sample in samples], dtype=np.int64)
 
 
 def require_both_classes(samples: Iterable[Sample], origin: str) -> None:

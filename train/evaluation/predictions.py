@@ -1,11 +1,8 @@
 """Labelled pictures scored through the real decode path, one prediction for each."""
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
 
 import numpy as np
 
@@ -17,12 +14,10 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
 
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..data.manifest import Sample
+from ..data.manifest import Sample, targets_of
+from ..pictures.batches import in_batches
 from ..pictures.load import see_picture
 from .scorer import Scorer
-
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 See = Callable[[Sample, tuple[int, int]], ModelInput]
 """Gives a picture at the model's size (height, width), or raises ``ImageError``."""
@@ -66,7 +61,7 @@ class Answers:
     @property
     def targets(self) -> IntArray:
         """Indices into ``LABELS``, shape (n,)."""
-        return np.array([sample.target for sample in self.samples])
+        return targets_of(self.samples)
 
     @property
     def is_ai(self) -> BoolArray:
@@ -123,28 +118,19 @@ def predict(
         progress: called with the number of pictures just finished.
     """
     look = partial(_look, see=see, size=scorer.spec.input_size)
-    predictions: dict[int, Prediction] = {}
-    waiting: list[tuple[int, _Seen]] = []
-
-    def score_waiting() -> None:
-        p_ai = scorer.score(np.stack([seen.pixels for _, seen in waiting]))
-        for (index, seen), probability in zip(waiting, p_ai.tolist(), strict=True):
-            verdict = rule(probability, seen.doubt)
-            predictions[index] = Prediction(samples[index], FileStatus.OK, verdict)
-        progress(len(waiting))
-        waiting.clear()
-
-    for index, seen in enumerate(_in_threads(look, samples, decode_threads, 2 * batch_size)):
-        if isinstance(seen, ImageError):
-            predictions[index] = Prediction(samples[index], seen.status, error=seen.reason)
-            progress(1)
-        else:
-            waiting.append((index, seen))
-        if len(waiting) == batch_size:
-            score_waiting()
-    if waiting:
-        score_waiting()
-    return [predictions[index] for index in range(len(samples))]
+    predictions: list[Prediction] = []
+    for batch in in_batches(samples, look, batch_size, decode_threads):
+        pixels = [seen.pixels for seen in batch if isinstance(seen, _Seen)]
+        p_ai = iter(scorer.score(np.stack(pixels)).tolist() if pixels else ())
+        for seen in batch:
+            sample = samples[len(predictions)]
+            if isinstance(seen, ImageError):
+                predictions.append(Prediction(sample, seen.status, error=seen.reason))
+            else:
+                verdict = rule(next(p_ai), seen.doubt)
+                predictions.append(Prediction(sample, FileStatus.OK, verdict))
+        progress(len(batch))
+    return predictions
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,17 +147,3 @@ def _look(sample: Sample, see: See, size: tuple[int, int]) -> _Seen | ImageError
     except ImageError as error:
         return error
     return _Seen(seen.pixels, doubt_of(seen.header.width, seen.header.height, seen.pixels))
-
-
-def _in_threads(
-    work: Callable[[In], Out], items: Sequence[In], threads: int, ahead: int
-) -> Iterator[Out]:
-    """Results in order, with at most ``ahead`` of them waiting in memory."""
-    with ThreadPoolExecutor(threads) as pool:
-        pending: deque[Future[Out]] = deque()
-        for item in items:
-            if len(pending) == ahead:
-                yield pending.popleft().result()
-            pending.append(pool.submit(work, item))
-        while pending:
-            yield pending.popleft().result()

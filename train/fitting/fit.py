@@ -14,18 +14,13 @@ from lightning.pytorch.callbacks import (
     TQDMProgressBar,
 )
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
 
 from trustthepixels.infer.errors import UsageError
 
 from ..data.manifest import Sample
-from ..networks.hardware import (
-    Arithmetic,
-    Device,
-    Precision,
-    choose_arithmetic,
-    is_first_process,
-    process_count,
-)
+from ..networks.choices import Device, Precision
+from ..networks.hardware import Arithmetic, choose_arithmetic, process_count
 from ..networks.network import Classifier
 from ..networks.stage_statistics import staged_backbone
 from ..networks.starting_weights import initialise
@@ -193,3 +188,8 @@ def _view_side(settings: TrainSettings, start: Start) -> int:
 
 def _last_checkpoint(folder: Path) -> Path:
     return folder / "checkpoints" / LAST_CHECKPOINT
+
+
+def is_first_process() -> bool:
+    """Return whether this process writes the run's files; further GPUs have further processes."""
+    return bool(getattr(rank_zero_only, "rank", 0) == 0)

@@ -20,7 +20,7 @@ from trustthepixels.infer.images.views import View
 from trustthepixels.infer.results import LABELS
 
 from ..arrays import FloatArray, IntArray
-from ..data.manifest import Sample
+from ..data.manifest import Sample, targets_of
 from ..networks.hardware import Arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_statistics import Features, stage_statistics, staged_backbone
@@ -64,7 +64,7 @@ def fit_last_layer(
     staged_backbone(network)
     features = stage_statistics(network, _shown(samples, augmentation, size), arithmetic)
     if teacher is None:
-        targets = np.array([sample.target for sample in samples] * (1 + CHANGED_VIEWS))
+        targets = np.tile(targets_of(samples), 1 + CHANGED_VIEWS)
         regression = fit_regression(features, targets)
     else:
         shown = _shown(samples, augmentation, teacher.input_size)

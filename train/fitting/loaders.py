@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 
 from trustthepixels.infer.system.cores import available_cores
 
-from ..data.manifest import Sample
+from ..data.manifest import Sample, targets_of
 from ..networks.hardware import Accelerator
 from ..pictures.dataset import PictureDataset
 from ..pictures.kept_views import KeptViews, as_fetched, keep_views
@@ -44,7 +44,7 @@ def training_loader(
     drop_last = len(samples) > batch_size
     if settings.views:
         views = keep_views(samples, size, recipe.augmentation, settings.views, settings.seed)
-        kept = KeptViews(views, _targets(samples), accelerator)
+        kept = KeptViews(views, torch.from_numpy(targets_of(samples)), accelerator)
         return DataLoader(
             kept, batch_size, shuffle=True, drop_last=drop_last, collate_fn=as_fetched
         )
@@ -83,7 +83,7 @@ def validation_loader(
     size = (settings.image_size, settings.image_size)
     if settings.views:
         views = keep_views(samples, size, None, 1, settings.seed)
-        kept = KeptViews(views, _targets(samples), accelerator)
+        kept = KeptViews(views, torch.from_numpy(targets_of(samples)), accelerator)
         return DataLoader(kept, settings.batch_size, collate_fn=as_fetched)
     return DataLoader(
         PictureDataset(samples, size),
@@ -91,7 +91,3 @@ def validation_loader(
         num_workers=1,
         pin_memory=torch.cuda.is_available(),
     )
-
-
-def _targets(samples: Sequence[Sample]) -> Tensor:
-    return torch.tensor([sample.target for sample in samples])

@@ -2,26 +2,37 @@
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import Tensor
 
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.images.views import View
 from trustthepixels.infer.model.spec import ModelSpec
 
 from ..calibration.calibrate import calibrate, probability
 from ..calibration.logits import score
 from ..data.folds import split_by_fold
 from ..data.hard_examples import hard_examples
-from ..data.manifest import Sample, fingerprint, load_samples, require_both_classes, without_sources
+from ..data.manifest import (
+    Sample,
+    fingerprint,
+    load_samples,
+    require_both_classes,
+    targets_of,
+    without_sources,
+)
 from ..data.splits import Split, read_splits, select, split_by_group, write_splits
-from ..networks.hardware import Accelerator, Device, Precision, is_first_process
+from ..networks.choices import Device, Precision
+from ..networks.hardware import Accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, read_state, save_weights
+from ..pictures.batches import views_of_sample
 from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
 from .curves import draw_curves, merge_metrics
-from .fit import LOGS_NAME, Start, fit, prepare_fit, require_room
+from .fit import LOGS_NAME, Start, fit, is_first_process, prepare_fit, require_room
 from .last_layer import fit_last_layer
 
 _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
@@ -29,11 +40,12 @@ _VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
 
 def train_run(
     settings: TrainSettings, folder: Path, device: Device, precision: Precision, *, resume: bool
-) -> Path:
+) -> Path | None:
     """Train, calibrate on the validation split, measure on the test split, and write weights.
 
     Returns:
-        The weights, half-precision safetensors with the spec inside.
+        The weights, half-precision safetensors with the spec inside; ``None`` in the further
+        processes that several GPUs have, which write nothing.
 
     Raises:
         TrustThePixelsError: the data, the settings, the folder or the device cannot be used.
@@ -48,13 +60,13 @@ def train_run(
     # Whatever of the request cannot be done is found before the folder is taken.
     start = prepare_fit(settings, folder, device, precision)
     require_room(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION])
-    weights = folder / WEIGHTS_NAME
     if not is_first_process():
         _trained(settings, start, parts, folder)
-        return weights
+        return None
     open_run(folder, settings, resume=resume)
     write_splits(folder / SPLITS_NAME, {sample.file: splits[sample.file] for sample in samples})
     trained = _trained(settings, start, parts, folder)
+    weights = folder / WEIGHTS_NAME
     finish(settings, trained, parts, weights, start.arithmetic.accelerator)
     return weights
 
@@ -119,19 +131,17 @@ def finish(
     }
     load_backbone(network, state, weights)
     size = (settings.image_size, settings.image_size)
+    see = partial(views_of_sample, view=View.WHOLE, size=size)
     scored = {
-        split: score(network, parts[split], size, accelerator)
+        split: (score(network, parts[split], see, accelerator), targets_of(parts[split]))
         for split in (Split.VALIDATION, Split.TEST)
     }
-    logits, targets = scored[Split.VALIDATION]
-    calibration, thresholds = calibrate(logits.numpy(), targets.numpy())
+    calibration, thresholds = calibrate(*scored[Split.VALIDATION])
     figures = {}
     for split, (logits, targets) in scored.items():
-        p_ai = probability(logits.numpy(), calibration)
-        figures[f"{split}_balanced_accuracy"] = float(
-            balanced_accuracy_score(targets.numpy(), p_ai >= 0.5)
-        )
-        figures[f"{split}_auc"] = float(roc_auc_score(targets.numpy(), p_ai))
+        p_ai = probability(logits, calibration)
+        figures[f"{split}_balanced_accuracy"] = float(balanced_accuracy_score(targets, p_ai >= 0.5))
+        figures[f"{split}_auc"] = float(roc_auc_score(targets, p_ai))
     spec = ModelSpec(
         name=f"{settings.architecture}-{settings.recipe}",
         architecture=settings.architecture,

@@ -1,29 +1,13 @@
 """Which device and which arithmetic a training uses."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Literal
 
 import torch
 
 from trustthepixels.infer.errors import ProviderError
 
-
-class Device(StrEnum):
-    """Where to train; ``auto`` takes CUDA if it is there."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-
-
-class Precision(StrEnum):
-    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 where it is native."""
-
-    AUTO = "auto"
-    FP32 = "fp32"
-    BF16 = "bf16"
-
+from .choices import Device, Precision
 
 Accelerator = Literal["cuda", "cpu"]
 PrecisionName = Literal["32-true", "bf16-mixed"]
@@ -89,11 +73,3 @@ def choose_arithmetic(
 def process_count(accelerator: Accelerator) -> int:
     """Processes that train: Lightning has one for each GPU."""
     return torch.cuda.device_count() if accelerator == "cuda" else 1
-
-
-def is_first_process() -> bool:
-    """Whether this one writes the run's files; for further GPUs Lightning starts further ones."""
-    # Slow to import, and of no use to an evaluation.
-    from lightning.pytorch.utilities import rank_zero_only
-
-    return bool(getattr(rank_zero_only, "rank", 0) == 0)

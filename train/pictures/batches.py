@@ -1,16 +1,19 @@
 """The views of labelled pictures, decoded by several threads ahead of the network."""
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import TypeVar
 
-from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.views import View, views_of
 from trustthepixels.infer.system.cores import available_cores
 
 from ..data.manifest import Sample
-from .load import load_picture
+from .load import load_image, load_pixels
 from .tiers import Tier
+
+Seen = TypeVar("Seen")
 
 See = Callable[[Sample], list[PixelArray]]
 """Gives one or more views of a picture."""
@@ -19,22 +22,45 @@ See = Callable[[Sample], list[PixelArray]]
 def views_of_sample(
     sample: Sample, view: View, size: tuple[int, int], tier: Tier = Tier.CLEAN
 ) -> list[PixelArray]:
-    """The views of a labelled picture as its tier leaves it, decoded in full.
+    """Return the views of a labelled picture as its tier leaves it; the whole as a scan sees it.
 
     Raises:
         InputError: it cannot be read or decoded.
     """
-    try:
-        image = load_picture(sample, tier)
-    except ImageError as error:
-        raise InputError(f"cannot use {sample.path}: {error}") from error
-    return views_of(image, view, size)
+    views = [] if view is View.CROP else [load_pixels(sample.path, size, tier)]
+    if view is not View.WHOLE:
+        views += views_of(load_image(sample.path, tier), View.CROP, size)
+    return views
 
 
 def in_batches(
-    samples: Sequence[Sample], see: See, batch_size: int
-) -> Iterator[list[list[PixelArray]]]:
-    """The views of each picture, so many pictures at a time, in their order."""
-    with ThreadPoolExecutor(available_cores()) as pool:
-        for start in range(0, len(samples), batch_size):
-            yield list(pool.map(see, samples[start : start + batch_size]))
+    samples: Sequence[Sample],
+    see: Callable[[Sample], Seen],
+    batch_size: int,
+    threads: int | None = None,
+) -> Iterator[list[Seen]]:
+    """Yield what is seen of each picture, so many pictures at a time, in their order.
+
+    While the caller works at one batch, the next two are decoded.
+
+    Args:
+        samples: the pictures.
+        see: called in a thread for each.
+        batch_size: pictures at a time; the last may be fewer.
+        threads: that decode; ``None`` for as many as there are cores.
+    """
+    batch: list[Seen] = []
+    with ThreadPoolExecutor(threads or available_cores()) as pool:
+        pending: deque[Future[Seen]] = deque()
+        for number, sample in enumerate(samples):
+            pending.append(pool.submit(see, sample))
+            if number >= 2 * batch_size:
+                batch.append(pending.popleft().result())
+            if len(batch) == batch_size:
+                yield batch
+                batch = []
+        while pending:
+            batch.append(pending.popleft().result())
+            if len(batch) == batch_size or not pending:
+                yield batch
+                batch = []

@@ -15,7 +15,6 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.memory import usable_memory
 
@@ -23,7 +22,7 @@ from ..data.manifest import Sample
 from ..networks.hardware import Accelerator
 from .augment import Augmentation, augment
 from .dataset import loader_errors
-from .load import load_image
+from .load import load_image, load_pixels
 
 _MEMORY_SHARE = 0.75
 """Of the computer's memory that views may take; the rest is for the network and the decoders."""
@@ -160,10 +159,10 @@ class _ChangedPictures(Dataset[Tensor]):
 
     def __getitem__(self, index: int) -> Tensor:
         sample = self._samples[index]
-        image = load_image(sample.path)
         if self._augmentation is None:
-            view = torch.from_numpy(resize(image, self._size))
+            view = torch.from_numpy(load_pixels(sample.path, self._size))
             return view.expand(self._count, *view.shape).clone()
+        image = load_image(sample.path)
         changed = [
             augment(image, self._augmentation, self._size, self._generator(sample, number))
             for number in range(self._count)

@@ -1,6 +1,8 @@
-"""A labelled picture from its file to pixels."""
+"""A labelled picture from its file to pixels: as a scan decodes it, or in full to be changed."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
@@ -16,34 +18,30 @@ from ..data.manifest import Sample
 from .tiers import Tier, degrade
 
 
-def load_image(path: Path) -> Image.Image:
-    """Decode one training picture to upright 8-bit RGB.
+def load_image(path: Path, tier: Tier = Tier.CLEAN) -> Image.Image:
+    """Return a picture in upright 8-bit RGB, decoded in full, as its tier leaves it.
 
     Raises:
-        InputError: the file cannot be read or decoded; training data must be sound.
+        InputError: it cannot be read or decoded; pictures that are learned from must be sound.
     """
-    try:
-        return decode(path.read_bytes()).image
-    except (OSError, ImageError) as error:
-        raise InputError(f"cannot use {path}: {error}") from error
+    with _must_be_sound(path):
+        return _decoded(path, tier)
 
 
-def load_pixels(path: Path, size: tuple[int, int] = INPUT_SIZE) -> PixelArray:
-    """What the network sees of a picture outside training, uint8 of shape (*size, 3)."""
-    return resize(load_image(path), size)
-
-
-def load_picture(sample: Sample, tier: Tier = Tier.CLEAN) -> Image.Image:
-    """The upright RGB picture as the model meets it, before the resize.
+def load_pixels(
+    path: Path, size: tuple[int, int] = INPUT_SIZE, tier: Tier = Tier.CLEAN
+) -> PixelArray:
+    """Return what the network sees of a picture, uint8 of shape (*size, 3).
 
     Raises:
-        ImageError: it cannot be read or decoded.
+        InputError: it cannot be read or decoded.
     """
-    return degrade(decode(_read(sample), DEFAULT_LIMITS).image, tier)
+    with _must_be_sound(path):
+        return _seen(path, size, tier).pixels
 
 
 def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) -> ModelInput:
-    """A picture at the model's size; of the clean tier exactly what a scan feeds to the model.
+    """Return a picture at the model's size; of the clean tier exactly what a scan feeds to it.
 
     Args:
         sample: the picture.
@@ -53,11 +51,27 @@ def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) 
     Raises:
         ImageError: it cannot be read or decoded.
     """
+    return _seen(sample.path, size, tier)
+
+
+def _seen(path: Path, size: tuple[int, int], tier: Tier) -> ModelInput:
     if tier is Tier.CLEAN:
-        return decode_to_size(_read(sample), size, DEFAULT_LIMITS, Unlimited())
-    image = load_picture(sample, tier)
+        return decode_to_size(_read(path), size, DEFAULT_LIMITS, Unlimited())
+    image = _decoded(path, tier)
     return ModelInput(resize(image, size), ImageHeader(image.width, image.height, ""))
 
 
-def _read(sample: Sample) -> bytes:
-    return read_file(os.fsencode(sample.path), DEFAULT_LIMITS.max_bytes)
+def _decoded(path: Path, tier: Tier) -> Image.Image:
+    return degrade(decode(_read(path)).image, tier)
+
+
+def _read(path: Path) -> bytes:
+    return read_file(os.fsencode(path), DEFAULT_LIMITS.max_bytes)
+
+
+@contextmanager
+def _must_be_sound(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except ImageError as error:
+        raise InputError(f"cannot use {path}: {error}") from error

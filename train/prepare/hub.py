@@ -17,6 +17,7 @@ from huggingface_hub import errors as hub_errors
 from trustthepixels.infer.errors import InputError, one_line
 
 from ..data.sampling import Sampling
+from .request import DatasetRequest
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _READ_AHEAD = 65_536
@@ -38,35 +39,6 @@ _READ_ERRORS = (
     *hub_errors.HfHubHTTPError.__bases__,
 )
 """What ``datasets`` and the libraries below it raise on bad data and lost connections."""
-
-
-@dataclass(frozen=True, slots=True)
-class DatasetRequest:
-    """Which data set, and which part and columns of it.
-
-    Attributes:
-        dataset: an id on the hub, a parquet file, or a folder of parquet files or images.
-        subset: configuration of the data set, where it has several.
-        split: its part; empty for ``train``, or for the only one.
-        revision: branch, tag or commit on the hub; empty for the newest.
-        image_column: column of the pictures; empty to find it.
-        label_column: column of the labels; empty to find it.
-        source_column: column that names where a picture is from; empty for the data set's name.
-        group_column: column whose values group pictures; empty for none.
-        ai_labels: labels that mean AI; empty to find them by name.
-        real_labels: labels that mean photograph; empty to find them by name.
-    """
-
-    dataset: str
-    subset: str = ""
-    split: str = ""
-    revision: str = ""
-    image_column: str = ""
-    label_column: str = ""
-    source_column: str = ""
-    group_column: str = ""
-    ai_labels: tuple[str, ...] = ()
-    real_labels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

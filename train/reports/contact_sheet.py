@@ -9,7 +9,7 @@ from PIL import ImageOps
 
 from ..evaluation.figures import Evaluation
 from ..evaluation.predictions import Prediction
-from ..pictures.load import load_picture
+from ..pictures.load import load_image
 from ..pictures.tiers import Tier
 from .plots import COLOURS, GREY, NAMES
 
@@ -61,7 +61,7 @@ def draw_contact_sheet(mistakes: Sequence[Prediction], tier: Tier, title: str, p
 def _draw(cell: Axes, mistake: Prediction, tier: Tier) -> None:
     sample, verdict = mistake.sample, mistake.verdict
     assert verdict is not None
-    picture = load_picture(sample, tier)
+    picture = load_image(sample.path, tier)
     thumbnail = ImageOps.pad(picture, (_THUMBNAIL, _THUMBNAIL), color="white")
     cell.imshow(thumbnail)
     cell.set_axis_on()

@@ -17,7 +17,7 @@ from trustthepixels.infer.results import FileStatus
 from ..arrays import FloatArray, IntArray
 from ..calibration.calibrate import calibrate, probability
 from ..data.folds import FOLDS
-from ..data.manifest import Sample
+from ..data.manifest import Sample, targets_of
 from ..evaluation.figures import evaluate
 from ..evaluation.predictions import Prediction
 from ..metrics.bootstrap import Estimate
@@ -58,7 +58,7 @@ def study_figures(pictures: StudyPictures, runs: Mapping[str, RunAnswers]) -> Fi
     """
     folds = [_in_own_spread(runs[f"fold{fold}"]) for fold in range(FOLDS)]
     whole = _in_own_spread(runs["whole"])
-    targets = [_targets(samples) for samples in pictures.folds]
+    targets = [targets_of(samples) for samples in pictures.folds]
     held_out: list[Prediction] = []
     for fold, samples in enumerate(pictures.folds):
         others = [other for other in range(FOLDS) if other != fold]
@@ -106,10 +106,6 @@ def _in_own_spread(answers: RunAnswers) -> RunAnswers:
         external=answers.external / spread,
         external_web=answers.external_web / spread,
     )
-
-
-def _targets(samples: Sequence[Sample]) -> IntArray:
-    return np.array([sample.target for sample in samples])
 
 
 def _fit(

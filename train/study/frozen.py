@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from trustthepixels.infer.images.views import View
 
 from ..arrays import FloatArray
-from ..data.manifest import Sample, load_samples
+from ..data.manifest import Sample, load_samples, targets_of
 from ..fitting.last_layer import CHANGED_VIEWS, fit_regression
 from ..networks.hardware import choose_arithmetic
 from ..networks.network import Classifier
@@ -49,7 +49,7 @@ def train_frozen(
             for view in views
         ),
     ]
-    targets = np.array([sample.target for sample in run.train] * len(shown))
+    targets = np.tile(targets_of(run.train), len(shown))
     model = fit_regression(np.concatenate(shown), targets)
 
     def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:

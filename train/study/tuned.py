@@ -5,19 +5,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-import torch
-
 from trustthepixels.infer.images.views import View
 
 from ..arrays import FloatArray
 from ..calibration.calibrate import margin_of
+from ..calibration.logits import score
 from ..data.manifest import Sample
 from ..fitting.fit import fit, prepare_fit
-from ..networks.hardware import Device, Precision, choose_accelerator
+from ..networks.choices import Device, Precision
+from ..networks.hardware import choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, load_checkpoint, read_state
-from ..pictures.batches import in_batches, views_of_sample
+from ..pictures.batches import views_of_sample
 from ..pictures.tiers import Tier
 from ..settings import TrainSettings
 from .answers import RunAnswers
@@ -29,8 +28,6 @@ _EMA_DECAY = 0.97
 
 _TRAIN_SHARE = 0.8
 """Side of the views in training, as a share of the side when measuring (FixRes)."""
-
-_BATCH_SIZE = 32
 
 
 def train_tuned(request: StudyRequest, variant: Variant, run: StudyRun, folder: Path) -> RunAnswers:
@@ -80,28 +77,15 @@ def judge(network: Classifier, run: StudyRun, side: int, view: View) -> RunAnswe
         side: of the network's square input.
         view: what it sees of each picture; the logits of several views are averaged.
     """
-    return RunAnswers(
-        validation=_margins(network, run.validation, side, view),
-        test=_margins(network, run.test, side, view),
-        external=_margins(network, run.external, side, view),
-        external_web=_margins(network, run.external, side, view, Tier.WEB),
-    )
-
-
-@torch.inference_mode()
-def _margins(
-    network: Classifier,
-    samples: Sequence[Sample],
-    side: int,
-    view: View,
-    tier: Tier = Tier.CLEAN,
-) -> FloatArray:
     device = choose_accelerator(Device.AUTO)
-    network.eval().to(device).to(memory_format=torch.channels_last)
-    found = [np.empty(0)]
-    see = partial(views_of_sample, view=view, size=(side, side), tier=tier)
-    for views in in_batches(samples, see, _BATCH_SIZE):
-        images = torch.from_numpy(np.stack([part for one in views for part in one]))
-        logits = network(images.to(device)).cpu().numpy()
-        found.append(margin_of(logits).reshape(len(views), -1).mean(axis=1))
-    return np.concatenate(found)
+
+    def margins(samples: Sequence[Sample], tier: Tier = Tier.CLEAN) -> FloatArray:
+        see = partial(views_of_sample, view=view, size=(side, side), tier=tier)
+        return margin_of(score(network, samples, see, device))
+
+    return RunAnswers(
+        validation=margins(run.validation),
+        test=margins(run.test),
+        external=margins(run.external),
+        external_web=margins(run.external, Tier.WEB),
+    )

@@ -1,0 +1,84 @@
+"""What ``trustthepixels evaluate`` does, from its request to its exit code."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from trustthepixels.infer.errors import ExitCode
+from trustthepixels.infer.model.providers import Device
+
+from ..evaluation.mistakes import check_mistakes_request, collect_mistakes
+from ..evaluation.regressions import (
+    Outcome,
+    record_fixed,
+    replay,
+    replay_text,
+    write_regressions,
+)
+from ..evaluation.request import EvaluationRequest
+from ..evaluation.run import run_evaluation
+from ..evaluation.scorer import open_scorer
+from .files import prepare_folder, write_evaluation
+from .text import terminal_report
+
+Show = Callable[[str], None]
+"""Takes a block of text for the terminal."""
+
+
+def evaluate_and_report(
+    request: EvaluationRequest, folder: Path | None, mistakes: Path | None, show: Show
+) -> ExitCode:
+    """Score the pictures; show the report and write what was asked for.
+
+    Args:
+        request: what to evaluate on what.
+        folder: takes the report's files.
+        mistakes: takes what the model gets wrong.
+        show: takes the report, then what was written.
+
+    Raises:
+        TrustThePixelsError: data, models, options or folders cannot be used.
+    """
+    if mistakes is not None:
+        check_mistakes_request(request)
+        prepare_folder(mistakes)
+    if folder is not None:
+        prepare_folder(folder)
+    report = run_evaluation(request)
+    show(terminal_report(report))
+    if folder is not None:
+        write_evaluation(folder, report)
+        show(f"\nwrote {folder}")
+    if mistakes is not None:
+        collected = collect_mistakes(mistakes, report)
+        show(f"\n{mistakes}: {collected.new} new mistakes, {collected.known} known ones")
+    if any(measurement.evaluation.failed for measurement in report.measurements):
+        return ExitCode.SOME_FILES_FAILED
+    return ExitCode.OK
+
+
+def replay_and_report(
+    model: str, folder: Path, device: Device, threads: int, show: Show, *, mark_fixed: bool
+) -> ExitCode:
+    """Replay a folder's list of regressions and show what became of each.
+
+    Args:
+        model: as for ``open_scorer``.
+        folder: with ``regressions.csv`` and the pictures.
+        device: where the model runs.
+        threads: of one operator on the CPU.
+        show: takes the outcome.
+        mark_fixed: note in the list what the model gets right.
+
+    Raises:
+        TrustThePixelsError: the model or the list cannot be used.
+    """
+    scorer = open_scorer(model, device, threads)
+    replayed = replay(folder, scorer)
+    show(replay_text(replayed, scorer))
+    if mark_fixed:
+        name = f"{scorer.spec.name} {scorer.digest[:12]}"
+        write_regressions(folder, record_fixed(replayed, name))
+    outcomes = {one.outcome for one in replayed}
+    if Outcome.WRONG_AGAIN in outcomes:
+        return ExitCode.CHECK_FAILED
+    return ExitCode.SOME_FILES_FAILED if Outcome.NOT_CHECKED in outcomes else ExitCode.OK
