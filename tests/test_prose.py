@@ -20,8 +20,6 @@ NOT_YET_REWRITTEN: set[str] = {
     "infer/commands",
     "infer/detector.py",
     "infer/files",
-    "infer/images",
-    "infer/isolation",
     "infer/model/batching.py",
     "infer/model/providers.py",
     "infer/model/self_test.py",

@@ -1,1 +1,1 @@
-"""Bytes of a file to upright RGB to what the model sees."""
+"""Decoding: bytes of a file to upright RGB to the model's input."""

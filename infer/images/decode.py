@@ -1,7 +1,7 @@
-"""File bytes → pixels, or a typed reason why not.
+"""Decoding of a file's bytes to pixels, or a typed reason for a failure.
 
-The content decides what a file is; its name does not. Only the formats of ``formats.registry`` are
-tried.
+The content decides the format of a file; its name does not. Only the formats of
+``formats.registry`` are tried.
 """
 
 from collections.abc import Iterator
@@ -24,18 +24,18 @@ from .orientation import orientation
 from .preprocess import PixelArray, resize
 
 SCALED_MARGIN = 6
-"""How often the model's input size must fit into a scaled picture, on both sides. With 4, six
+"""Least size of a scaled picture on both sides, in multiples of the model's input size. With 4, six
 verdicts in a thousand change, with 6 two at most; see ``benchmarks/parts/fidelity_part.py``."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodedImage:
-    """A picture in 8-bit RGB, upright, with what its header said.
+    """A picture in 8-bit RGB, upright, with its header.
 
     Attributes:
         image: the pixels.
-        header: what the header said.
-        note: what was wrong with a picture that was decoded all the same; mostly empty.
+        header: size and format in the header.
+        note: defect of a picture that was decoded nevertheless; mostly empty.
     """
 
     image: Image.Image
@@ -49,7 +49,7 @@ class ModelInput:
 
     Attributes:
         pixels: uint8 RGB (height, width, 3).
-        header: what the header said, of the picture in full.
+        header: header of the full picture.
         note: see ``DecodedImage``.
     """
 
@@ -59,17 +59,17 @@ class ModelInput:
 
 
 class Budget(Protocol):
-    """Where memory is taken from; see ``memory.MemoryBudget``."""
+    """Source of memory; see ``flow.budget.MemoryBudget``."""
 
     def share(self, size: int) -> AbstractContextManager[None]:
         """Hold ``size`` bytes."""
 
 
 class Unlimited:
-    """All the memory that there is, for a single picture."""
+    """Budget without a limit, for a single picture."""
 
     def share(self, size: int) -> AbstractContextManager[None]:
-        """Hold ``size`` bytes; never waits."""
+        """Hold ``size`` bytes; never wait."""
         return nullcontext()
 
 
@@ -78,10 +78,10 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 
     Args:
         data: the whole file.
-        limits: what is refused; ``decode_size`` and ``timeout_s`` do not matter here.
+        limits: limits on the file; ``decode_size`` and ``timeout_s`` have no effect here.
 
     Raises:
-        DecodeError: with the status that the file's row shall carry.
+        DecodeError: the file has no pixels; the error has the status of its row.
     """
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     with _opened(identify(data), limits) as file:
@@ -98,13 +98,13 @@ def decode_to_size(
     """Decode one file's bytes to a picture at the model's size.
 
     Args:
-        data: the whole file, or what ``identify`` made of it.
-        size: height and width that the model takes.
-        limits: what is refused.
-        budget: where the memory is taken from, for as long as the full picture exists.
+        data: the whole file, or the result of ``identify``.
+        size: height and width of the model's input.
+        limits: limits on the file.
+        budget: source of the memory, which is held as long as the full picture exists.
 
     Raises:
-        DecodeError: with the status that the file's row shall carry.
+        DecodeError: the file has no pixels; the error has the status of its row.
         Cancelled: the run was cancelled while the file waited for memory.
     """
     is_scaled = limits.decode_size is DecodeSize.SCALED
@@ -121,11 +121,11 @@ def decode_to_size(
 def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     """Load a picture that Pillow has opened, and make it upright 8-bit RGB.
 
-    Of an animated or multi-page file it is the frame that Pillow stands at: after opening, the
-    first. Damage that Pillow does not notice is not noticed here either; ``decode`` does.
+    For an animated or multi-page file it is Pillow's current frame: after opening, the first.
+    Damage that Pillow does not detect stays undetected here; ``decode`` detects it.
 
     Raises:
-        DecodeError: with the status that the file's row shall carry.
+        DecodeError: the picture has no pixels; the error has the status of its row.
     """
     width, height = image.size
     if image.format != "TIFF" and orientation(image) >= 5:
@@ -140,7 +140,7 @@ def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> Decoded
 
 @contextmanager
 def _opened(encoded: EncodedImage, limits: Limits) -> Iterator[ImageFile]:
-    """Open a file's header; failures inside the block get the status that its structure gives."""
+    """Open a file's header; failures inside the block get a status from the file's structure."""
     data, found = encoded.data, encoded.format
     if len(data) > limits.max_bytes:
         raise DecodeError(FileStatus.TOO_LARGE, f"{len(data)} bytes, limit {limits.max_bytes}")

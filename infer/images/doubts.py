@@ -1,9 +1,9 @@
-"""Pictures that no verdict can be given on, whatever the model says: too little is to be seen.
+"""Pictures without enough content for a verdict, at any answer of the model.
 
-The model was trained on photographs and on what generators make of them. A thumbnail, an almost
-uniform picture and a page of text hold no trace of either, and its answer to them is arbitrary.
-The bounds were set on its training pictures: what they find there are line drawings and text, and
-hardly any photograph.
+The model was trained on photographs and on generated pictures. A thumbnail, an almost uniform
+picture and a page of text hold no trace of either, and its answer to them is arbitrary. The bounds
+were set on its training pictures: there they find line drawings and text, and hardly any
+photograph.
 """
 
 import numpy as np
@@ -16,11 +16,11 @@ _MIN_DEVIATION = 4.0
 """Standard deviation of a channel (0 to 255); noise of a dark frame stays below it."""
 
 _PAPER_RANGE = 6
-"""Levels on both sides of the commonest one that still are the page: what JPEG makes of white."""
+"""Levels on both sides of the commonest one that still count as page: JPEG spreads white so far."""
 
 _MIN_PAPER = 0.3
 _MIN_UNIFORM_PAPER = 0.75
-"""What deviates as little as ``_MIN_DEVIATION`` is nearly all page; asked first, as it is quick."""
+"""Least share of page in a picture below ``_MIN_DEVIATION``; tested first, because it is quick."""
 
 _INK_CONTRAST = 40
 _CELLS = 14
@@ -31,16 +31,16 @@ _MAX_COLOURED = 0.05
 
 
 def doubt_of(width: int, height: int, pixels: PixelArray) -> Doubt | None:
-    """What makes a picture unfit for a verdict, if anything.
+    """Return the reason why a picture is unfit for a verdict, or ``None``.
 
     Args:
-        width: of the picture itself, in pixels.
-        height: likewise.
-        pixels: the same at the model's size, uint8 RGB of shape (height, width, 3).
+        width: width of the original picture in pixels.
+        height: height of the original picture in pixels.
+        pixels: the picture at the model's size, uint8 RGB of shape (height, width, 3).
     """
     if min(width, height) < MIN_SIDE:
         return Doubt.TINY
-    # One pixel of sixteen tells of nearly all pictures that they are none of these.
+    # For nearly all pictures, one pixel of sixteen is enough to rule this out.
     sampled = pixels[::4, ::4]
     counts = np.bincount(sampled[..., 1].ravel(), minlength=256)
     page = int(counts.argmax())
@@ -55,12 +55,12 @@ def doubt_of(width: int, height: int, pixels: PixelArray) -> Doubt | None:
 
 
 def _deviation(pixels: PixelArray) -> float:
-    """Standard deviation of the channel that varies most."""
+    """Return the standard deviation of the channel that varies most."""
     return float(pixels.std(axis=(0, 1), dtype=np.float32).max())
 
 
 def _is_written(green: PixelArray, page: int) -> bool:
-    """Whether there are marks all over a page of the given green value."""
+    """Return whether there are marks all over a page of the given green value."""
     distance = np.abs(green.astype(np.int16) - page)
     marked = _by_cell(distance > _INK_CONTRAST) > 0.0
     on_paper = _by_cell(distance <= _PAPER_RANGE) >= _MIN_PAPER_IN_CELL
@@ -68,7 +68,8 @@ def _is_written(green: PixelArray, page: int) -> bool:
 
 
 def _by_cell(mask: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Share of a mask in each cell of a coarse grid, shape (``_CELLS``, ``_CELLS``) at most."""
+    """Return the share of a mask in each cell of a coarse grid, at most (``_CELLS``,
+    ``_CELLS``)."""
     rows, columns = (min(_CELLS, side) for side in mask.shape)
     down, across = mask.shape[0] // rows, mask.shape[1] // columns
     cells = mask[: rows * down, : columns * across].reshape(rows, down, columns, across)

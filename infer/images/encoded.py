@@ -19,7 +19,7 @@ class ImageFile(Protocol):
 
     @property
     def memory(self) -> int:
-        """Largest number of bytes that decoding takes, the file included."""
+        """Largest number of bytes for decoding, the file included."""
 
     def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
         """Decode the picture."""
@@ -27,7 +27,7 @@ class ImageFile(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Work that decoding takes at most, as the header bounds it.
+    """Upper bound on the work of decoding, from the header.
 
     Attributes:
         pixels: width × height.
@@ -50,21 +50,22 @@ def no_damage(_data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One image format: how to recognise, open and judge its files without decoding pixels.
+    """An image format: functions that recognise, open and inspect its files without decoding
+    pixels.
 
     Attributes:
         name: Pillow's name.
         extensions: lower-case file name extensions, without the dot.
-        starts: whether the first bytes announce this format.
+        starts: returns whether the first bytes announce this format.
         register: loads the decoder; returns whether this installation has one.
-        open: reads the header; raises whatever the decoder's parser raises on damaged data.
-        is_cut: whether the file is shorter than its structure declares; may raise
+        open: reads the header; raises any exception of the decoder's parser on damaged data.
+        is_cut: returns whether the file is shorter than its structure declares; may raise
             ``struct.error`` or ``IndexError`` if the structure itself ends in a field.
-        cost: bound on the work of decoding; ``None`` if the header gives no bound.
-        damage: first damage that checksums reveal, as text; empty if there is none.
+        cost: returns a bound on the work of decoding; ``None`` if the header gives no bound.
+        damage: returns the first damage that checksums reveal, as text; empty if there is none.
         package: package that brings the decoder if it is not Pillow; empty for Pillow.
         aliases: further format names that a header of this format can carry.
-        fills_gaps_in_threads: whether truncated files can be decoded beside other threads.
+        fills_gaps_in_threads: true if truncated files can be decoded next to other threads.
     """
 
     name: str
@@ -82,11 +83,11 @@ class Format:
 
 @dataclass(frozen=True, slots=True)
 class EncodedImage:
-    """The bytes of a file and the format that they announce. Made by ``registry.identify``.
+    """Bytes of a file and the format that they announce. Made by ``registry.identify``.
 
     Attributes:
         data: the whole file.
-        format: the announced format, whether or not this installation decodes it.
+        format: the announced format, also if this installation cannot decode it.
         markers: markers of a JPEG, up to the limit that a thread may decode.
     """
 

@@ -1,4 +1,4 @@
-"""Why a file has no pixels: from what a decoder raised, and from what the file's structure says."""
+"""Typed failures of decoding, from a decoder's exception and the file's structure."""
 
 import struct
 import zlib
@@ -26,13 +26,13 @@ DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
-"""What Pillow's decoders raise on damaged data, gathered from its plugins; a ``Warning`` is raised
-where the caller's filters turn warnings into errors."""
+"""Exceptions of Pillow's decoders on damaged data, gathered from its plugins. A ``Warning`` is
+raised if the caller's filters turn warnings into errors."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageHeader:
-    """What the header says: size in pixels after EXIF orientation, and Pillow's format name."""
+    """Header of an image: size in pixels after EXIF orientation, and Pillow's format name."""
 
     width: int
     height: int
@@ -40,7 +40,7 @@ class ImageHeader:
 
 
 class DecodeError(ImageError):
-    """An ``ImageError`` that still knows the header, where one could be read."""
+    """An ``ImageError`` with the image's header, if it could be read."""
 
     def __init__(self, status: FileStatus, reason: str, header: ImageHeader | None = None) -> None:
         super().__init__(status, reason)
@@ -48,9 +48,10 @@ class DecodeError(ImageError):
 
 
 class TypedErrors:
-    """Turns whatever a decoder raises in its block into a ``DecodeError`` with this header.
+    """Context that turns any exception of a decoder into a ``DecodeError`` with this header.
 
-    A class, because it is entered twice for each file, and a generator takes three times as long.
+    It is a class, because it is entered twice for each file, and a generator takes three times as
+    long.
     """
 
     __slots__ = ("_header",)
@@ -67,10 +68,10 @@ class TypedErrors:
         error: BaseException | None,
         _traceback: TracebackType | None,
     ) -> None:
-        """Raise what the block failed with, typed.
+        """Raise the block's exception as a typed error.
 
         Raises:
-            DecodeError: one of ``DECODER_ERRORS``, or of our own errors.
+            DecodeError: the block raised one of ``DECODER_ERRORS`` or a typed error.
         """
         if error is None or isinstance(error, DecodeError):
             return
@@ -83,7 +84,7 @@ class TypedErrors:
 
 
 def unexpected(error: Exception) -> DecodeError:
-    """The failure of one file, whatever a decoder does: the other files get their rows."""
+    """Return the failure of one file after an unforeseen exception; other files get their rows."""
     if isinstance(error, DecodeError):
         return error
     if isinstance(error, MemoryError):
@@ -93,7 +94,7 @@ def unexpected(error: Exception) -> DecodeError:
 
 
 def status_of(error: BaseException) -> FileStatus:
-    """The status that one of ``DECODER_ERRORS`` speaks for."""
+    """Return the status for one of ``DECODER_ERRORS``."""
     text = str(error).lower()
     if isinstance(error, Image.DecompressionBombError):
         return FileStatus.TOO_LARGE

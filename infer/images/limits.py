@@ -1,10 +1,10 @@
-"""What a file may cost, and what is refused."""
+"""Limits on what one file may cost."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 MAX_PIXELS = 178_956_970
-"""Default limit on width × height: where Pillow itself suspects a decompression bomb."""
+"""Default limit on width × height; above it Pillow itself suspects a decompression bomb."""
 
 MAX_BYTES = 512 * 1024 * 1024
 """Default limit on the size of a file in bytes."""
@@ -14,33 +14,33 @@ TIMEOUT_S = 60.0
 
 
 class TruncatedPolicy(StrEnum):
-    """What becomes of a picture whose end is missing."""
+    """Policy for pictures whose end is missing."""
 
     REFUSE = "refuse"
     SCORE = "score"
 
 
 class DecodeSize(StrEnum):
-    """How many of a large JPEG's pixels are computed."""
+    """Share of a large JPEG's pixels that is computed."""
 
     FULL = "full"
-    """All of them."""
+    """All pixels."""
     SCALED = "scaled"
-    """A half, a quarter or an eighth on each side, where that leaves at least six times
-    the model's input size on both."""
+    """A half, a quarter or an eighth on each side, if both sides keep at least six times the
+    model's input size."""
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What is refused, and what is not; all of it changes rows.
+    """Limits on what one file may cost. Every field can change rows.
 
     Attributes:
         max_pixels: largest width × height, refused from the header, before pixels are allocated.
         max_bytes: largest file size in bytes.
-        timeout_s: longest time for one file in seconds. It binds where a file's header does not
-            bound its cost, see ``placement``; a decoder in a thread cannot be interrupted.
-        truncated: whether a truncated picture is judged by what is there of it.
-        decode_size: how many of a large JPEG's pixels are computed.
+        timeout_s: longest time for one file in seconds. It binds files whose header does not bound
+            their cost, see ``isolation.policy``; a decoder in a thread cannot be interrupted.
+        truncated: policy for a truncated picture.
+        decode_size: share of a large JPEG's pixels that is computed.
     """
 
     max_pixels: int = MAX_PIXELS
@@ -54,8 +54,8 @@ DEFAULT_LIMITS = Limits()
 
 
 class Isolation(StrEnum):
-    """Which files are decoded in worker processes."""
+    """Files that are decoded in worker processes."""
 
     ODD = "odd"
-    """Those whose cost their header does not bound."""
+    """Files whose header does not bound their cost."""
     ALL = "all"

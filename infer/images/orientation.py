@@ -1,7 +1,7 @@
-"""The few values that a picture's metadata must give, read in bounded time and memory.
+"""Orientation and number of pictures from metadata, read in bounded time and memory.
 
-A directory of EXIF may claim thousands of entries that each point at the same bytes; a parser that
-collects them all can be made to take gigabytes. Here one entry is looked for, in one pass.
+A directory of EXIF may declare thousands of entries that each point at the same bytes. A parser
+that collects them all can be made to take gigabytes. This one looks for one entry, in one pass.
 """
 
 import re
@@ -26,22 +26,22 @@ _RAW_PROFILE = "Raw profile type exif"
 
 
 def exif_orientation(block: bytes) -> int | None:
-    """Orientation in a block of EXIF, 1 to 8; ``None`` where it is absent or out of range."""
+    """Return the orientation in a block of EXIF, 1 to 8; ``None`` if absent or out of range."""
     prefix = _PREFIX.match(block)
     return _in_range(_tag(block[prefix.end() :] if prefix else block, _ORIENTATION))
 
 
 def xmp_orientation(packet: bytes) -> int | None:
-    """Orientation in a packet of XMP, 1 to 8; ``None`` where it is absent or out of range."""
+    """Return the orientation in a packet of XMP, 1 to 8; ``None`` if absent or out of range."""
     found = _XMP_ORIENTATION.search(packet)
     return _in_range(int(found[1])) if found else None
 
 
 def orientation_in(info: Mapping[str | tuple[int, int], Any]) -> int:
-    """Orientation that the metadata of a file say, as Pillow's ``info`` holds them; else 1."""
+    """Return the orientation in a file's metadata, as Pillow's ``info`` holds them; else 1."""
     block = info.get("exif")
     if block is None and isinstance(info.get(_RAW_PROFILE), str):
-        # As ImageMagick writes it: a line feed, a name, a length, and hexadecimal digits.
+        # ImageMagick writes a line feed, a name, a length, and hexadecimal digits.
         digits = "".join(info[_RAW_PROFILE].split("\n")[3:])
         block = bytes.fromhex(digits) if re.fullmatch(r"(?:[0-9a-fA-F]{2})+", digits) else None
     found = exif_orientation(block) if isinstance(block, bytes) else None
@@ -53,7 +53,7 @@ def orientation_in(info: Mapping[str | tuple[int, int], Any]) -> int:
 
 
 def pictures_in_mpo(index: bytes) -> int:
-    """How many pictures the index of an MPO file names; 0 where it is damaged."""
+    """Return the number of pictures in the index of an MPO file; 0 if it is damaged."""
     return _tag(index, _NUMBER_OF_IMAGES) or 0
 
 
@@ -62,7 +62,7 @@ def _in_range(orientation: int | None) -> int | None:
 
 
 def _tag(block: bytes, wanted: int) -> int | None:
-    """The value of a tag in the first directory of a TIFF structure, if it is one number."""
+    """Return the value of a tag in the first directory of a TIFF structure, if it is one number."""
     order = {b"II": "<", b"MM": ">"}.get(block[:2])
     if order is None or block[2:4] not in (b"*\0", b"\0*"):
         return None
@@ -76,7 +76,7 @@ def _tag(block: bytes, wanted: int) -> int | None:
                 value: int = struct.unpack_from(f"{order}{_CODES[kind]}", block, at + 8)[0]
                 return value
     except struct.error:
-        # It ends in the middle.
+        # The file ends inside it.
         return None
     return None
 
@@ -96,7 +96,7 @@ _TRANSPOSE = {
 
 
 def orientation(image: Image.Image) -> int:
-    """EXIF orientation, 1 to 8; 1 where it is absent, out of range or unreadable."""
+    """Return the EXIF orientation, 1 to 8; 1 if it is absent, out of range or unreadable."""
     try:
         value = image.getexif().get(_EXIF_ORIENTATION, 1)
     except (OSError, ValueError, TypeError, SyntaxError, LookupError, OverflowError, struct.error):
@@ -106,12 +106,12 @@ def orientation(image: Image.Image) -> int:
 
 
 def apply_orientation(image: Image.Image, exif_orientation: int) -> Image.Image:
-    """The picture as its camera meant it; ``exif_orientation`` is 1 to 8."""
+    """Return the picture turned upright; ``exif_orientation`` is 1 to 8."""
     method = _TRANSPOSE.get(exif_orientation)
     if method is None:
         return image
     upright = image.transpose(method)
-    # It must not claim any more that it has to be turned.
+    # The upright picture must not ask to be turned again.
     upright.info = {}
     return upright
 
@@ -121,7 +121,7 @@ Box = tuple[float, float, float, float]
 
 
 _ORIGIN_AT_RIGHT, _ORIGIN_AT_BOTTOM = frozenset({2, 3, 6, 7}), frozenset({3, 4, 7, 8})
-"""EXIF orientations by where the first stored pixel goes (TIFF 6.0, section 8, Orientation)."""
+"""EXIF orientations by the corner of the first stored pixel (TIFF 6.0, section 8, Orientation)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class Upright:
 
     Attributes:
         image: ``RGB``, turned upright.
-        damage: what was wrong with it, where it was decoded all the same; else empty.
+        damage: defect of a file that was decoded nevertheless; else empty.
         box: the part of the pixels that the picture fills; ``None`` for all of them.
     """
 
@@ -140,11 +140,11 @@ class Upright:
 
 
 def filled_box(size: tuple[int, int], filled: tuple[float, float], orientation: int) -> Box | None:
-    """The part of an upright picture that was filled from the first stored pixel on.
+    """Return the part of an upright picture that was filled from the first stored pixel on.
 
     Args:
         size: width and height of all pixels, upright.
-        filled: width and height of what is filled, as stored.
+        filled: width and height of the filled part, as stored.
         orientation: EXIF orientation, 1 to 8.
     """
     width, height = filled if orientation < 5 else filled[::-1]

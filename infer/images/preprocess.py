@@ -1,11 +1,15 @@
 """The preprocessing contract: decoded picture → RGB → 224×224 uint8 array.
 
-Training, export and scanning all call this module, so there is no second version to drift.
-Rules, each with a test: EXIF orientation is applied; alpha is composited on white; palettes are
-expanded; greyscale is repeated over the channels; 16-bit values are scaled, which is to say that
-their high byte counts; CMYK and YCCK go through Pillow's plain conversion, JPEGs taken as inverted,
-as Adobe's programs store them; ICC profiles are ignored (training ignored them too); of an animated
-or multi-page file the first frame counts.
+Training, export and scanning all call this module, so there is no second version to drift. Each
+rule has a test:
+
+- EXIF orientation is applied.
+- Alpha is composited on white; palettes are expanded; grey is repeated over the channels.
+- Of 16-bit values, the high byte counts.
+- CMYK and YCCK go through Pillow's plain conversion. Their JPEGs count as inverted, as Adobe's
+  programs store them.
+- ICC profiles are ignored, because training ignored them.
+- The first frame of an animated or multi-page file counts.
 """
 
 import numpy as np
@@ -17,7 +21,7 @@ from ..results import FileStatus
 from .orientation import Box
 
 INPUT_SIZE = (224, 224)
-"""Height and width that the reference recipe feeds to its ResNet."""
+"""Height and width of the ResNet's input in the reference recipe."""
 
 _SIXTEEN_BIT_MODES = frozenset({"I;16", "I;16L", "I;16B", "I;16N"})
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
@@ -50,18 +54,18 @@ def resize(
 ) -> PixelArray:
     """Stretch an RGB picture to ``size`` (height, width), uint8 of shape (height, width, 3).
 
-    Pillow's bilinear filter with antialiasing, both sides, no crop: bit for bit what
-    ``torchvision.transforms.Resize((height, width))`` gives on the same picture.
+    Pillow's bilinear filter with antialiasing, both sides, no crop. The result equals that of
+    ``torchvision.transforms.Resize((height, width))`` on the same picture bit for bit.
 
     Args:
         image: the picture.
         size: height and width of the result.
-        box: the part of the image that is the picture, where it is not all of it.
+        box: the part of the image that holds the picture; ``None`` for all of it.
     """
     height, width = size
     if box is not None or image.size != (width, height):
         image = image.resize((width, height), Image.Resampling.BILINEAR, box)
-    # A copy, because an array over Pillow's own buffer is read-only.
+    # A copy: an array over Pillow's own buffer is read-only.
     return np.array(image)
 
 
@@ -75,7 +79,7 @@ def _composite_on_white(image: Image.Image) -> Image.Image:
 
 
 def _high_byte(image: Image.Image) -> Image.Image:
-    """16-bit grey to RGB; Pillow reduces 16-bit RGB likewise, so both give the same pixels."""
+    """Return 16-bit grey as RGB of its high byte; Pillow does the same to 16-bit RGB."""
     values = (np.asarray(image) >> 8).astype(np.uint8)
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         # Pillow inverts such TIFFs at 8 bits and forgets to at 16.

@@ -1,4 +1,4 @@
-"""Views of a picture at its native resolution, beside the whole picture that inference sees."""
+"""Views of a picture: the whole, or parts at native resolution."""
 
 from enum import StrEnum
 
@@ -9,12 +9,12 @@ from trustthepixels.infer.images.preprocess import PixelArray, resize
 
 
 class View(StrEnum):
-    """What of a picture the network sees.
+    """Part of a picture that the network sees.
 
     Attributes:
-        WHOLE: all of it, stretched to the input's square; the only view that an export carries.
+        WHOLE: all of it, stretched to the input's square; the only view of an export.
         CROP: parts of it at native resolution; in training one random part.
-        BOTH: either; in training one of the two at random.
+        BOTH: both kinds; in training one of the two at random.
     """
 
     WHOLE = "whole"
@@ -30,7 +30,7 @@ _CORNERS = ((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
 
 
 def views_of(image: Image.Image, view: View, size: tuple[int, int]) -> list[PixelArray]:
-    """What the network sees of an RGB picture; its answers are averaged.
+    """Return the network's views of an RGB picture; its answers for them are averaged.
 
     Args:
         image: upright.
@@ -48,7 +48,7 @@ def views_of(image: Image.Image, view: View, size: tuple[int, int]) -> list[Pixe
 
 
 def reduced(image: Image.Image) -> Image.Image:
-    """The picture with a shorter side of at most ``NATIVE_SIDE``."""
+    """Return the picture with a shorter side of at most ``NATIVE_SIDE``."""
     factor = NATIVE_SIDE / min(image.size)
     if factor >= 1.0:
         return image
@@ -57,15 +57,15 @@ def reduced(image: Image.Image) -> Image.Image:
 
 
 def native_part(image: Image.Image, size: tuple[int, int], down: float, right: float) -> PixelArray:
-    """A part of an RGB picture without any resampling, uint8 of shape (*size, 3).
+    """Return a part of an RGB picture without any resampling, uint8 of shape (*size, 3).
 
-    A picture that is smaller than the part is repeated beside itself.
+    A picture that is smaller than the part is repeated.
 
     Args:
-        image: what to take it from.
+        image: the picture.
         size: height and width of the part.
-        down: where it lies, 0 (top) to 1 (bottom).
-        right: where it lies, 0 (left) to 1 (right).
+        down: position of the part, 0 (top) to 1 (bottom).
+        right: position of the part, 0 (left) to 1 (right).
     """
     pixels = np.asarray(image)
     repeats = [-(-wanted // have) for wanted, have in zip(size, pixels.shape, strict=False)]

@@ -1,6 +1,6 @@
-"""What processes that decode for a scan have in common: their pipes, rights and limits.
+"""Common parts of processes that decode for a scan: their pipes, rights and limits.
 
-The scan's side of it is ``child_process``.
+The scan's side of it is ``isolation.process``.
 """
 
 import os
@@ -16,21 +16,21 @@ from ..images.limits import Limits
 from .messages import packed
 
 SLACK = 64 << 20
-"""Bytes beyond the estimate that a decoder may take before allocations fail."""
+"""Bytes beyond the estimate that a decoder may use before allocations fail."""
 
 _CPU_GRACE_S = 10
-"""Processor seconds beyond the time limit: only for a process that nobody kills in time."""
+"""Processor seconds beyond the time limit, in case the scan does not kill the process in time."""
 
 
 def send(output: BinaryIO, values: dict[str, Any], data: bytes = b"") -> None:
-    """Write one message of ``worker_messages``."""
+    """Write one message of ``isolation.messages``."""
     output.write(packed(values, len(data)))
     output.write(data)
     output.flush()
 
 
 def read_or_end(count: int) -> bytes:
-    """Exactly so many bytes of standard input; where it ends, the scan is gone, and so is this."""
+    """Read exactly so many bytes of standard input; end the process if the scan is gone."""
     content = sys.stdin.buffer.read(count)
     if len(content) < count:
         os._exit(0)
@@ -38,14 +38,14 @@ def read_or_end(count: int) -> bytes:
 
 
 def own_output() -> BinaryIO:
-    """Standard output for messages alone: what decoders print goes nowhere."""
+    """Return standard output, reserved for messages; prints of decoders are dropped."""
     output = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
     return output
 
 
 def give_up_rights() -> None:
-    """Keep no limit that the scan checks itself, and leave no files behind."""
+    """Drop the limits that the scan checks itself, and leave no files behind."""
     # The scan has its own limit, which it checks before pixels are allocated.
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
@@ -55,14 +55,14 @@ def give_up_rights() -> None:
 
 
 def limit_time(limits: Limits) -> None:
-    """Let the system end this process when it has computed for longer than from now it may."""
+    """Let the system end this process after more processor time than it may use from now on."""
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = usage.ru_utime + usage.ru_stime + limits.timeout_s + _CPU_GRACE_S
     _lower(resource.RLIMIT_CPU, int(min(seconds, 2**31)))
 
 
 def limit_memory(more: int) -> None:
-    """Let allocations fail that go beyond what is allocated now and ``more`` bytes."""
+    """Make allocations fail beyond the present memory and ``more`` bytes."""
     with suppress(OSError, ValueError, IndexError):
         # Field 6: data and stack, in pages (proc(5)); only Linux has this file.
         pages = int(Path("/proc/self/statm").read_text().split()[5])

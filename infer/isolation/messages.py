@@ -1,6 +1,7 @@
-"""What the scan and its worker processes say to each other: JSON, and bytes beside it.
+"""Messages between the scan and its worker processes: JSON, followed by bytes.
 
-Nothing that a worker sends is executed or unpickled, because a hostile file may have taken it over.
+A message of a worker is never executed or unpickled, because a hostile file may have taken the
+worker over.
 """
 
 import json
@@ -17,24 +18,24 @@ _FRAME = struct.Struct(">IQ")
 """Lengths of the JSON and of the bytes."""
 
 MAX_TEXT = 1 << 16
-"""Most bytes of JSON in a message that is taken."""
+"""Most bytes of JSON in an accepted message."""
 
 
 def packed(values: dict[str, Any], size: int = 0) -> bytes:
-    """A message's beginning; ``size`` bytes are to follow it."""
+    """Return a message's beginning; ``size`` bytes are to follow it."""
     text = json.dumps(values).encode()
     return _FRAME.pack(len(text), size) + text
 
 
 def unpacked(read: Callable[[int], bytes], max_size: int) -> tuple[dict[str, Any], bytes]:
-    """Take one message.
+    """Read one message.
 
     Args:
-        read: gives exactly so many bytes.
-        max_size: most bytes beside the JSON.
+        read: returns exactly so many bytes.
+        max_size: most bytes after the JSON.
 
     Raises:
-        ValueError: it is no message of ours.
+        ValueError: the message is invalid.
     """
     length, size = _FRAME.unpack(read(_FRAME.size))
     if length > MAX_TEXT or size > max_size:
@@ -44,17 +45,17 @@ def unpacked(read: Callable[[int], bytes], max_size: int) -> tuple[dict[str, Any
     except RecursionError as error:
         raise ValueError("a message is nested too deeply") from error
     if not isinstance(values, dict):
-        raise ValueError("a message is no object")
+        raise ValueError("a message is not an object")
     return values, read(size)
 
 
 def limits_as_json(limits: Limits) -> dict[str, Any]:
-    """Limits as values of JSON."""
+    """Return limits as values of JSON."""
     return asdict(limits)
 
 
 def limits_from_json(values: dict[str, Any]) -> Limits:
-    """The inverse of ``limits_as_json``."""
+    """Return limits from the values of ``limits_as_json``."""
     policies = {
         "truncated": TruncatedPolicy(values["truncated"]),
         "decode_size": DecodeSize(values["decode_size"]),
@@ -63,15 +64,15 @@ def limits_from_json(values: dict[str, Any]) -> Limits:
 
 
 def header_as_json(header: ImageHeader | None) -> list[Any] | None:
-    """A header as values of JSON."""
+    """Return a header as values of JSON."""
     return None if header is None else [header.width, header.height, header.format]
 
 
 def header_from_json(values: object) -> ImageHeader | None:
-    """The inverse of ``header_as_json``.
+    """Return a header from the values of ``header_as_json``.
 
     Raises:
-        ValueError: it is no header.
+        ValueError: the values are not a header.
     """
     match values:
         case None:
@@ -82,10 +83,10 @@ def header_from_json(values: object) -> ImageHeader | None:
 
 
 def error_from_json(values: dict[str, Any]) -> DecodeError:
-    """The failure that a message reports.
+    """Return the failure in a message.
 
     Raises:
-        ValueError: it reports none.
+        ValueError: the message has none.
     """
     status, reason = FileStatus(values["status"]), values["reason"]
     if status is FileStatus.OK or not isinstance(reason, str):

@@ -1,11 +1,13 @@
-"""Which process decodes a file: a thread of the scan, or a worker process that can be killed.
+"""Choice of the process that decodes a file: a thread of the scan, or a worker that can be killed.
 
-A decoder written in C cannot be interrupted in a thread. So a thread gets only files whose header
-and structure bound what decoding costs: JPEG, PNG, WebP and plain BMP, nearly all that there is.
-All else goes to a worker (``worker_pool``), which is limited in memory and killed when its time is
-up: GIF, TIFF, AVIF and HEIF, whose headers do not tell what they cost; JPEGs of very many scans or
-segments, PNGs of very many chunks, run-length coded BMPs; and pictures that would take more than
-half the time limit. ``benchmarks/isolation.py`` measures this against workers for everything.
+A decoder in C cannot be interrupted in a thread. So a thread gets only files whose header and
+structure bound the cost of decoding: JPEG, PNG, WebP and plain BMP, which are nearly all files.
+
+A worker (``isolation.pool``) gets all other files. It has a memory limit, and is killed when its
+time is up. It decodes GIF, TIFF, AVIF and HEIF, whose headers do not bound their cost; JPEGs of
+very many scans or segments, PNGs of very many chunks, and run-length coded BMPs; and pictures that
+would take more than half the time limit. ``benchmarks/isolation.py`` compares this with workers for
+all files.
 """
 
 from ..images.encoded import EncodedImage
@@ -16,7 +18,7 @@ _PIXELS_A_SECOND = 10e6
 """Pixels that a slow core decodes of any bounded format; usual cores do five times as much."""
 
 _TIME_SHARE = 0.5
-"""Share of the time limit that a file may be expected to take in a thread."""
+"""Share of the time limit that decoding in a thread may be expected to take."""
 
 
 def needs_worker(
@@ -26,8 +28,9 @@ def needs_worker(
 
     Args:
         encoded: the whole file.
-        limits: files that the header shows to exceed them are refused in a thread, at once.
-        isolation: which files are isolated.
+        limits: limits of the scan; files whose header exceeds them are refused in a thread, at
+            once.
+        isolation: files to isolate.
     """
     found = encoded.format
     if found is None or found.name not in registered_formats():

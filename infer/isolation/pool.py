@@ -1,8 +1,8 @@
-"""Worker processes that decode what a thread must not, started when the first such file comes.
+"""Worker processes for files that a thread must not decode, started when the first such file comes.
 
-One for each decode thread at most, since a thread waits for its own. A worker that takes too long
-is killed, and so is every worker when the scan ends or is interrupted; one that crashes takes only
-its file with it. Should the scan itself be killed, its workers notice that their input ended.
+There is at most one for each decode thread, because a thread waits for its worker. A worker that
+times out is killed, and so are all workers when the scan ends or is interrupted. A worker that
+crashes loses only its own file. If the scan itself is killed, its workers end with their input.
 """
 
 import signal
@@ -26,10 +26,10 @@ from .process import ChildProcess, Gone, TooSlow
 
 
 class WorkerPool:
-    """Workers that wait for files, and those that are busy.
+    """Idle and busy workers.
 
     Attributes:
-        is_available: whether this process can start another Python, which a frozen one cannot.
+        is_available: true if this process can start another Python; a frozen one cannot.
     """
 
     is_available = bool(sys.executable) and not getattr(sys, "frozen", False)
@@ -43,10 +43,10 @@ class WorkerPool:
     def decode_to_size(
         self, data: bytes, size: tuple[int, int], limits: Limits, budget: MemoryBudget
     ) -> ModelInput:
-        """``decode.decode_to_size`` in a process that can be killed.
+        """Run ``decode.decode_to_size`` in a process that can be killed.
 
         Raises:
-            DecodeError: with the status that the file's row shall carry.
+            DecodeError: the file has no pixels; the error has the status of its row.
             Cancelled: the run was cancelled.
         """
         with self._worker() as worker:
@@ -61,7 +61,7 @@ class WorkerPool:
                 raise worker.post_mortem() from error
 
     def cancel(self) -> None:
-        """Kill all workers; whoever waits for one stops."""
+        """Kill all workers; threads that wait for one stop."""
         with self._lock:
             self._cancelled = True
             for worker in self._all:
@@ -78,7 +78,7 @@ class WorkerPool:
                 raise Cancelled
             worker = self._idle.pop() if self._idle else None
         if worker is None:
-            # While it starts, the scan can end without it: its input ends then.
+            # The scan can end while it starts; its input ends then.
             worker = _started()
             with self._lock:
                 self._all.add(worker)
@@ -97,13 +97,13 @@ class WorkerPool:
 
 
 class _Worker:
-    """One process that decodes a file at a time.
+    """A process that decodes one file at a time.
 
     Attributes:
-        is_ready: whether it waits for a file.
+        is_ready: true if it waits for a file.
 
     Raises:
-        OSError: there can be none.
+        OSError: the process cannot be started.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ class _Worker:
         self.is_ready = False
 
     def wait_until_started(self) -> None:
-        """Wait for the first sign of life.
+        """Wait for its first message.
 
         Raises:
             Gone, TooSlow: there is none.
@@ -122,7 +122,7 @@ class _Worker:
     def decode(
         self, data: bytes, size: tuple[int, int], limits: Limits, budget: MemoryBudget
     ) -> ModelInput:
-        """See ``WorkerPool.decode_to_size``."""
+        """Decode a file, see ``WorkerPool.decode_to_size``."""
         height, width = size
         self.is_ready = False
         self._child.deadline = time.monotonic() + limits.timeout_s
@@ -146,19 +146,20 @@ class _Worker:
         return ModelInput(array, header, note)
 
     def kill(self) -> None:
-        """End the process, whatever it does."""
+        """End the process at once."""
         self._child.kill()
 
     def close(self) -> None:
-        """End the process and give back what it held; only the thread that waits for it may."""
+        """End the process and free its resources; only the thread that waits for it may call
+        this."""
         self._child.close()
 
     def post_mortem(self) -> DecodeError:
-        """Why the process ended."""
+        """Return the reason why the process ended."""
         try:
             code = self._child.process.wait(1.0)
         except subprocess.TimeoutExpired:
-            return DecodeError(FileStatus.CORRUPT, "its decoder lost its way")
+            return DecodeError(FileStatus.CORRUPT, "decoder sent an invalid reply")
         if code == -signal.SIGKILL:
             return DecodeError(FileStatus.TOO_LARGE, "the system killed its decoder")
         if code == -signal.SIGXCPU:
@@ -173,9 +174,10 @@ class _Worker:
 
     @contextmanager
     def _share(self, budget: MemoryBudget, size: object) -> Iterator[dict[str, Any]]:
-        """Memory for the worker, and what to tell it; time spent waiting does not count."""
+        """Return memory for the worker, and the answer to its request; waiting does not count as
+        time."""
         if not isinstance(size, int) or size < 0:
-            raise ValueError("a worker asks for no number of bytes")
+            raise ValueError("a worker did not ask for a number of bytes")
         refusal = budget.refusal(size)
         if refusal:
             yield {"refused": refusal}
@@ -187,10 +189,10 @@ class _Worker:
 
 
 def _started() -> _Worker:
-    """A new worker.
+    """Return a new worker.
 
     Raises:
-        DecodeError: there can be none, for want of memory, descriptors or processes.
+        DecodeError: the system is out of memory, file descriptors or processes.
     """
     try:
         worker = _Worker()

@@ -1,7 +1,7 @@
-"""Processes of our own that decode: how they are started, and talked to with a deadline.
+"""Child processes that decode: their start, and messages with a deadline.
 
-``worker_pool`` has one file at a time decoded in them, ``helpers`` several. Their own side of it is
-``child_side``.
+``isolation.pool`` uses them for one file at a time, ``scan.decode_processes`` for several. Their
+own side is ``isolation.child``.
 """
 
 import os
@@ -17,37 +17,37 @@ from typing import Any
 from .messages import packed, unpacked
 
 _START_TIMEOUT_S = 60.0
-"""How long one may take to start."""
+"""Seconds that the start of a process may take."""
 
 _PART = 1 << 20
 _ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
-"""Threads and arenas that a decoder does not need would count against its memory."""
+"""Variables that turn off threads and arenas, which would count against a decoder's memory."""
 
 _ROOT = str(Path(__file__).absolute().parents[3])
-"""Where this package was imported from: a child must not run another version of it."""
+"""Folder from which this package was imported; a child must run the same version."""
 
 
-class TooSlow(Exception):  # noqa: N818 - it says what happened to one file, and no user sees it
-    """The time is over."""
+class TooSlow(Exception):  # noqa: N818 - outcome of one file; no user sees it
+    """The deadline has passed."""
 
 
-class Gone(Exception):  # noqa: N818 - likewise
-    """The process has ended, or says what none of ours says."""
+class Gone(Exception):  # noqa: N818 - outcome of one file; no user sees it
+    """The process exited or sent an invalid message."""
 
 
 class ChildProcess:
-    """One process and the pipes to it.
+    """A process and the pipes to it.
 
     Args:
-        module: that it runs, by its full name.
-        arguments: that it gets.
-        inherited: descriptors that it gets too.
+        module: full name of its module.
+        arguments: its arguments.
+        inherited: descriptors that it inherits.
 
     Attributes:
-        deadline: of all waiting, on the monotonic clock.
+        deadline: deadline of all waiting, on the monotonic clock.
 
     Raises:
-        OSError: there can be none, for want of memory, descriptors or processes.
+        OSError: the system is out of memory, file descriptors or processes.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class ChildProcess:
         """Write one message.
 
         Raises:
-            Gone: the process has ended.
-            TooSlow: it does not read.
+            Gone: the process has exited.
+            TooSlow: the process did not read in time.
         """
         for part in (packed(values, len(data)), data):
             rest = memoryview(part)
@@ -91,26 +91,27 @@ class ChildProcess:
                     raise Gone from error
 
     def receive(self, max_size: int) -> tuple[dict[str, Any], bytes]:
-        """Take one message with at most so many bytes beside its JSON.
+        """Read one message with at most so many bytes after its JSON.
 
         Raises:
-            Gone: the process has ended.
-            TooSlow: it does not answer.
-            ValueError: it is no message of ours.
+            Gone: the process has exited.
+            TooSlow: the process did not answer in time.
+            ValueError: the message is invalid.
         """
         return unpacked(self._read, max_size)
 
     def has_answer(self, timeout_s: float = 0.0) -> bool:
-        """Whether there is something to receive, be it the end."""
+        """Return whether there is something to receive; the end of output counts too."""
         return bool(self._poll(self._output, select.POLLIN, timeout_s))
 
     def kill(self) -> None:
-        """End the process, whatever it does; whoever waits for it meets the end of its output."""
+        """End the process at once; a thread that waits for it meets the end of its output."""
         with suppress(OSError):
             self.process.kill()
 
     def close(self) -> None:
-        """End the process and give back what it held; only the thread that waits for it may."""
+        """End the process and free its resources; only the thread that waits for it may call
+        this."""
         self.kill()
         self.process.wait()
         for stream in (self.process.stdin, self.process.stdout):
@@ -136,7 +137,7 @@ class ChildProcess:
     def _wait(self, descriptor: int, event: int) -> None:
         """Wait until a pipe can be read or written."""
         left = self.deadline - time.monotonic()
-        # Also when time is up: Ctrl-Z stops the scan and not the process, which may have answered.
+        # Also after the deadline: Ctrl-Z stops the scan, not the process, which may have answered.
         if not self._poll(descriptor, event, max(0.0, left)):
             raise TooSlow
 

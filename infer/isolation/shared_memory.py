@@ -1,4 +1,4 @@
-"""Memory without a name that a process can share with one that it starts."""
+"""Anonymous memory that a process can share with a child."""
 
 import fcntl
 import os
@@ -6,12 +6,13 @@ import tempfile
 
 
 def memory_file(size: int) -> int:
-    """A descriptor of so many zero bytes, to be mapped; where the kernel can, of fixed size.
+    """Return a descriptor of so many zero bytes, to be mapped; of fixed size if the kernel can.
 
-    Else whoever shares it could cut it short, and then reading it ends the process (SIGBUS).
+    Without a fixed size, the child could cut it short, and reading it would end this process
+    (SIGBUS).
 
     Raises:
-        OSError: it cannot be had.
+        OSError: the memory is unavailable.
     """
     descriptor = _unnamed()
     try:

@@ -1,8 +1,8 @@
-"""The process that decodes what must not be decoded in the scan's own: ``python -m`` this module.
+"""Worker process for files that must not be decoded in the scan's own: ``python -m`` this module.
 
-It takes files from standard input and gives pictures at the model's size, or reasons, to standard
-output, until its input ends. It opens no file, and is limited in memory and processor time anew for
-each picture, so that whatever a decoder does ends as a reason for one file.
+It reads files from standard input, and writes pictures at the model's size, or reasons, to standard
+output until its input ends. It opens no file. Its memory and processor time are limited anew for
+each picture, so a decoder's failure becomes the reason for one file.
 """
 
 import queue
@@ -21,7 +21,7 @@ from .child import SLACK, give_up_rights, limit_memory, limit_time, own_output, 
 from .messages import header_as_json, limits_from_json, unpacked
 
 _HEADER_MEMORY = 256 << 20
-"""Bytes that reading a header may take, beside the file itself."""
+"""Bytes for reading a header, besides the file itself."""
 
 _Message = tuple[dict[str, Any], bytes]
 
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 class _AskedBudget:
-    """Memory that the scan gives out: the worker says how much it needs, and waits."""
+    """Memory from the scan: the worker asks for its share, and waits."""
 
     def __init__(self, output: BinaryIO, messages: "queue.SimpleQueue[_Message]") -> None:
         self._output = output
@@ -67,7 +67,7 @@ def _answer(
 ) -> None:
     try:
         result = decode_to_size(data, size, limits, budget)
-    except Exception as error:  # noqa: BLE001 - whatever a decoder does, the scan gets an answer
+    except Exception as error:  # noqa: BLE001 - any failure of a decoder becomes an answer
         _send_error(output, unexpected(error))
     else:
         answer = {"header": header_as_json(result.header), "note": result.note}
@@ -82,7 +82,7 @@ def _send_error(output: BinaryIO, error: DecodeError) -> None:
 
 
 def _read_all(messages: "queue.SimpleQueue[_Message]") -> NoReturn:
-    """Take messages as they come, also in the middle of a decode; end when the scan is gone."""
+    """Read messages as they come, also during a decode; end when the scan is gone."""
     while True:
         messages.put(unpacked(read_or_end, sys.maxsize))
 

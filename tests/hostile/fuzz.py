@@ -31,7 +31,7 @@ LIMITS = Limits(max_pixels=1_000_000, max_bytes=1 << 24, timeout_s=20.0)
 SIZE = (32, 32)
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
-SIGNS_OF_A_BUG = ("crashed", "lost its way", "killed", "failed with")
+SIGNS_OF_A_BUG = ("crashed", "invalid reply", "killed", "failed with")
 """In reasons that no mutant should have."""
 
 VARIANTS: tuple[tuple[str, str, dict[str, object]], ...] = (

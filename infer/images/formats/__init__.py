@@ -1,1 +1,1 @@
-"""One file for each image format."""
+"""Image formats, one file for each."""

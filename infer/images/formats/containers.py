@@ -1,4 +1,4 @@
-"""WebP, GIF, BMP, AVIF and HEIF: formats whose containers tell little and whose files are plain."""
+"""WebP, GIF, BMP, AVIF and HEIF: formats with simple containers."""
 
 import struct
 from contextlib import suppress
@@ -17,7 +17,7 @@ _SMALLEST_BMP_HEADER = 40
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
-    """Width and height of a WebP's canvas; ``None`` where its header is damaged.
+    """Return width and height of a WebP's canvas; ``None`` if its header is damaged.
 
     Source: RFC 9649, sections 2.5 to 2.7.
     """
@@ -37,14 +37,14 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _boxes_are_cut(data: bytes) -> bool:
-    """Whether the last box of an ISO base media file (AVIF, HEIF) reaches beyond the end."""
+    """Return whether the last box of an ISO base media file (AVIF, HEIF) extends beyond the end."""
     position = 0
     while position < len(data):
         (size,) = struct.unpack_from(">I", data, position)
         if size == 1:
             (size,) = struct.unpack_from(">Q", data, position + 8)
         if size == 0:
-            # It reaches to the end, wherever that is.
+            # This box extends to the end of the file.
             return False
         if size < 8:
             return False
@@ -70,7 +70,7 @@ def _webp_cost(encoded: EncodedImage) -> Cost | None:
 def _bmp_cost(encoded: EncodedImage) -> Cost | None:
     header, width, height = (_little(encoded.data, at) for at in (14, 18, 22))
     is_plain = header >= _SMALLEST_BMP_HEADER and _little(encoded.data, 30) in _UNCOMPRESSED_BMP
-    # A negative height is that of a picture stored from its top.
+    # A negative height means that the picture is stored from its top.
     return Cost(width * min(height, 2**32 - height)) if is_plain else None
 
 

@@ -1,16 +1,16 @@
-"""JPEG → pixels, strictly: of what is missing or damaged nothing is invented.
+"""Strict JPEG decoding: missing or damaged parts are never invented.
 
-libjpeg fills gaps with grey and only warns, and Pillow does not pass the warnings on; so a picture
-that was cut and closed again, or a small file that claims a huge picture, would be judged by its
+libjpeg fills gaps with grey and only warns, and Pillow does not pass the warnings on. A picture
+that was cut and closed again, or a small file that declares a huge picture, would be judged by its
 grey. ``simplejpeg`` brings the same libjpeg-turbo and raises on warnings. On sound files the two
-give the same pixels to the last bit, whatever the subsampling.
+return the same pixels to the last bit, with any subsampling.
 
-A warning that costs no pixel (other bytes in the header, an unknown revision of JFIF) is no reason
-to refuse: the file is put right (``jpeg_structure.regular``) and decoded again, strictly. There is
-no way around the strict decoder; what it cannot do is ``unsupported``.
+A warning that costs no pixel (other bytes in the header, an unknown revision of JFIF) is not a
+reason to refuse the file. It is corrected (``jpeg_markers.regular``) and decoded again, strictly.
+There is no way around the strict decoder: a file that it cannot decode is ``unsupported``.
 
-JPEG has no checksums. Damage that leaves a stream of valid codes of the right length is not seen
-by any decoder.
+JPEG has no checksums. Damage that leaves a stream of valid codes of the right length is invisible
+to any decoder.
 """
 
 from dataclasses import dataclass, replace
@@ -42,7 +42,8 @@ _MAX_MARKERS = 2_000
 _CMYK_COMPONENTS = 4
 
 _DIVISORS = (8, 4, 2)
-"""libjpeg-turbo's other scales, such as 3/8, have no vectorised code, and take longer than 1/2."""
+"""Divisors of the sides. libjpeg-turbo's other scales, such as 3/8, have no vectorised code and
+take longer than 1/2."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,10 @@ class JpegPixels:
     """A decoded JPEG.
 
     Attributes:
-        image: ``RGB`` or ``CMYK``, as stored, so not yet turned upright.
-        filled: width and height that the picture fills of it; scaling rounds the image's size up.
-        damage: what was wrong with it, where it was decoded all the same; else empty.
+        image: ``RGB`` or ``CMYK``, as stored, not yet turned upright.
+        filled: width and height of the picture within the image; scaling rounds the image's size
+            up.
+        damage: defect of a file that was decoded nevertheless; else empty.
     """
 
     image: Image.Image
@@ -73,8 +75,8 @@ def decode_jpeg(
         data: the whole file.
         at_least: height and width, as stored, that scaling must keep. The picture is decoded at
             the smallest of 1/8, 1/4, 1/2 and 1 that keeps both; (0, 0) decodes in full.
-        fill_gaps: decode a truncated picture too, with libjpeg's grey where nothing is known.
-        structure: the file's markers, where they were read already.
+        fill_gaps: decode a truncated picture too, with libjpeg's grey for missing parts.
+        structure: markers of the file, if already read.
 
     Raises:
         ImageError: ``truncated``, ``corrupt``, ``unsupported`` or ``too_large``.
@@ -121,18 +123,18 @@ def _pixels(
     except ValueError as error:
         raise _refusal(one_line(error)) from error
     if mode == "CMYK":
-        # Adobe's programs store them inverted, and everybody follows.
+        # Adobe's programs store them inverted, and other programs do the same.
         np.subtract(255, pixels, out=pixels)
     image = Image.frombuffer(mode, (pixels.shape[1], pixels.shape[0]), pixels, "raw", mode, 0, 1)
     if mode != "CMYK":
-        # The same memory by another name: of RGBX Pillow resizes the fourth byte, of RGB it does
+        # The same memory under another mode. Pillow resizes the fourth byte of RGBX; of RGB it does
         # not.
         image = Image.fromarrow(image, "RGB", image.size)
     return JpegPixels(image, (structure.width / divisor, structure.height / divisor))
 
 
 def _divisor(structure: JpegMarkers, at_least: tuple[int, int]) -> int:
-    """By how much both sides can be divided so that ``at_least`` is kept."""
+    """Return the largest divisor of both sides that keeps ``at_least``."""
     height, width = at_least
     if at_least == (0, 0):
         return 1
@@ -153,11 +155,11 @@ _EXIF, _XMP, _MPO = b"Exif\0\0", b"http://ns.adobe.com/xap/1.0/\0", b"MPF\0"
 
 
 _GAIN_MAP = b' hdrgm:Version="'
-"""Marks the XMP of an Ultra HDR picture, whose second picture is no photograph."""
+"""Mark in the XMP of an Ultra HDR picture, whose second picture is not a photograph."""
 
 
 _PLAIN, _ALL_COEFFICIENTS, _CONVERTED = 9, 7, 7
-"""Bytes for each pixel: as stored and upright; what several scans need beside; what CMYK needs."""
+"""Bytes per pixel: stored and upright; extra for several scans; extra for CMYK."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,7 @@ class JpegFile:
     Attributes:
         data: the whole file.
         structure: its markers.
-        header: what the header says.
+        header: size and format in the header.
         orientation: EXIF orientation, 1 to 8.
     """
 
@@ -178,7 +180,7 @@ class JpegFile:
 
     @property
     def memory(self) -> int:
-        """Bytes that decoding takes at most, the file included."""
+        """Largest number of bytes for decoding, the file included."""
         each = _PLAIN
         if self.structure.scans > 1 or self.structure.is_progressive:
             each += _ALL_COEFFICIENTS
@@ -187,7 +189,7 @@ class JpegFile:
         return self.structure.width * self.structure.height * each + 2 * len(self.data)
 
     def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
-        """The picture.
+        """Decode the picture.
 
         Args:
             at_least: height and width, upright, that scaling must keep; see ``decode_jpeg``.
@@ -229,7 +231,7 @@ def open_jpeg(encoded: EncodedImage, _limits: Limits) -> JpegFile:
 
 
 def _segment(data: bytes, structure: JpegMarkers, marker: int, prefix: bytes) -> bytes:
-    """The first segment of the header with this marker and beginning; empty where there is none."""
+    """Return the header's first segment with this marker and beginning; empty if there is none."""
     for found, content in structure.applications:
         if found == marker and data.startswith(prefix, content.start):
             return data[content]

@@ -1,13 +1,13 @@
-"""What a JPEG's markers say, read without decoding: its coding process, size, scans and gaps.
+"""Markers of a JPEG, read without decoding: coding process, size, scans and gaps.
 
-Source of all codes: ITU-T T.81, annex B. Bytes that are no marker are passed over as libjpeg does.
+Source of all codes: ITU-T T.81, annex B. Bytes that are not markers are skipped, as in libjpeg.
 """
 
 import re
 from dataclasses import dataclass, field
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-"""Where entropy-coded data ends: stuffed zeros, restarts and fill bytes belong to it."""
+"""End of entropy-coded data, to which stuffed zeros, restarts and fill bytes belong."""
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
 _ADOBE, _COMMENT = 0xEE, 0xFE
@@ -18,7 +18,7 @@ _ARITHMETIC = frozenset({0xC9, 0xCA})
 _USUAL = frozenset({0xC0, 0xC1, 0xC2})
 
 _USUAL_SAMPLING = frozenset({0x11, 0x21, 0x22, 0x12, 0x41, 0x14})
-"""Of the first component, in 4:4:4, 4:2:2, 4:2:0, 4:4:0, 4:1:1 and 4:4:1."""
+"""Sampling of the first component in 4:4:4, 4:2:2, 4:2:0, 4:4:0, 4:1:1 and 4:4:1."""
 
 _COEFFICIENTS = 64
 
@@ -28,18 +28,18 @@ class JpegMarkers:
     """A JPEG's frame and scans.
 
     Attributes:
-        process: the start-of-frame marker, 0xC0 to 0xCF; 0 where there is none.
+        process: the start-of-frame marker, 0xC0 to 0xCF; 0 if there is none.
         precision: bits of a sample.
         width: in pixels, as stored.
         height: in pixels, as stored.
         components: identifiers of the colour components.
         sampling: their sampling factors, horizontal in the high half of each byte.
         applications: marker (0xE0 to 0xEF) and content of the header's application segments.
-        markers: segments that were read.
-        scans: scans that begin.
-        first_scan: where the first scan's header begins; 0 where there is none.
-        end: where the end mark (EOI) is; ``None`` where it is missing.
-        is_whole: whether the file was read to its end, so ``False`` after ``max_markers``.
+        markers: number of segments that were read.
+        scans: number of scans that begin.
+        first_scan: position of the first scan's header; 0 if there is none.
+        end: position of the end mark (EOI); ``None`` if it is missing.
+        is_whole: true if the file was read to its end; ``False`` after ``max_markers``.
     """
 
     process: int = 0
@@ -58,15 +58,15 @@ class JpegMarkers:
 
     @property
     def is_progressive(self) -> bool:
-        """Whether the picture is refined from scan to scan."""
+        """True if the picture is refined from scan to scan."""
         return self.process in _PROGRESSIVE
 
     @property
     def unsupported(self) -> str:
-        """The coding process where it is not decoded; empty for the usual ones.
+        """Name of a coding process that is not decoded; empty for the usual ones.
 
-        Arithmetic coding is left out because its decoder, as the standard has it, takes missing
-        data for zeros, so that a cut picture cannot be told from a whole one.
+        Arithmetic coding is not decoded: by the standard its decoder takes missing data for zeros,
+        so a cut picture looks like a whole one.
         """
         if self.process in _ARITHMETIC:
             return "arithmetic JPEG"
@@ -87,7 +87,7 @@ class JpegMarkers:
 
     @property
     def has_all_coefficients(self) -> bool:
-        """Whether the scans hold every coefficient of every component to its last bit.
+        """True if the scans hold every coefficient of every component to its last bit.
 
         A progressive JPEG that lost its last scans still decodes, to a coarser picture.
         """
@@ -123,7 +123,7 @@ def read_markers(data: bytes, max_markers: int | None = None) -> JpegMarkers:
 
     Args:
         data: a file that begins with a start-of-image marker.
-        max_markers: where to give up.
+        max_markers: number of markers after which reading stops.
     """
     structure = JpegMarkers()
     position = 2
@@ -153,12 +153,12 @@ def read_markers(data: bytes, max_markers: int | None = None) -> JpegMarkers:
 
 
 def regular(data: bytes, structure: JpegMarkers) -> bytes:
-    """The same JPEG without the oddities that a strict decoder objects to and that cost no pixel.
+    """Return a JPEG without oddities that a strict decoder refuses although they cost no pixel.
 
-    Put right are: metadata, which is left out; other bytes between the segments of the header;
-    zeros between the last scan and the end mark; a missing end mark; an unknown JFIF revision; an
-    unknown colour transform of Adobe, read as libjpeg reads it; and the spectral parameters of a
-    sequential scan, which mean nothing.
+    These are corrected: metadata, which is left out; other bytes between the segments of the
+    header; zeros between the last scan and the end mark; a missing end mark; an unknown JFIF
+    revision; an unknown colour transform of Adobe, read as libjpeg reads it; and the spectral
+    parameters of a sequential scan, which mean nothing.
     """
     if not structure.scans:
         return data
@@ -186,12 +186,13 @@ def regular(data: bytes, structure: JpegMarkers) -> bytes:
 
 
 def _is_metadata(marker: int) -> bool:
-    """Whether a segment says nothing about pixels: comments, and applications but JFIF, Adobe."""
+    """Return whether a segment is without effect on pixels: comments, and applications but JFIF,
+    Adobe."""
     return marker == _COMMENT or (0xE1 <= marker <= 0xEF and marker != _ADOBE)
 
 
 def _put_right(segment: bytearray, components: int) -> None:
-    """Change one header segment in place."""
+    """Correct one header segment in place."""
     if segment[1] == 0xE0 and segment[4:9] == b"JFIF\0" and len(segment) > 9:
         segment[9] = 1
     elif (

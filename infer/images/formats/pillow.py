@@ -1,7 +1,7 @@
-"""A file of any format but JPEG, from its header to its upright pixels, through Pillow.
+"""Files of any format but JPEG, from the header to upright pixels, through Pillow.
 
-Pillow's plugins are called by the name of the format that the first bytes announce, and not through
-``Image.open``, whose limit on pixels is one of the whole process; the caller's limits hold instead.
+Pillow's plugins are called by the name of the format that the first bytes announce, not through
+``Image.open``, whose limit on pixels is one of the whole process. The caller's limits hold instead.
 """
 
 import importlib
@@ -21,7 +21,7 @@ from ..orientation import Upright, apply_orientation, orientation, orientation_i
 from ..preprocess import to_rgb
 
 _TURNED_BY_PILLOW = frozenset({"TIFF", "AVIF", "HEIF"})
-"""Formats whose orientation lies in the file's own structure as well, which Pillow reads."""
+"""Formats with the orientation also in the file's own structure, which Pillow reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +55,16 @@ class PillowFile:
         self.memory = pillow_memory(image, len(encoded.data))
 
     def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
-        """The picture.
+        """Decode the picture.
 
         Args:
-            at_least: without meaning here; these formats are not scaled.
+            at_least: without effect here; these formats are not scaled.
             fill_gaps: decode a truncated picture too. This sets a switch of the whole process, so
-                it belongs into one that does nothing else meanwhile.
+                it must not run next to other threads.
 
         Raises:
             ImageError: pixels are missing, damaged, or of a kind that is not supported.
-            Exception: whatever Pillow's decoders raise on damaged data.
+            Exception: any exception of Pillow's decoders on damaged data.
         """
         damage = self._load_filled() if fill_gaps else ""
         if not fill_gaps:
@@ -113,7 +113,7 @@ def open_with_pillow(
 
     Raises:
         ImageError: ``corrupt`` if Pillow's plugin rejects the header.
-        Exception: whatever Pillow's parsers raise on damaged data.
+        Exception: any exception of Pillow's parsers on damaged data.
     """
     if encoded.format is None:
         raise ImageError(FileStatus.NOT_AN_IMAGE, "no supported image format")
@@ -122,13 +122,13 @@ def open_with_pillow(
     try:
         return PillowFile(factory(io.BytesIO(encoded.data), ""), encoded, checks)
     except SyntaxError as error:
-        # This is how plugins say that a file is not theirs.
+        # Plugins raise this for a file of another format.
         reason = f"its {name} header cannot be read: {one_line(error)}"
         raise ImageError(FileStatus.CORRUPT, reason) from error
 
 
 def is_cut_short(encoded: EncodedImage) -> bool:
-    """Return whether the file is shorter than its own structure declares, or lacks its end mark."""
+    """Return whether the file is shorter than its own structure declares, or has no end mark."""
     if encoded.format is None:
         return False
     try:
@@ -139,10 +139,11 @@ def is_cut_short(encoded: EncodedImage) -> bool:
 
 
 def plugin(module: str, feature: str = "") -> Callable[[], bool]:
-    """Return a function that loads one plugin of Pillow and tells whether it can decode.
+    """Return a function that loads one plugin of Pillow and returns whether it can decode.
 
-    Only the plugins of our formats are loaded: Pillow's others would run a PostScript interpreter
-    or follow references on hostile input, and loading them all costs a tenth of a second.
+    Only the plugins of the known formats are loaded. Pillow's others would run a PostScript
+    interpreter or follow references on hostile input, and loading them all takes a tenth of a
+    second.
 
     Args:
         module: name of the plugin in ``PIL``.
@@ -157,10 +158,10 @@ def plugin(module: str, feature: str = "") -> Callable[[], bool]:
 
 
 def upright(image: Image.Image, exif_orientation: int) -> Image.Image:
-    """A loaded picture in RGB, turned as ``exif_orientation`` (1 to 8) says.
+    """Return a loaded picture in RGB, turned by ``exif_orientation`` (1 to 8).
 
     Raises:
-        ImageError: it has no pixels, or of a kind that has no RGB form.
+        ImageError: the picture has no pixels, or a mode without an RGB form.
     """
     turned = apply_orientation(to_rgb(image), exif_orientation)
     if 0 in turned.size:
@@ -175,7 +176,7 @@ def _orientation(image: Image.Image) -> int:
 
 
 def _upright_size(image: Image.Image) -> tuple[int, int]:
-    """Width and height after orientation, without loading pixels."""
+    """Return width and height after orientation, without loading pixels."""
     loads_pixels = image.format == "PNG" and "exif" not in image.info
     is_upright = image.format == "TIFF" or loads_pixels
     if not is_upright and _orientation(image) >= 5:
@@ -184,7 +185,7 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 
 
 _PLAIN, _CONVERTED = 9, 24
-"""Bytes for each pixel, see ``pillow_memory``; the tests measure that they suffice."""
+"""Bytes per pixel, see ``pillow_memory``; the tests measure that they suffice."""
 
 
 _PLAIN_MODES = frozenset({"RGB", "L", "1"})
@@ -197,15 +198,15 @@ _OVERHEAD = 4 << 20
 
 
 def pillow_memory(image: Image.Image, size: int) -> int:
-    """Bytes that Pillow takes at most to decode an opened file, the file included.
+    """Return the largest number of bytes for decoding an opened file, the file included.
 
     A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. Alpha,
     palettes, CMYK, 16 bits, and formats whose decoders keep frames (WebP, AVIF, HEIF) need
     intermediate copies.
 
     Args:
-        image: opened, not loaded.
-        size: of the file in bytes.
+        image: image that is opened, not loaded.
+        size: size of the file in bytes.
     """
     is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
     is_plain = is_plain and image.format not in _KEEPING_FRAMES

@@ -1,6 +1,6 @@
-"""PNG: its chunks, damage in them, and rows that were never written.
+"""PNG: chunks, their damage, and rows that were never written.
 
-Pillow checks no sums of pixel data and fills rows that it cannot inflate.
+Pillow checks no sums of pixel data, and fills rows that it cannot inflate.
 """
 
 import zlib
@@ -16,7 +16,7 @@ from ..encoded import Cost, EncodedImage, Format
 from .pillow import Checks, open_with_pillow, plugin
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
-"""Samples of a pixel by colour type (PNG specification, table 11.1)."""
+"""Samples per pixel by colour type (PNG specification, table 11.1)."""
 
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2))
 _ADAM7_LAST = (0, 1, 1, 2)
@@ -33,7 +33,7 @@ def refuse_unfilled(image: Image.Image, data: bytes) -> None:
         ImageError: ``truncated``.
     """
     is_interlaced = bool(data[28:29] != b"\0")
-    # Rows that no data came for are zero. Only then is it worth inflating the file once more.
+    # Rows without data are zero. Only then is it worth inflating the file once more.
     last = image.crop((0, image.height - 1, image.width, image.height))
     if (is_interlaced or not np.asarray(last).any()) and _inflated_size_is_short(data):
         raise ImageError(FileStatus.TRUNCATED, "its pixel data ends early")
@@ -78,7 +78,7 @@ _PNG_PIXEL_CHUNKS = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 
 
 def png_damage(data: bytes) -> str:
-    """Of a PNG, the first chunk whose checksum is wrong, or an end that is missing; else empty.
+    """Return a PNG's first chunk with a wrong checksum, or that its end is missing; else empty.
 
     Pillow does not check these sums, and fills rows that it cannot inflate.
     """
@@ -94,7 +94,7 @@ def png_damage(data: bytes) -> str:
 
 
 def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
-    """Of a PNG, the type of every chunk that is there completely, and where its content is."""
+    """Yield the type and the position of every complete chunk of a PNG."""
     position = len(_MAGIC)
     while position + 12 <= len(data):
         length = int.from_bytes(data[position : position + 4], "big")
@@ -107,7 +107,7 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
 
 _MAX_CHUNKS = 20_000
 _MAX_TEXTS = 16
-"""Compressed texts, which Pillow inflates to at most 1 MiB each when it opens a file."""
+"""Most compressed texts; Pillow inflates each to at most 1 MiB when it opens a file."""
 
 _TEXTS = frozenset({b"zTXt", b"iTXt", b"iCCP"})
 

@@ -1,4 +1,4 @@
-"""The image formats: which there are, which this installation decodes, and how to tell them apart.
+"""Registry of all image formats, of those that this installation decodes, and of first bytes.
 
 A new format is one file with a ``Format`` record and one entry in ``FORMATS``.
 """
@@ -23,7 +23,7 @@ _FOREIGN = {
     b"\0\0\1\0": "icon",
     b"qoif": "QOI",
 }
-"""First bytes of image formats that are known and not decoded."""
+"""First bytes of image formats that are known but not decoded."""
 
 _FOREIGN_EXTENSIONS = frozenset({"jxl", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx"})
 """Extensions of formats for photographs that are not decoded: JPEG XL and JPEG 2000."""

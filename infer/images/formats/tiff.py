@@ -1,4 +1,4 @@
-"""TIFF: what its strips and tiles cover, and where they are cut off."""
+"""TIFF: coverage of its strips and tiles, and their cut ends."""
 
 import struct
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _COMPRESSION, _PLANES, _JPEG_TABLES = 259, 284, 347
 
 
 _OLD_JPEG, _JPEG = 6, 7
-"""TIFF tags, and values of the first (TIFF 6.0; Adobe's technical note 2)."""
+"""Values of a TIFF's compression tag (TIFF 6.0; Adobe's technical note 2)."""
 
 
 def refuse_uncovered(image: Image.Image, data: bytes, fill_gaps: bool) -> None:
@@ -33,7 +33,7 @@ def refuse_uncovered(image: Image.Image, data: bytes, fill_gaps: bool) -> None:
             decode_jpeg(stream, fill_gaps=fill_gaps)
     tiles = getattr(image, "tile", [])
     if fill_gaps or not tiles or any(tile[0] != "raw" for tile in tiles):
-        # libtiff misses strips by itself.
+        # libtiff detects missing strips itself.
         return
     planes = len(image.getbands()) if tags.get(_PLANES) == 2 else 1
     boxes = [tile[1] for tile in tiles]
@@ -43,7 +43,7 @@ def refuse_uncovered(image: Image.Image, data: bytes, fill_gaps: bool) -> None:
 
 
 def _jpeg_streams(tags: "dict[int, object]", data: bytes) -> Iterator[bytes]:
-    """The strips or tiles of a TIFF as JPEG files of their own."""
+    """Yield the strips or tiles of a TIFF as JPEG files."""
     tables = tags.get(_JPEG_TABLES, b"")
     # The tables are a JPEG without a picture: start mark, tables, end mark.
     prefix = bytes(tables[:-2]) if isinstance(tables, bytes) and len(tables) > 4 else b"\xff\xd8"
@@ -65,7 +65,7 @@ _ALL_TIFF_DATA_TAGS = frozenset(tag for pair in TIFF_DATA_TAGS for tag in pair)
 
 
 def _is_cut(data: bytes) -> bool:
-    """Whether the first directory of a TIFF, or the strips or tiles it names, are cut off."""
+    """Return whether a TIFF's first directory, or the strips or tiles in it, are cut off."""
     order = "<" if data[:2] == b"II" else ">"
     if data[2:4] in (b"+\0", b"\0+"):
         return False
