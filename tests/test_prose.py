@@ -19,11 +19,9 @@ FILES = sorted(
 NOT_YET_REWRITTEN: set[str] = {
     "infer/commands",
     "infer/detector.py",
-    "infer/files",
     "infer/model/batching.py",
     "infer/model/providers.py",
     "infer/model/self_test.py",
-    "infer/output",
     "infer/scan",
     "train",
     "export",

@@ -1,1 +1,1 @@
-"""From a name to bytes."""
+"""Files: from a name to bytes."""

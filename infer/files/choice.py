@@ -15,24 +15,24 @@ _SYSTEM_NAMES |= {b"thumbs.db", b"ehthumbs.db", b".ds_store", b"desktop.ini"}
 and settings, never a picture that somebody took."""
 
 _APPLE_DOUBLE = b"._"
-"""Beginning of the name of what a Mac keeps beside ``x.jpg`` where a disk has no place for it."""
+"""Prefix of a Mac's extra file for ``x.jpg``, on a disk that has no other place for it."""
 
 _START = 32
-"""Bytes that tell every format apart."""
+"""Number of first bytes that identify every format."""
 
 
 @dataclass(frozen=True, slots=True)
 class WalkOptions:
-    """What a walk finds.
+    """Options of a walk.
 
     Attributes:
-        include: patterns, see ``patterns``; where given, files in folders must match.
+        include: patterns, see ``patterns``; if given, files in folders must match.
         exclude: patterns; files and folders in folders that match are left out.
         follow_links: also enter links to folders; each folder is entered once, so loops end.
-        any_name: the first bytes of a file decide where its name does not say that it is a picture.
-        system_files: also find what Macs, NAS boxes and file managers leave.
-        never: files that are not found whatever their path, such as the output being written.
-        extensions: lower-case, without the dot.
+        any_name: true also finds files that are pictures by their first bytes, under any name.
+        system_files: true also finds files that Macs, NAS boxes and file managers leave.
+        never: files that are not found under any path, such as the output.
+        extensions: lower-case extensions, without the dot.
     """
 
     include: tuple[str, ...] = ()
@@ -46,12 +46,14 @@ class WalkOptions:
 
 @dataclass(slots=True)
 class LeftOut:
-    """Counts of what a walk left out, for the summary.
+    """Counts of files that a walk left out, for the summary.
 
     Attributes:
-        no_pictures: files that are none by their names; with ``any_name`` by their first bytes.
+        no_pictures: files that are not pictures by their names; with ``any_name``, by their first
+            bytes.
         system_files: files and folders of Macs, NAS boxes and file managers.
-        patterns: those of ``include`` and ``exclude`` that matched nothing, once a walk has ended.
+        patterns: patterns of ``include`` and ``exclude`` that matched nothing, once a walk has
+            ended.
     """
 
     no_pictures: int = 0
@@ -60,7 +62,7 @@ class LeftOut:
 
 
 class Choice(Enum):
-    """What a walk does with a name."""
+    """Decision of a walk about a name."""
 
     TAKE = auto()
     EXCLUDED = auto()
@@ -69,13 +71,13 @@ class Choice(Enum):
 
 
 class Chooser:
-    """Decides by names, and with ``any_name`` by first bytes.
+    """Decisions by names, and with ``any_name`` by first bytes.
 
     Args:
-        options: what is found.
+        options: options of the walk.
 
     Raises:
-        UsageError: a pattern is none.
+        UsageError: a pattern is invalid.
     """
 
     def __init__(self, options: WalkOptions) -> None:
@@ -84,10 +86,10 @@ class Chooser:
         self._include, self._exclude = Patterns(options.include), Patterns(options.exclude)
 
     def folder(self, name: bytes, relative: bytes) -> Choice:
-        """Return what is done with a folder in a folder.
+        """Return the decision about a folder in a folder.
 
         Args:
-            name: of the folder.
+            name: name of the folder.
             relative: its path below the named folder.
         """
         if self._is_system(name):
@@ -96,10 +98,10 @@ class Chooser:
         return Choice.EXCLUDED if is_excluded else Choice.TAKE
 
     def file(self, name: bytes, relative: bytes, path: bytes) -> Choice:
-        """Return what is done with anything else in a folder.
+        """Return the decision about any other entry of a folder.
 
         Args:
-            name: of the file.
+            name: name of the file.
             relative: its path below the named folder.
             path: its path.
         """
@@ -115,7 +117,7 @@ class Chooser:
         return Choice.TAKE if is_included else Choice.EXCLUDED
 
     def unmatched(self) -> list[str]:
-        """Return the options whose pattern has matched nothing so far, as a user types them."""
+        """Return the options whose pattern has matched nothing so far, as on the command line."""
         return [
             f"--{option} {text!r}"
             for option, patterns in (("include", self._include), ("exclude", self._exclude))
@@ -136,5 +138,5 @@ def _starts_like_picture(path: bytes) -> bool:
     try:
         return is_picture_start(first_bytes(path, _START))
     except OSError:
-        # It may be one; its row will say why nobody can tell.
+        # It may be a picture; its row reports why it cannot be read.
         return True

@@ -1,4 +1,4 @@
-"""The entries of one folder, however many there are, and however long its path."""
+"""Entries of one folder, with any number of entries and any length of path."""
 
 import os
 from collections.abc import Callable, Iterable, Iterator
@@ -8,10 +8,10 @@ from ..system.descriptors import DIRECTORY
 from .long_paths import reachable
 
 DirEntry = os.DirEntry[bytes] | os.DirEntry[str]
-"""Names are bytes, but text where the folder had to be opened by descriptor."""
+"""Entry of a folder. Its name is bytes, but text if the folder was opened by descriptor."""
 
 _LISTING_SIZE = 32_768
-"""Names of one folder held at a time; a larger folder is listed once for each so many names."""
+"""Names of one folder held at a time; a larger folder is listed once for each such part."""
 
 
 @contextmanager
@@ -35,26 +35,25 @@ def listing(path: bytes) -> Iterator[Iterator[DirEntry]]:
 
 
 def leads_to_folder(entry: DirEntry) -> bool:
-    """Whether an entry is a folder, or a link to one."""
+    """Return whether an entry is a folder, or a link to one."""
     try:
         return entry.is_dir()
     except OSError:
-        # A link that cannot be followed; the reader will say why.
+        # A link that cannot be followed; the reader reports the reason.
         return False
 
 
 def sorted_in_parts(
     list_entries: Callable[[], Iterable[tuple[bytes, bool]]], size: int = _LISTING_SIZE
 ) -> Iterator[tuple[bytes, bool]]:
-    """Sort entries by name, holding at most twice ``size`` of them.
+    """Yield entries sorted by name, holding at most twice ``size`` of them.
 
-    Where there are more, ``list_entries`` is called again, once for each ``size`` of them, so that
-    a folder of millions of files is walked in constant memory. Names that change meanwhile come at
-    most once.
+    If there are more, ``list_entries`` is called again, once for each part. So a folder of millions
+    of files is walked in constant memory. Names that change meanwhile come at most once.
 
     Args:
         list_entries: yields names and whether they are folders, in any order.
-        size: of a part.
+        size: number of entries in a part.
     """
     after = b""
     while True:

@@ -1,7 +1,7 @@
-"""``--files-from``: paths, one to a line, or separated by NUL as ``find -print0`` writes them.
+"""``--files-from``: paths, one per line, or separated by NUL as ``find -print0`` writes them.
 
 Lines may end with LF or CRLF, and a byte order mark of UTF-8 may stand in front, as Windows writes
-them. Else paths are taken as they are, byte for byte.
+them. Otherwise paths are taken unchanged, byte for byte.
 """
 
 import codecs
@@ -17,7 +17,7 @@ from ..system.descriptors import BINARY
 STANDARD_INPUT = "-"
 
 _BLOCK = 65_536
-"""Bytes read at once, and the longest path."""
+"""Size of one read in bytes, and of the longest path."""
 
 _UTF_16_SAMPLE = 256
 
@@ -26,14 +26,15 @@ _UTF_16_SAMPLE = 256
 def open_list(source: str) -> Iterator[Iterator[bytes]]:
     """Open a list of paths, and read it lazily, in constant memory; empty paths are skipped.
 
-    What has come decides whether NUL or lines separate: as soon as there is one of either. A path
-    is there as soon as its end has come.
+    The first NUL or line feed decides which of the two separates paths. A path is available as soon
+    as its end has been read.
 
     Args:
         source: a path, or ``-`` for standard input.
 
     Raises:
-        InputError: it cannot be opened; or, while iterating, it cannot be read or is no list.
+        InputError: the list cannot be opened; or, while iterating, it cannot be read or is not a
+            list.
     """
     if source == STANDARD_INPUT:
         if sys.stdin is None:
@@ -63,7 +64,7 @@ def _paths(descriptor: int, source: str) -> Iterator[bytes]:
         *complete, rest = (rest + block).split(separator)
         yield from filter(None, map(path_of, complete))
         if len(rest) > _BLOCK:
-            raise InputError(f"{source} is no list of paths: one is longer than {_BLOCK} bytes")
+            raise InputError(f"{source}: not a list of paths; one is longer than {_BLOCK} bytes")
     yield from filter(None, [path_of(rest)])
 
 
@@ -81,7 +82,7 @@ def _line(line: bytes) -> bytes:
 def _is_utf_16(beginning: bytes) -> bool:
     """Return whether a list is UTF-16: by its mark, or because every other byte is NUL.
 
-    A list of names of one byte each looks so too, but no name is a line feed.
+    A list of names of one byte each looks similar, but no name is a line feed.
     """
     if beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return True

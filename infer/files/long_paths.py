@@ -1,7 +1,7 @@
 """Paths longer than a system call takes (4,095 bytes on Linux, 1,023 on macOS).
 
-Such trees exist: a program that changes into each folder in turn can make them, and one that
-copies whole paths cannot read them.
+Such trees exist. A program that changes into each folder in turn can make them; one that copies
+whole paths cannot read them.
 """
 
 import os
@@ -11,16 +11,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from ..system.descriptors import DIRECTORY
 
 _SAFE_LENGTH = 1000
-"""Bytes that every system takes at once."""
+"""Bytes of a path that every system accepts."""
 
 _PASS = getattr(os, "O_PATH", os.O_RDONLY)
-"""Enough to go through a folder that may not be listed, where the system can tell the two apart."""
+"""Flags that suffice to pass through a folder that may not be listed, if the system has them."""
 
 
 def reachable(path: bytes) -> AbstractContextManager[tuple[bytes, int | None]]:
-    """A name for the path, and the descriptor of the folder that it is relative to.
+    """Return a name for the path, and the descriptor of the folder to which it is relative.
 
-    For system calls with a ``dir_fd``; short paths stay as they are, with ``None``.
+    Both are for system calls with a ``dir_fd``. Short paths stay unchanged, with ``None``.
 
     Raises:
         OSError: a folder on the way cannot be passed.
@@ -45,16 +45,16 @@ def _in_steps(path: bytes) -> Iterator[tuple[bytes, int | None]]:
 
 
 def stat_path(path: bytes) -> os.stat_result:
-    """Like ``os.stat``, for a path of any length."""
+    """Return the status of a path of any length, like ``os.stat``."""
     with reachable(path) as (name, folder):
         return os.stat(name, dir_fd=folder)
 
 
 def _split(path: bytes) -> tuple[bytes, bytes]:
-    """The longest beginning of whole components that is safe, and the rest."""
+    """Return the longest safe beginning of whole components, and the rest."""
     cut = path.rfind(b"/", 1, _SAFE_LENGTH)
     if cut == -1:
-        # A component longer than any name; the system call will say so.
+        # A component longer than any name; the system call reports it.
         cut = path.find(b"/", 1)
     if cut == -1:
         return path, b"."

@@ -4,8 +4,8 @@
   matched against the path below the named folder. ``**/`` stands for any folders, or none.
 - A slash at the end asks for a folder. What matches a folder matches all that is below it.
 - ``!`` in front takes back what earlier patterns match; the last pattern that matches decides.
-- Unlike in gitignore, case does not count, since cameras write ``IMG_1.JPG`` and ``*.jpg`` means
-  it too; and ``#`` in front is no comment, since NAS boxes have a folder ``#recycle``.
+- Unlike in gitignore, case does not count: cameras write ``IMG_1.JPG``, and ``*.jpg`` means
+  it too. ``#`` in front is not a comment: NAS boxes have a folder ``#recycle``.
 """
 
 import re
@@ -21,10 +21,10 @@ class _Pattern:
     """A compiled pattern.
 
     Attributes:
-        text: as the user typed it.
-        regex: searched for in paths.
-        takes: false for one that takes back.
-        has_matched: of any path so far.
+        text: the text on the command line.
+        regex: regular expression that is searched for in paths.
+        takes: false for a pattern that takes back.
+        has_matched: true if it has matched a path.
     """
 
     text: str
@@ -34,20 +34,20 @@ class _Pattern:
 
 
 class Patterns:
-    """Patterns of one option, and which of them have matched.
+    """Patterns of one option, with a record of those that have matched.
 
     Args:
-        texts: as the user typed them, undecodable bytes as surrogate escapes.
+        texts: texts on the command line, undecodable bytes as surrogate escapes.
 
     Raises:
-        UsageError: one is no pattern.
+        UsageError: a pattern is invalid.
     """
 
     def __init__(self, texts: Sequence[str]) -> None:
         self._patterns = [_compiled(text) for text in texts]
 
     def __bool__(self) -> bool:
-        """Return whether there are any."""
+        """Return whether there are any patterns."""
         return bool(self._patterns)
 
     def match(self, path: str) -> bool:
@@ -76,5 +76,7 @@ def _compiled(text: str) -> _Pattern:
     except ValueError:
         regex, takes = None, None
     if regex is None or takes is None:
-        raise UsageError(f"{text!r} is no pattern; write one such as '*.png', 'raw/' or '2024/**'")
+        raise UsageError(
+            f"{text!r} is not a pattern; write one such as '*.png', 'raw/' or '2024/**'"
+        )
     return _Pattern(text, re.compile(regex, re.IGNORECASE | re.DOTALL), takes)

@@ -1,8 +1,8 @@
-"""One file → its bytes, without ever waiting for, or trusting, what lies at its path.
+"""Bytes of one file, read without waiting for, or trusting, whatever is at its path.
 
-Only regular files are opened: the type is checked before (opening a device can act on it) and
-again on the descriptor (the path can change in between), and opening never blocks, as it would on
-a FIFO. The file is copied into memory at once, because a mapped file that shrinks kills the reader.
+Only regular files are opened. The type is checked before (opening a device can act on it) and again
+on the descriptor (the path can change in between). Opening never blocks, as it would on a FIFO. The
+file is copied into memory at once, because a mapped file that shrinks kills the reader.
 """
 
 import errno
@@ -20,15 +20,15 @@ _NEVER_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _GONE = _NEVER_THERE | {errno.ESTALE}
 
 _MOST_LATE_READS = 1000
-"""Reads behind the end that a file had when it was opened; who writes as fast as that is not done.
-Some file systems say 0 for every size, so a few must be."""
+"""Most reads beyond the size that a file had when it was opened; a file that grows faster is still
+being written. Some file systems report 0 for every size, so a few must be allowed."""
 
 
 class ReadError(ImageError):
     """A file that could not be read.
 
     Attributes:
-        size: its size in bytes, ``None`` where it could not be told.
+        size: its size in bytes; ``None`` if unknown.
     """
 
     def __init__(self, status: FileStatus, reason: str, size: int | None = None) -> None:
@@ -40,7 +40,7 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
     """Read a whole regular file.
 
     Args:
-        path: as the operating system knows it.
+        path: path as the operating system takes it.
         max_bytes: a larger file is refused before it is read.
 
     Raises:
@@ -64,7 +64,7 @@ def read_file(path: bytes, max_bytes: int) -> bytes:
 
 
 def os_failure(path: bytes, error: OSError) -> ReadError:
-    """What a failed system call says about a path: ``vanished`` or ``unreadable``."""
+    """Return the failure of a system call on a path: ``vanished`` or ``unreadable``."""
     name = errno.errorcode.get(error.errno or 0, f"errno {error.errno}")
     reason = f"{name}: {error.strerror or error}"
     if error.errno not in _GONE:
@@ -75,9 +75,7 @@ def os_failure(path: bytes, error: OSError) -> ReadError:
 
 
 def missing(path: bytes, error: OSError) -> ReadError:
-    """Return the reason for a named path that cannot be looked at; one that is not there is
-    ``missing``, since nothing says that it ever was.
-    """
+    """Return the failure of a named path; a path that does not exist is ``missing``."""
     failure = os_failure(path, error)
     if failure.status is FileStatus.VANISHED and error.errno in _NEVER_THERE:
         return ReadError(FileStatus.MISSING, failure.reason)
@@ -85,10 +83,10 @@ def missing(path: bytes, error: OSError) -> ReadError:
 
 
 def first_bytes(path: bytes, count: int) -> bytes:
-    """Return the beginning of a regular file; nothing of anything else.
+    """Return the beginning of a regular file; nothing for anything else.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with reachable(path) as (name, folder):
         if not stat.S_ISREG(os.stat(name, dir_fd=folder).st_mode):
@@ -111,8 +109,8 @@ def _size_of_regular_file(status: os.stat_result, max_bytes: int) -> int:
 
 
 def _read(descriptor: int, size: int, max_bytes: int) -> bytes:
-    """Read to the end, which need not be where ``size`` said; at most ``max_bytes`` and one."""
-    # One byte more than the size, so that the usual file takes one read and one that finds the end.
+    """Read to the end, which may differ from ``size``; at most ``max_bytes`` and one."""
+    # One byte more than the size: the usual file then takes one read, and one that finds the end.
     parts = [os.read(descriptor, size + 1)]
     length, late_reads = len(parts[0]), 0
     while more := os.read(descriptor, min(1 << 20, max_bytes + 1 - length)):

@@ -1,4 +1,4 @@
-"""What a walk has found so far, so that roots that overlap, and links, find nothing twice."""
+"""Files and folders that a walk has found: overlapping roots and links find nothing twice."""
 
 import hashlib
 
@@ -15,7 +15,7 @@ class Visited:
         self._last_parent: tuple[bytes, Identity] | None = None
 
     def enter(self, folder: Identity, relative: bytes) -> bool:
-        """Note a folder; whether it is new."""
+        """Note a folder; return whether it is new."""
         if folder in self._folders:
             return False
         # A file system without inodes gives all folders the same number.
@@ -24,11 +24,11 @@ class Visited:
         return True
 
     def entered_as(self, folder: Identity) -> bytes | None:
-        """The path of a walked folder below its root, ``None`` where it was not walked."""
+        """Return the path of a walked folder below its root; ``None`` if it was not walked."""
         return self._folders.get(folder)
 
     def name_file(self, folder: Identity, name: bytes) -> bool:
-        """Note a file that was named itself; whether it is new."""
+        """Note a file that was named itself; return whether it is new."""
         key = _file_key(folder, name)
         if key in self._files:
             return False
@@ -36,11 +36,11 @@ class Visited:
         return True
 
     def was_named(self, folder: Identity, name: bytes) -> bool:
-        """Whether a file was named itself, before its folder was walked."""
+        """Return whether a file was named itself, before its folder was walked."""
         return bool(self._files) and _file_key(folder, name) in self._files
 
     def folder_identity(self, parent: bytes) -> Identity:
-        """A folder's identity; lists name the files of one folder one after the other."""
+        """Return a folder's identity; lists name the files of one folder one after the other."""
         if self._last_parent is None or self._last_parent[0] != parent:
             self._last_parent = parent, identity_of(stat_path(parent))
         return self._last_parent[1]

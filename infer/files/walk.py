@@ -1,21 +1,21 @@
-"""Folders and named files → the files to scan, in an order that depends on their names alone.
+"""Walk of folders and named files, in an order that depends on their names alone.
 
 - A folder's entries come in the order of their names' bytes; a sub-folder's files come at the place
   of its name. The tree is never held in memory, and of one folder at most a few ten thousand names.
 - In folders, files are found by their extension in any case (``registry.known_extensions``),
-  whether there is a decoder or not; ``any_name`` has the first bytes of other files decide. What is
-  named itself, as an argument or in a list, is scanned whatever it is called.
+  with or without a decoder. With ``any_name``, the first bytes of other files decide. A file that
+  is named itself, as an argument or in a list, is scanned under any name.
 - ``include`` narrows the files found in folders, ``exclude`` leaves out files and whole folders, by
   the rules of gitignore (``patterns``).
-- Hidden files and folders are scanned like others, since every image gets its row;
-  ``exclude=(".*",)`` leaves them out. What systems leave beside pictures is passed over.
-- What is left out is counted (``LeftOut``).
+- Hidden files and folders are scanned like others, because every image gets its row;
+  ``exclude=(".*",)`` leaves them out. Files that systems leave next to pictures are left out.
+- Files and folders that are left out are counted (``LeftOut``).
 - Links to files are followed, links to folders only with ``follow_links``.
-- What is reached twice, through roots that overlap or links, is found once, at its first place.
-- A folder that cannot be listed is reported like a file that cannot be read, because the images in
-  it would else be skipped in silence.
+- A file that overlapping roots or links reach twice is found once, at its first place.
+- A folder that cannot be listed is reported like a file that cannot be read. Otherwise the images
+  in it would be skipped silently.
 
-Paths are bytes throughout, so that nothing depends on the locale.
+Paths are bytes throughout, so nothing depends on the locale.
 """
 
 import os
@@ -38,11 +38,11 @@ from .visited import Visited
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file to scan, or a path that the walk could not pass.
+    """A file to scan, or a path that the walk could not enter.
 
     Attributes:
-        path: as the user would type it.
-        failure: why there is nothing to read, ``None`` for a file.
+        path: path as the user would type it.
+        failure: reason why there is nothing to read; ``None`` for a file.
     """
 
     path: bytes
@@ -55,16 +55,17 @@ def walk(
     """Find the files in folders and among named files, lazily.
 
     A sequence of one root is walked in constant memory. With more, and with ``follow_links``, about
-    100 bytes are kept for each folder and each named file, to tell what has been found already.
+    100 bytes are kept for each folder and each named file, to recognise those that were found
+    already.
 
     Args:
         roots: folders and files; one that does not exist is found with its failure. An iterator is
             asked for a root only when the one before it has been walked.
-        options: what to find.
-        left_out: is filled with what was not found, and why.
+        options: options of the walk.
+        left_out: is filled with counts of what was left out.
 
     Raises:
-        UsageError: a pattern is none.
+        UsageError: a pattern is invalid.
     """
     is_one = isinstance(roots, Sequence) and len(roots) == 1
     visited = None if is_one and not options.follow_links else Visited()
@@ -83,13 +84,13 @@ class _Walker:
         self._never_inodes = frozenset(inode for _, inode in options.never)
 
     def found(self, roots: Iterable[bytes]) -> Iterator[Found]:
-        """Everything below all roots."""
+        """Yield everything below all roots."""
         for root in roots:
             yield from self.root(root)
         self._left_out.patterns = self._chooser.unmatched()
 
     def root(self, root: bytes) -> Iterator[Found]:
-        """Everything below one root, or the root itself where it is a file."""
+        """Yield everything below one root, or the root itself if it is a file."""
         try:
             status = stat_path(root)
             if not stat.S_ISDIR(status.st_mode):
@@ -105,7 +106,7 @@ class _Walker:
         yield from self._tree(_shown(root))
 
     def _tree(self, root: bytes) -> Iterator[Found]:
-        """Everything below a folder, depth first, without recursion: trees can be deep."""
+        """Yield everything below a folder, depth first, without recursion: trees can be deep."""
         stack = [(root, b"", self._folder(root, b""))]
         while stack:
             path, relative, entries = stack[-1]
@@ -128,7 +129,7 @@ class _Walker:
                 yield Found(below)
 
     def _folder(self, path: bytes, relative: bytes) -> Iterator[tuple[bytes, bool]]:
-        """The wanted entries of one folder in order: name, and whether it is a folder."""
+        """Yield the wanted entries of one folder in order: name, and whether it is a folder."""
         path = path or b"."
         identity: Identity | None = None
         if self._visited is not None:
@@ -141,11 +142,11 @@ class _Walker:
     def _wanted(
         self, path: bytes, relative: bytes, identity: Identity | None, passes: Iterator[int]
     ) -> Iterator[tuple[bytes, bool]]:
-        """The wanted entries of one folder in the order of the disk."""
+        """Yield the wanted entries of one folder in the order of the disk."""
         is_first_pass = next(passes) == 0
         with listing(path) as entries:
             for entry in entries:
-                # Names are bytes but where the folder was opened by descriptor.
+                # Names are bytes unless the folder was opened by descriptor.
                 name = os.fsencode(entry.name)
                 below = _join(relative, name)
                 if is_folder := leads_to_folder(entry):
@@ -199,7 +200,7 @@ class _Walker:
 
 
 def _shown(root: bytes) -> bytes:
-    """A folder as it stands in front of its files: nothing for the current one."""
+    """Return a folder as shown in front of its files: nothing for the current one."""
     stripped = root.rstrip(b"/")
     if stripped in (b"", b"."):
         return b"/" if root.startswith(b"/") else b""

@@ -1,1 +1,1 @@
-"""Rows to bytes on a disk, and back."""
+"""Output: rows to bytes on a disk, and back."""

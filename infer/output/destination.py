@@ -1,4 +1,4 @@
-"""What ``--out`` names, opened and locked: a new file, one to replace or go on with, a stream."""
+"""Target of ``--out``, opened and locked: a new file, one to replace or resume, or a stream."""
 
 import errno
 import os
@@ -21,25 +21,25 @@ PARTIAL_SUFFIX = ".partial"
 
 
 class Existing(Enum):
-    """What to do with an output that exists."""
+    """Policy for an output that exists."""
 
     REFUSE = "refuse"
     REPLACE = "replace"
-    """When the scan is complete."""
+    """Replace it when the scan is complete."""
     RESUME = "resume"
-    """A missing output is begun."""
+    """Resume it; a missing output is begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What is opened for ``--out``.
+    """File or stream to open for ``--out``.
 
     Attributes:
-        path: what is opened.
-        flags: how.
-        is_stream: rows pass through it.
-        resumes: its whole rows stay.
-        replaces: what it takes the place of at the end.
+        path: path to open.
+        flags: flags for opening it.
+        is_stream: true if rows pass through it.
+        resumes: true if its whole rows stay.
+        replaces: file that it replaces at the end.
     """
 
     path: str
@@ -50,17 +50,17 @@ class Target:
 
 
 def find_target(destination: str, existing: Existing) -> Target:
-    """Decide what to open for ``--out``, from what lies there.
+    """Decide what to open for ``--out``, from the file that exists there.
 
     Raises:
-        OutputError: it cannot be written to, or exists and must not be touched.
+        OutputError: the output cannot be written, or it exists and must stay unchanged.
     """
     if destination == STANDARD_OUTPUT:
         target = Target(STANDARD_OUTPUT, os.O_WRONLY, is_stream=True)
     else:
         target = _file_target(destination, existing)
     if target.is_stream and existing is Existing.RESUME:
-        raise OutputError(f"cannot resume {destination}: only a file can be gone on with")
+        raise OutputError(f"cannot resume {destination}: --resume needs a regular file")
     return target
 
 
@@ -71,7 +71,7 @@ def _file_target(destination: str, existing: Existing) -> Target:
     if old is not None and not stat.S_ISREG(old.st_mode):
         what = "a folder" if stat.S_ISDIR(old.st_mode) else "not a regular file"
         raise OutputError(f"cannot write to {destination}: it is {what}")
-    # Through a link, the file that it points to is replaced or resumed, not the link.
+    # Behind a link, its target is replaced or resumed, not the link.
     path = Path(destination)
     path = path.resolve() if path.is_symlink() else path
     partial = f"{path}{PARTIAL_SUFFIX}"
@@ -88,17 +88,17 @@ def _file_target(destination: str, existing: Existing) -> Target:
         return Target(partial, os.O_RDWR | os.O_CREAT | NO_FOLLOW, replaces=path)
     if os.path.lexists(state_path(str(path))):
         raise OutputError(
-            f"{destination} exists, from a scan that did not end; go on with it with --resume, "
+            f"{destination} exists, from a scan that did not end; continue it with --resume, "
             "choose another name, or replace it with --force"
         )
     raise OutputError(f"{destination} exists; choose another name, or replace it with --force")
 
 
 def _in_place(path: Path, old: os.stat_result) -> Target:
-    """Return a file that cannot be replaced, to be written as it lies there.
+    """Return a file that cannot be replaced, to be written in its place.
 
     Raises:
-        OutputError: it holds something, which an interrupted scan would take away.
+        OutputError: the file holds content, which an interrupted scan would destroy.
     """
     if old.st_size:
         raise OutputError(
@@ -119,10 +119,10 @@ def _existing(destination: str) -> os.stat_result | None:
 
 @contextmanager
 def opened(target: Target, destination: str) -> Iterator[int]:
-    """Open a target, and lock all that is written or replaced.
+    """Open a target, and lock every file that is written or replaced.
 
     Raises:
-        OutputError: it cannot be opened, or another run has it.
+        OutputError: the target cannot be opened, or another run has locked it.
     """
     if target.path == STANDARD_OUTPUT:
         if sys.stdout is None:
@@ -158,15 +158,15 @@ def _open(target: Target) -> int:
 
 @contextmanager
 def _locked_old(path: Path) -> Iterator[None]:
-    """Keep others from going on with a file that is about to be replaced."""
+    """Prevent other runs from resuming a file that is about to be replaced."""
     if os.name == "nt":
-        # There, an open file cannot be replaced.
+        # On Windows an open file cannot be replaced.
         yield
         return
     try:
         descriptor = os.open(path, os.O_RDONLY | NO_WAIT)
     except OSError:
-        # It went, or may not be read, and then nobody goes on with it.
+        # It is gone or unreadable, so no run can resume it.
         yield
         return
     try:
@@ -177,7 +177,7 @@ def _locked_old(path: Path) -> Iterator[None]:
 
 
 def is_still_there(path: str, descriptor: int) -> bool:
-    """Whether the file that was opened is still the one of that name."""
+    """Return whether a name still refers to the file that was opened."""
     try:
         return os.path.samestat(os.lstat(path), os.fstat(descriptor))
     except OSError:

@@ -1,13 +1,13 @@
-"""Where the rows of one run go: opened first, settled when the run is known, complete at the end.
+"""Output of one run: opened first, settled when the run is known, complete at the end.
 
 - A new file is written in place.
-- An existing file is refused, unless it may be replaced: then rows go to ``NAME.partial`` beside
-  it, which takes its place, and its permissions, when the scan is complete.
-- Either of the two that a run left unfinished can be resumed. ``NAME.resume`` or
-  ``NAME.partial.resume`` says what that run was, see ``resume``; a complete file has none.
+- An existing file is refused, unless it may be replaced. Then rows go to ``NAME.partial``, which
+  gets its name and its permissions when the scan is complete.
+- Either of the two can be resumed if a run left it unfinished. ``NAME.resume`` or
+  ``NAME.partial.resume`` identifies that run, see ``run_identity``; a complete file has none.
 - Devices and named pipes, and ``-`` for standard output, are streams.
 
-Whoever writes a file holds a lock on it, and on the file that it replaces, see ``lock``.
+A run holds a lock on the file that it writes, and on the file that it replaces, see ``lock``.
 """
 
 import contextlib
@@ -31,7 +31,7 @@ class Output(RowSink):
     """An output that is open for one run. Made by ``open_output``.
 
     Attributes:
-        path: where the rows go; ``-`` for standard output.
+        path: path of the rows; ``-`` for standard output.
         identities: device and inode of the files that this run writes or replaces.
     """
 
@@ -51,21 +51,21 @@ class Output(RowSink):
             self._kept = kept_rows(descriptor, target.path, row_format)
             self._old_identity = self._identity_of_kept()
         else:
-            # A full disk is noticed here, before anything slow is done.
+            # A full disk is detected here, before anything slow is done.
             self._writer = RowWriter(descriptor, target.path, row_format)
 
     def begin(self, identity: RunIdentity) -> KeptRows:
-        """Settle which rows stay, and say what this run is, before the first row.
+        """Settle which rows stay, and write the run's identity, before the first row.
 
         Args:
-            identity: of this run.
+            identity: identity of this run.
 
         Returns:
             The rows of an earlier run that stay; none but where one is resumed.
 
         Raises:
-            OutputError: the rows that there are come from another run, which leaves them untouched;
-                or the file cannot be written.
+            OutputError: the existing rows come from another run, which leaves them unchanged; or
+                the file cannot be written.
         """
         if self._target.is_stream:
             return self._kept
@@ -90,26 +90,26 @@ class Output(RowSink):
 
     @property
     def rows(self) -> int:
-        """How many rows there are, kept ones included."""
+        """Number of rows, kept ones included."""
         return self._kept.verdicts.total() + (0 if self._writer is None else self._writer.rows)
 
     @property
     def is_resumable(self) -> bool:
-        """Whether what is there can be gone on with, should this run end early."""
+        """True if the output can be resumed after an early end of this run."""
         return not self._target.is_stream and self._writer is not None and self.rows > 0
 
     def write(self, row: ScanRow) -> None:
         """Write one row; ``begin`` comes first.
 
         Raises:
-            OutputError: it cannot be written; the file will end with a whole row.
-            BrokenPipeError: nobody reads the stream any more.
+            OutputError: the row cannot be written; the file will end with a whole row.
+            BrokenPipeError: the reader of the stream closed it.
         """
         assert self._writer is not None
         self._writer.write(row)
 
     def sync(self) -> None:
-        """Have the rows so far survive a power cut.
+        """Sync the rows so far to the disk, so that they survive a power cut.
 
         Raises:
             OutputError: the disk failed.
@@ -118,11 +118,11 @@ class Output(RowSink):
         self._writer.sync()
 
     def complete(self) -> None:
-        """The last row was written: have it on the disk, and the file in its place.
+        """Sync the output after its last row, and move the file to its name.
 
         Raises:
-            OutputError: the disk failed, and what is there can be resumed; or somebody took the
-                file away.
+            OutputError: the disk failed, and the output can be resumed; or the file was removed by
+                another program.
         """
         assert self._writer is not None
         if self._target.is_stream:
@@ -141,7 +141,7 @@ class Output(RowSink):
         sync_folder_of(self.path)
 
     def abandon(self, *, keep_empty: bool) -> None:
-        """The run ends early: leave whole rows, or nothing where nothing was written.
+        """End the run early: leave whole rows, or nothing if there are none.
 
         Args:
             keep_empty: leave a new file in place even without a row.
@@ -159,8 +159,8 @@ class Output(RowSink):
         identity = read_identity(self.path)
         if identity is None and self._kept.verdicts:
             raise OutputError(
-                f"{self.path} cannot be resumed: it is complete, or something else than an "
-                f"interrupted scan wrote it (there is no sound {state_path(self.path)}); "
+                f"{self.path} cannot be resumed: it is complete, or not written by an "
+                f"interrupted scan (there is no valid {state_path(self.path)}); "
                 "choose another name, or replace it with --force"
             )
         return identity
@@ -172,14 +172,14 @@ def open_output(
 ) -> Iterator[Output]:
     """Open what ``--out`` names, before anything slow is done.
 
-    When the block ends, the rows are synced and a replacement takes its place. When it ends with
-    an exception, the rows so far stay, in ``Output.path``; a new file without rows stays only where
-    the scan was interrupted, so that a failed start can simply be repeated.
+    When the block ends, the rows are synced and a replacement takes its name. When it ends with an
+    exception, the rows so far stay in ``Output.path``. A new file without rows stays only after an
+    interruption, so a failed start can simply be repeated.
 
     Args:
         destination: a path, or ``-``.
         row_format: CSV or JSON lines.
-        existing: what to do where there is one.
+        existing: policy for an output that exists.
 
     Raises:
         OutputError: the output exists, is being written by another run, cannot be resumed, or
@@ -208,7 +208,7 @@ def _replace(old: Path, new: str, descriptor: int) -> None:
             if hasattr(os, "fchmod"):
                 os.fchmod(descriptor, stat.S_IMODE(old.stat().st_mode))
         if os.name == "nt":
-            # There, an open file cannot be renamed.
+            # On Windows an open file cannot be renamed.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, descriptor)
             os.close(nowhere)

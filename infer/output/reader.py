@@ -1,11 +1,11 @@
-"""Rows that an earlier run wrote: read back, checked, and left out of what there is to scan.
+"""Rows that an earlier run wrote: read back, checked, and excluded from the scan.
 
 A run can be cut off at any byte, and after a power cut the last blocks of a file can read as zeros.
-What is kept is the whole rows before the first such place. Anything else that is no row of ours
-means that the file is not ours, and then nothing is touched.
+The whole rows before the first such place are kept. Any other line that is not a row means that the
+file belongs to another program; then it stays unchanged.
 
 Rows are in the order of the walk, and that order depends on names alone. So kept rows and found
-files are compared side by side, in constant memory. Only where the tree has changed in between, the
+files are compared side by side, in constant memory. Only if the tree has changed in between, the
 rest of the kept paths is held, in eight bytes for each.
 """
 
@@ -27,10 +27,10 @@ from .rows import COLUMNS, RowFormat, header, unescape_path
 
 _BLOCK = 1 << 20
 _LONGEST_FIELD = 1 << 24
-"""Characters; Python's own limit of 131,072 is too short for the deepest trees."""
+"""Longest field in characters; Python's own limit of 131,072 is too short for the deepest trees."""
 
 _LONGEST_LINE = 1 << 24
-"""Bytes; a longer one is no row, torn or not."""
+"""Longest line in bytes; a longer one is not a row, torn or not."""
 
 _STATUSES = frozenset(status.value for status in FileStatus)
 _VERDICTS = frozenset(["", *(label.value for label in VerdictLabel)])
@@ -39,11 +39,11 @@ _PATH, _STATUS, _VERDICT = (COLUMNS.index(name) for name in ("path", "status", "
 
 @dataclass(frozen=True, slots=True)
 class KeptRows:
-    """The whole rows at the beginning of a file.
+    """Whole rows at the beginning of a file.
 
     Attributes:
-        size: bytes that they and the header take.
-        verdicts: how many rows have each verdict; the empty text is for rows without one.
+        size: bytes of these rows and the header.
+        verdicts: number of rows with each verdict; the empty text is for rows without one.
     """
 
     size: int = 0
@@ -51,15 +51,15 @@ class KeptRows:
 
 
 def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
-    """What can be kept of a file of rows.
+    """Return the rows of a file that can be kept.
 
     Args:
         descriptor: open for reading; its position is neither used nor moved.
-        path: as messages call it.
-        row_format: of the file.
+        path: path of the file in messages.
+        row_format: format of the file.
 
     Raises:
-        OutputError: it cannot be read, or holds something else than rows of ours.
+        OutputError: the file cannot be read, or holds anything but rows of a scan.
     """
     try:
         first = header(row_format)
@@ -67,7 +67,7 @@ def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
         if start != first and first.startswith(start):
             return KeptRows()
         if start != first:
-            raise _NotOursError("it begins otherwise")
+            raise _NotOursError("its header differs")
         size, verdicts = len(first), Counter[str]()
         for line_size, values in _rows(descriptor, size, os.fstat(descriptor).st_size, row_format):
             size += line_size
@@ -76,19 +76,19 @@ def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
     except _NotOursError as error:
         raise OutputError(
-            f"{path} holds something else than rows of this version ({error}); "
+            f"{path} does not hold rows of this version ({error}); "
             "choose another name, or replace it with --force"
         ) from error
     return KeptRows(size, verdicts)
 
 
 def kept_paths(descriptor: int, kept: KeptRows, row_format: RowFormat) -> Iterator[bytes]:
-    """The paths of kept rows, in their order, lazily.
+    """Yield the paths of kept rows, in their order.
 
     Args:
-        descriptor: as for ``kept_rows``; may be closed as soon as the first path is there.
-        kept: what is kept of the file; what was added later is not read.
-        row_format: of the file.
+        descriptor: as for ``kept_rows``; it may be closed after the first path.
+        kept: kept rows of the file; rows that were added later are not read.
+        row_format: format of the file.
 
     Raises:
         OutputError: the file can no longer be read.
@@ -104,9 +104,9 @@ def kept_paths(descriptor: int, kept: KeptRows, row_format: RowFormat) -> Iterat
 
 
 class _Fingerprints:
-    """A set of paths in eight bytes for each.
+    """Set of paths in eight bytes for each.
 
-    The fingerprints have a secret key, so that no file name can be made to look like another.
+    The fingerprints have a secret key, so a file name cannot be made to look like another.
     """
 
     def __init__(self, paths: Iterable[bytes]) -> None:
@@ -124,13 +124,13 @@ class _Fingerprints:
 
 
 class _NotOursError(Exception):
-    """A line is no row; the text says which."""
+    """A line is not a row; the text names the line."""
 
 
 def _rows(
     descriptor: int, start: int, end: int, row_format: RowFormat
 ) -> Iterator[tuple[int, Sequence[str]]]:
-    """The whole rows between two places in a file: the bytes of each line, and its values."""
+    """Yield the rows between two places in a file: the bytes of each line, and its values."""
     lines = _whole_lines(descriptor, start, end)
     number = 0
     try:
@@ -141,14 +141,14 @@ def _rows(
                 or values[_STATUS] not in _STATUSES
                 or values[_VERDICT] not in _VERDICTS
             ):
-                raise _NotOursError(f"row {number} is none")
+                raise _NotOursError(f"line {number} is not a row")
             yield size, values
     except (ValueError, TypeError, csv.Error, RecursionError) as error:
-        raise _NotOursError(f"row {number + 1} is none") from error
+        raise _NotOursError(f"line {number + 1} is not a row") from error
 
 
 def _whole_lines(descriptor: int, start: int, end: int) -> Iterator[bytes]:
-    """Lines with their line feed, up to the first that is torn or holds a NUL."""
+    """Yield lines with their line feed, up to the first that is torn or holds a NUL."""
     rest = b""
     while block := read_at(descriptor, min(_BLOCK, max(0, end - start)), start):
         start += len(block)
@@ -183,5 +183,5 @@ def _parsed_json(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
         if not isinstance(values, dict) or tuple(values) != COLUMNS:
             raise ValueError("other columns")
         if not isinstance(values["path"], str):
-            raise TypeError("a path is no text")
+            raise TypeError("a path is not a text")
         yield len(line), ["" if value is None else str(value) for value in values.values()]

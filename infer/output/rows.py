@@ -1,4 +1,4 @@
-r"""Rows ↔ bytes: CSV (RFC 4180, UTF-8, lines end with CR LF) and JSON lines (UTF-8, LF).
+r"""Rows as bytes: CSV (RFC 4180, UTF-8, lines end with CR LF) and JSON lines (UTF-8, LF).
 
 **Paths.** A file name is any bytes but NUL and ``/``; a row must be text of one line that does
 nothing to a terminal or a spreadsheet, and the bytes must come back. So, in both formats:
@@ -11,9 +11,9 @@ nothing to a terminal or a spreadsheet, and the bytes must come back. So, in bot
 - a path that would start a formula in a spreadsheet (``= + - @``, also full-width) gets ``./`` in
   front, and so does one that already looks like that.
 
-``unescape_path`` takes all of it back. No row contains a line break, so a row is a line.
+``unescape_path`` reverses all of it. No row contains a line break, so a row is a line.
 
-**Errors and notes** are escaped likewise, and begin with ``error:`` or ``note:`` where they would
+**Errors and notes** are escaped like paths, and begin with ``error:`` or ``note:`` where they would
 start a formula.
 """
 
@@ -28,11 +28,11 @@ from enum import StrEnum
 from ..results import P_AI_DECIMALS, FileStatus, ScanRow
 
 Value = str | int | float | None
-"""What one column says of one row; ``None`` is empty in CSV and ``null`` in JSON."""
+"""Value of a column in one row; ``None`` is empty in CSV and ``null`` in JSON."""
 
 
 class RowFormat(StrEnum):
-    """How rows are written."""
+    """Format of written rows."""
 
     CSV = "csv"
     JSONL = "jsonl"
@@ -59,7 +59,7 @@ def escape_path(path: str) -> str:
 
 
 def unescape_path(text: str) -> bytes:
-    r"""Get a path's bytes back from a row's ``path``.
+    r"""Return a path's bytes from a row's ``path``.
 
     >>> unescape_path("a\\x0ab.jpg"), unescape_path("./=1.jpg"), unescape_path("caf\\xe9.jpg")
     (b'a\nb.jpg', b'=1.jpg', b'caf\xe9.jpg')
@@ -70,7 +70,7 @@ def unescape_path(text: str) -> bytes:
 
 
 def header(row_format: RowFormat) -> bytes:
-    """Return what a file of rows begins with."""
+    """Return the beginning of a file of rows."""
     return _csv_line(COLUMNS) if row_format is RowFormat.CSV else b""
 
 
@@ -114,9 +114,9 @@ class Column:
     """A column of the output.
 
     Attributes:
-        name: in the header, and the key in JSON.
-        csv_text: the value of a row in CSV.
-        json_value: the value of a row in JSON lines.
+        name: name in the header, and key in JSON.
+        csv_text: returns the value of a row in CSV.
+        json_value: returns the value of a row in JSON lines.
     """
 
     name: str
@@ -164,4 +164,4 @@ TABLE = (
 """All columns in their order. A new one is a line here and a field of ``ScanRow``."""
 
 COLUMNS = tuple(column.name for column in TABLE)
-"""Their names."""
+"""Names of all columns."""

@@ -1,9 +1,9 @@
-"""What ``--resume`` must know of the run that it continues: a small file beside the rows.
+"""Identity of an unfinished run for ``--resume``: a small file next to the rows.
 
-A CSV file has no room for more than its columns. So what decides about the rows (model, thresholds,
-limits, what was scanned) lies in ``NAME.resume`` while ``NAME`` is unfinished, as one JSON object.
-It is on the disk before the first row, and goes away when the last row is there: a file of rows
-with a ``.resume`` beside it is unfinished, one without is complete.
+A CSV file has no room for more than its columns. So the settings that decide the rows (model,
+thresholds, limits, roots) are in ``NAME.resume`` while ``NAME`` is unfinished, as one JSON object.
+It is on the disk before the first row, and is removed after the last. A file of rows with a
+``.resume`` is unfinished, one without is complete.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from ..system.durable import sync_file, sync_folder_of
 STATE_SUFFIX = ".resume"
 
 _LARGEST = 1 << 24
-"""Bytes that are read of a state file; a longer one is not ours."""
+"""Largest size of a state file in bytes; a longer file comes from another program."""
 
 _LONGEST_SHOWN = 100
 
@@ -31,21 +31,21 @@ Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """Everything but the pictures that decides about the rows of a run.
+    """Settings that decide the rows of a run, besides the pictures.
 
     Attributes:
-        values: JSON values by the names that messages use. Two runs write the same rows for the
-            same pictures where these are equal.
+        values: JSON values by their names in messages. Two runs with equal values write equal rows
+            for the same pictures.
     """
 
     values: Mapping[str, Json]
 
     def to_json(self) -> str:
-        """One line, sorted, so that equal identities are equal texts."""
+        """Return one sorted line; equal identities are equal texts."""
         return json.dumps(dict(self.values), sort_keys=True) + "\n"
 
     def difference(self, other: "RunIdentity") -> str:
-        """What differs first, for people; empty where nothing does."""
+        """Return the first difference, for people; empty if there is none."""
         was, now = (dict(_flat(dict(run.values))) for run in (self, other))
         for name in sorted({*was, *now}):
             if was.get(name, "null") != now.get(name, "null"):
@@ -54,15 +54,15 @@ class RunIdentity:
 
 
 def state_path(rows: str) -> str:
-    """Where the identity of an unfinished file of rows lies."""
+    """Return the path of the identity of an unfinished file of rows."""
     return f"{rows}{STATE_SUFFIX}"
 
 
 def read_identity(rows: str) -> RunIdentity | None:
-    """The identity beside a file of rows; ``None`` where there is none, or none of ours.
+    """Return the identity of a file of rows; ``None`` if it has none, or an invalid one.
 
     Raises:
-        OutputError: it cannot be read.
+        OutputError: the identity cannot be read.
     """
     path = state_path(rows)
     try:
@@ -82,17 +82,17 @@ def read_identity(rows: str) -> RunIdentity | None:
 
 
 def write_identity(rows: str, identity: RunIdentity) -> None:
-    """Lay the identity beside a file of rows, to stay there through a power cut.
+    """Write the run's identity next to the output file, and sync it to the disk.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the identity cannot be written.
     """
     path = state_path(rows)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY | NO_FOLLOW | NO_WAIT
     try:
         with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OutputError(f"cannot write to {path}: it is not a regular file")
+                raise OutputError(f"cannot write to {path}: not a regular file; remove it")
             file.write(identity.to_json().encode())
             file.flush()
             sync_file(file.fileno())
@@ -102,13 +102,13 @@ def write_identity(rows: str, identity: RunIdentity) -> None:
 
 
 def remove_identity(rows: str) -> None:
-    """Say that a file of rows is complete, or gone; nothing is done where nothing lies there."""
+    """Remove the identity of a file of rows that is complete or gone, if there is one."""
     with contextlib.suppress(OSError):
         Path(state_path(rows)).unlink()
 
 
 def _flat(values: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Names and short texts of all values, those of inner objects too."""
+    """Return names and short texts of all values, those of inner objects too."""
     for name, value in values.items():
         if isinstance(value, dict):
             yield from _flat(value, f"{prefix}{name}: ")
@@ -118,5 +118,5 @@ def _flat(values: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, str]
 
 
 def _digest(text: str) -> str:
-    """A text that is too long to show: its beginning, and what tells it from others."""
+    """Return the beginning of a long text, with a digest that identifies it."""
     return f"{text[:_LONGEST_SHOWN]}… ({hashlib.sha256(text.encode()).hexdigest()[:8]})"

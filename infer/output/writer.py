@@ -1,7 +1,7 @@
-"""Rows → an open file or stream: each at once and whole, synced in steps.
+"""Writer of rows to an open file or stream: each at once and whole, synced in steps.
 
-Every row is handed to the operating system when it is written, which a kill of the process does not
-undo. Against a power cut, files are synced every few seconds and every few thousand rows.
+Every row is passed to the operating system when it is written; killing the process does not undo
+that. Against a power cut, files are synced every few seconds and every few thousand rows.
 """
 
 import os
@@ -23,22 +23,22 @@ _SYNC_ROWS = 10_000
 
 
 class RowSink(Protocol):
-    """Where the rows of one run go; ``Output`` is one, for CSV and JSON lines."""
+    """Destination of one run's rows; ``Output`` is one, for CSV and JSON lines."""
 
     def kept(self) -> Iterator[bytes]:
         """Return the paths of an earlier run's rows that stay, lazily."""
 
     def write(self, row: ScanRow) -> None:
-        """Take one row."""
+        """Write one row."""
 
     def sync(self) -> None:
-        """Have the rows so far survive a power cut."""
+        """Sync the rows so far to the disk, so that they survive a power cut."""
 
     def complete(self) -> None:
-        """Put the whole output in its place: the last row was written."""
+        """Finish the output after its last row."""
 
     def abandon(self, *, keep_empty: bool) -> None:
-        """Leave whole rows: the run ends early.
+        """End the run early, and leave whole rows.
 
         Args:
             keep_empty: leave a new output in place even without a row.
@@ -46,21 +46,21 @@ class RowSink(Protocol):
 
 
 class RowWriter:
-    """Writes rows to an open descriptor; a file holds whole rows whatever goes wrong.
+    """Writer of rows to an open descriptor; a file holds whole rows after any failure.
 
     Args:
-        descriptor: open for writing.
-        path: of the file, as messages call it; ``-`` for standard output.
+        descriptor: descriptor that is open for writing.
+        path: path of the file in messages; ``-`` for standard output.
         row_format: CSV or JSON lines.
-        kept_bytes: what stays of a file, header included; the rest is cut off. ``None`` to begin
-            with a header where the descriptor stands.
+        kept_bytes: bytes of a file that stay, header included; the rest is cut off. ``None`` to
+            begin with a header at the descriptor's position.
 
     Attributes:
-        rows: how many were written.
+        rows: number of rows written.
 
     Raises:
         OutputError: the header cannot be written.
-        BrokenPipeError: nobody reads the stream.
+        BrokenPipeError: the reader of the stream closed it.
     """
 
     def __init__(
@@ -84,8 +84,8 @@ class RowWriter:
         """Write one row.
 
         Raises:
-            OutputError: it cannot be written; once trimmed, the file ends with a whole row.
-            BrokenPipeError: nobody reads the stream any more.
+            OutputError: the row cannot be written; once trimmed, the file ends with a whole row.
+            BrokenPipeError: the reader of the stream closed it.
         """
         self._write(encode_row(row, self._format))
         self.rows += 1
@@ -96,7 +96,7 @@ class RowWriter:
             self.sync()
 
     def sync(self) -> None:
-        """Have the rows so far survive a power cut.
+        """Sync the rows so far to the disk, so that they survive a power cut.
 
         Raises:
             OutputError: the disk failed.
@@ -110,23 +110,23 @@ class RowWriter:
         self._rows_at_sync, self._synced_at = self.rows, time.monotonic()
 
     def check_size(self) -> None:
-        """Raise an error where another program changed the file.
+        """Raise an error if another program changed the file.
 
         Raises:
-            OutputError: its size is not that of the rows.
+            OutputError: its size differs from that of the rows.
         """
-        # Others may write to the same standard output.
+        # Other programs may write to the same standard output.
         if not self._is_file or self._path == STANDARD_OUTPUT:
             return
         size = os.fstat(self._descriptor).st_size
         if size != self._size:
             raise OutputError(
                 f"{self._path} was changed by another program while it was written: it has {size} "
-                f"bytes in place of {self._size}; scan again with --force"
+                f"bytes instead of {self._size}; scan again with --force"
             )
 
     def trim(self) -> None:
-        """Cut off what follows the last whole row; a file that others cut shorter stays as it is.
+        """Cut off everything after the last whole row; a shorter file stays unchanged.
 
         Raises:
             OutputError: the disk failed.
@@ -147,7 +147,7 @@ class RowWriter:
                 try:
                     rest = rest[os.write(self._descriptor, rest) :]
                 except BlockingIOError:
-                    # Whoever shares a pipe with this process can make it non-blocking.
+                    # Another process that shares the pipe can make it non-blocking.
                     select.select([], [self._descriptor], [])
         except BrokenPipeError:
             raise

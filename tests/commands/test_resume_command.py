@@ -146,7 +146,7 @@ CHANGED = (
     (["--files-from", "/dev/null"], "a list of files was false and is true"),
     (["--model", "other.onnx"], 'model was "tiny (sha256 '),
     (["--model", "renamed.onnx"], 'model was "tiny (sha256 '),
-    (["--format", "jsonl"], "holds something else than rows"),
+    (["--format", "jsonl"], "does not hold rows"),
     (["--force"], "--force and --resume exclude each other"),
 )
 """Options that change rows, and what is said of each."""

@@ -128,7 +128,7 @@ def test_a_list_that_cannot_be_opened_is_an_input_error(tmp_path):
 
 def test_a_file_that_is_no_list_is_an_input_error(file):
     file.write_bytes(b"x" * 200_000)
-    with pytest.raises(InputError, match="is no list of paths"):
+    with pytest.raises(InputError, match="not a list of paths"):
         listed(file)
 
 

@@ -181,7 +181,7 @@ class TestPatterns:
 
     @pytest.mark.parametrize("pattern", ["", "/", "[", "a\\"])
     def test_what_is_no_pattern_is_a_usage_error(self, pattern):
-        with pytest.raises(UsageError, match="is no pattern"):
+        with pytest.raises(UsageError, match="is not a pattern"):
             walk([b"t"], WalkOptions(exclude=(pattern,)))
 
     def test_patterns_that_match_nothing_are_named(self):

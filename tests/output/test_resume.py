@@ -142,7 +142,7 @@ class TestInterrupted:
 
     def test_without_resume_it_is_refused_and_the_way_on_is_named(self, out):
         interrupted_run(out, ROWS[0])
-        with pytest.raises(OutputError, match="go on with it with --resume"):
+        with pytest.raises(OutputError, match="continue it with --resume"):
             interrupted_run(out)
 
     def test_where_there_is_no_output_yet_it_is_begun(self, out):
@@ -231,7 +231,7 @@ class TestRefusal:
     def test_where_what_was_noted_of_the_run_is_damaged(self, out, state):
         interrupted_run(out, ROWS[0])
         Path(f"{out}.resume").write_bytes(state)
-        self.refused(out, "no sound .*rows.resume")
+        self.refused(out, "no valid .*rows.resume")
 
     @pytest.mark.parametrize(
         "foreign",
@@ -252,7 +252,7 @@ class TestRefusal:
     def test_of_a_file_that_is_not_ours(self, out, foreign):
         interrupted_run(out, ROWS[0])
         out.write_bytes(foreign)
-        self.refused(out, "holds something else than rows")
+        self.refused(out, "does not hold rows")
 
     @BOTH_FORMATS
     def test_of_a_file_that_goes_on_without_the_end_of_a_line(self, out, row_format):
@@ -260,7 +260,7 @@ class TestRefusal:
         interrupted_run(out, ROWS[0], row_format=row_format)
         with out.open("ab") as file:
             file.write(b"x" * (18 << 20))
-        self.refused(out, "holds something else than rows", row_format)
+        self.refused(out, "does not hold rows", row_format)
 
     @pytest.mark.parametrize(
         "foreign",
@@ -269,12 +269,12 @@ class TestRefusal:
     def test_of_json_lines_that_are_not_ours(self, out, foreign):
         interrupted_run(out, ROWS[0], row_format=RowFormat.JSONL)
         out.write_bytes(foreign)
-        self.refused(out, "holds something else than rows", RowFormat.JSONL)
+        self.refused(out, "does not hold rows", RowFormat.JSONL)
 
     @pytest.mark.parametrize("stream", ["-", "/dev/null"])
     def test_of_a_stream(self, stream):
         with (
-            pytest.raises(OutputError, match="only a file can be gone on with"),
+            pytest.raises(OutputError, match="--resume needs a regular file"),
             open_output(stream, RowFormat.CSV, Existing.RESUME),
         ):
             pytest.fail("it was opened")
