@@ -1,4 +1,4 @@
-"""The Python API: one model, ready to judge pictures."""
+"""Python API: a model that is ready to judge pictures."""
 
 import logging
 import os
@@ -37,29 +37,30 @@ from .system.cores import available_cores
 _log = logging.getLogger(__name__)
 
 ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
-"""A path, the bytes of a file, a Pillow picture, or RGB pixels."""
+"""Input of a detector: a path, the bytes of a file, a Pillow picture, or RGB pixels."""
 
 
 class Detector:
-    """Tells AI-generated pictures from photographs.
+    """Detector that tells AI-generated pictures from photographs.
 
     >>> detector = Detector()
     >>> verdict = detector.predict("photo.jpg")
     >>> verdict.label, verdict.p_ai
 
     Args:
-        model: the name of a bundled model, or the path of an ONNX file of ours.
-        device: where to run it; anything but ``auto`` is taken or refused.
+        model: the name of a bundled model, or the path of an ONNX file of ``trustthepixels
+            export``.
+        device: device of the model; any but ``auto`` is taken or refused.
         threads: threads of the model on the CPU; by default the cores that the process may use.
-        false_positive_rate: which of the model's operating points decides; by default its own.
-        threshold: ``p_ai`` from which a picture is called AI, in place of an operating point.
-        unsure: ``False`` for two verdicts, where all that is not AI is real.
-        limits: sizes above which a picture is refused.
+        false_positive_rate: rate of the operating point; by default the model's own.
+        threshold: ``p_ai`` from which a picture is called AI, instead of an operating point.
+        unsure: ``False`` for two verdicts: every picture that is not AI is real.
+        limits: limits above which a picture is refused.
 
     Raises:
-        ModelError: the model is missing, damaged or not one of ours.
-        ProviderError: ONNX Runtime or the device cannot be had.
-        UsageError: no such device, operating point or threshold.
+        ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
+        ProviderError: ONNX Runtime or the device is unavailable.
+        UsageError: the device, operating point or threshold does not exist.
     """
 
     def __init__(
@@ -76,7 +77,7 @@ class Detector:
         if threads is not None and threads < 1:
             raise UsageError(f"{threads} threads; there must be at least 1")
         self._threads = available_cores() if threads is None else threads
-        # All of them for one operator, because a single picture shall be quick too.
+        # All of them for one operator: a single picture must be quick too.
         self.session: Session = open_session(load_model(model), _device(device), self._threads)
         self.rule = self.spec.rule(
             false_positive_rate=false_positive_rate, threshold=threshold, unsure=unsure
@@ -86,18 +87,18 @@ class Detector:
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model is."""
+        """Specification of the model."""
         return self.session.spec
 
     def predict(self, image: ImageInput) -> Verdict:
-        """The verdict on one picture.
+        """Return the verdict on one picture.
 
         Args:
             image: a path; the bytes of a file; a Pillow picture, whose EXIF orientation is applied;
                 or RGB pixels, uint8 of shape (height, width, 3), upright.
 
         Raises:
-            ImageError: the picture cannot be read or decoded; its ``status`` says how.
+            ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
         seen = self._model_input(image)
@@ -109,24 +110,24 @@ class Detector:
         paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
         options: ScanOptions | None = None,
     ) -> Generator[ScanRow]:
-        """One row for every picture in folders and single files, in the order of the walk.
+        """Yield one row for every picture in folders and single files, in the order of the walk.
 
-        Rows come while the scan goes on; memory does not depend on the number of files. A scan that
-        is left early ends with ``close`` on the iterator, or when that is collected.
+        Rows come during the scan; memory does not depend on the number of files. A scan ends early
+        with ``close`` on the iterator, or when that is collected.
 
         Args:
             paths: a folder or file, or several; an iterator is read lazily.
-            options: how to scan; by default as ``scan-folder`` does, with this detector's limits.
-                What the device cannot do of it is said in this module's log.
+            options: options of the scan; by default those of ``scan-folder``, with this detector's
+                limits. This module's log names options that the device cannot meet.
 
         Raises:
-            ModelError: the model gave something that is no probability.
+            ModelError: the model returned a value outside 0 to 1.
             ProviderError: the device failed.
         """
         if isinstance(paths, str | os.PathLike):
             paths = [paths]
         encoded = (os.fsencode(path) for path in paths)
-        # The walk of a single root needs no memory, so it must see that there is only one.
+        # The walk of a single root needs no memory, so it gets the roots as a sequence.
         roots = list(encoded) if isinstance(paths, Sequence) else encoded
         options = options or self._usual_options()
         batched = self._in_batches(options)
@@ -182,10 +183,10 @@ class Detector:
         return batched
 
     def decode(self, image: ImageInput) -> DecodedImage:
-        """The picture in full: upright, 8-bit RGB.
+        """Return the full picture: upright, 8-bit RGB.
 
         Raises:
-            ImageError: it cannot be read or decoded; its ``status`` says how.
+            ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
         if isinstance(image, Image.Image):
@@ -195,7 +196,7 @@ class Detector:
         return decode(self._content(image), self._limits)
 
     def _model_input(self, image: ImageInput) -> ModelInput:
-        """What the model sees of a picture; of a file, the same as in a scan."""
+        """Return the model's input for a picture; for a file, exactly that of a scan."""
         size = self.spec.input_size
         if isinstance(image, Image.Image | np.ndarray):
             decoded = self.decode(image)
@@ -212,7 +213,7 @@ def _device(device: Device | str) -> Device:
     try:
         return Device(device)
     except ValueError:
-        raise UsageError(f"no device '{device}'; there are {', '.join(Device)}") from None
+        raise UsageError(f"no device '{device}'; use one of {', '.join(Device)}") from None
 
 
 def _from_array(pixels: npt.NDArray[np.uint8]) -> Image.Image:

@@ -1,1 +1,1 @@
-"""Commands of the torch-free half, and the dispatcher that loads the others on demand."""
+"""Commands for inference, and the dispatcher that loads all others on demand."""

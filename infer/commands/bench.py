@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 def bench(
     folder: Path, rounds: int, most_files: int, json_file: Path | None, **values: Any
 ) -> None:
-    """Measure how fast the pictures in DIR are scanned, in one run.
+    """Measure the speed of a scan of DIR in one run.
 
-    Decoding alone, the model alone and both together, in images per second, against the bound
-    1 / (t_decode / cores + t_model). Use a few hundred pictures: with fewer, the start and the end
-    of each pass weigh.
+    Decoding alone, the model alone and both together are measured in images per second, against the
+    bound 1 / (t_decode / cores + t_model). Use a few hundred pictures: with fewer, start and end of
+    each pass dominate.
     """
     quiet_decoders()
     if not folder.is_dir():
-        raise InputError(f"{folder} is no folder")
+        raise InputError(f"{folder}: not a folder")
     if json_file is not None and not json_file.absolute().parent.is_dir():
         raise OutputError(f"the folder of {json_file} does not exist")
     from ..scan.measure import measure_scan
@@ -55,7 +55,7 @@ def bench(
 
 
 def table(report: "BenchReport") -> list[str]:
-    """The report in lines for people."""
+    """Return the report in lines for people."""
     machine = report.machine
     memory = "unknown" if report.peak_memory_mb is None else f"{report.peak_memory_mb:.0f} MB"
     versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())

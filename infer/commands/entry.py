@@ -1,7 +1,7 @@
 """Entry points of the installed commands: signals first, everything else after.
 
 Importing the rest takes a tenth of a second or more, and Python answers Ctrl-C in an import with a
-traceback. Until a command takes signals over, one simply ends the process.
+traceback. Until a command handles signals, the first one simply ends the process.
 """
 
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""``trustthepixels info``: what a model is and how its verdicts are made."""
+"""``trustthepixels info``: description of a model and its verdicts."""
 
 import json
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from ..system.terminal import printable
 @click.argument("model", default=DEFAULT_MODEL, metavar="[MODEL]")
 @click.option("--json", "as_json", is_flag=True, help="Print the specification as JSON.")
 def info(model: str, as_json: bool) -> None:
-    """Print what MODEL is: a bundled model by name, or an ONNX file of ours.
+    """Describe MODEL: a bundled model by name, or an ONNX file of trustthepixels export.
 
     The file's digest is verified; neither ONNX Runtime nor a device is needed.
     """

@@ -1,4 +1,4 @@
-"""Work of ``trustthepixels predict``: pick pictures, judge them, draw them."""
+"""Work of ``trustthepixels predict``: choose pictures, judge them, draw them."""
 
 import random
 from collections.abc import Sequence
@@ -22,10 +22,10 @@ class Judged:
     """A picture and its verdict.
 
     Attributes:
-        path: of its file.
-        true_label: its label; empty where it is unknown.
-        verdict: None where the picture cannot be judged.
-        failure: why not.
+        path: path of its file.
+        true_label: its label; empty if unknown.
+        verdict: ``None`` if the picture cannot be judged.
+        failure: reason why there is no verdict.
         picture: its pixels, kept only for a figure.
     """
 
@@ -49,15 +49,15 @@ def picked(folder: Path, count: int, seed: int) -> list[tuple[Path, str]]:
 
 
 def open_detector(model: str, device: Device, **options: Any) -> Detector:
-    """Return a detector, and say where its model runs if that was left to us.
+    """Return a detector; note the device of its model unless the user chose it.
 
     Args:
         model: name or file.
-        device: as the user asked for it.
+        device: device that the user asked for.
         options: further arguments of ``Detector``.
 
     Raises:
-        ModelError: the model is missing, damaged or not one of ours.
+        ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
         ProviderError: ONNX Runtime or the device is unavailable.
         UsageError: the model has no such operating point.
     """
@@ -71,7 +71,7 @@ def open_detector(model: str, device: Device, **options: Any) -> Detector:
 
 
 def judge(detector: Detector, path: Path, true_label: str, *, keeps_picture: bool) -> Judged:
-    """Return a picture with its verdict, or with the reason for none."""
+    """Return a picture with its verdict, or with the reason why there is none."""
     try:
         verdict = detector.predict(path)
         picture = detector.decode(path).image if keeps_picture else None

@@ -16,14 +16,14 @@ _DISTRIBUTION = "trustthepixels"
 
 @dataclass(frozen=True, slots=True)
 class LazyCommand:
-    """Where a sub-command is found.
+    """Name and place of a sub-command.
 
     Attributes:
-        name: as the user types it.
+        name: name as the user types it.
         target: ``module:attribute`` of a ``click.Command``.
         help: one line for the group's ``--help``.
         extra: the optional dependencies that it needs; empty for none.
-        takes_signals: it answers signals by itself, from its first moment.
+        takes_signals: true if it handles signals by itself, from its first moment.
     """
 
     name: str
@@ -56,11 +56,11 @@ class LazyGroup(click.Group):
         self._lazy = {command.name: command for command in commands}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The names in the order of the table, which is the order of the work."""
+        """Return the names in the order of the table, which is the order of the work."""
         return list(self._lazy)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import one command; ``None`` where there is none of that name."""
+        """Import one command; return ``None`` if the name is unknown."""
         lazy = self._lazy.get(cmd_name)
         return None if lazy is None else lazy.load()
 
@@ -92,7 +92,7 @@ COMMANDS = (
     LazyCommand(
         "calibrate",
         "trustthepixels.train.commands.calibrate:calibrate",
-        "Fit a model's probabilities on sources that its like never saw.",
+        "Calibrate a model on sources held out from training.",
         extra="train",
     ),
     LazyCommand(
@@ -126,7 +126,7 @@ COMMANDS = (
     LazyCommand(
         "info",
         "trustthepixels.infer.commands.info:info",
-        "Print what a model is and how its verdicts are made.",
+        "Describe a model and its verdicts.",
     ),
 )
 
@@ -134,6 +134,6 @@ group = version_option(
     LazyGroup(
         COMMANDS,
         name="trustthepixels",
-        help="Tells AI-generated pictures from photographs, and says when it cannot know.",
+        help="Tell AI-generated pictures from photographs.",
     )
 )

@@ -1,4 +1,4 @@
-"""Options of commands, made from the fields of ``ScanRequest``: each means the same everywhere."""
+"""Options of commands, made from the fields of ``ScanRequest``, with one meaning everywhere."""
 
 import math
 import re
@@ -21,12 +21,12 @@ def size(text: str) -> int:
     """Return a number of bytes: ``1000``, ``512M``, ``1.5G``; units are powers of 1024.
 
     Raises:
-        click.BadParameter: the text is no size.
+        click.BadParameter: the text is not a size.
     """
     found = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)([KMGT]?)(?:i?B)?", text, re.IGNORECASE)
     count = int(float(found[1]) * _UNITS[found[2].upper()]) if found else 0
     if count < 1:
-        raise click.BadParameter(f"{text!r} is no size; write it like 1000000, 512M or 2G")
+        raise click.BadParameter(f"{text!r}: not a size; use a number such as 1000000, 512M or 2G")
     return count
 
 
@@ -45,12 +45,13 @@ version_option = click.version_option(package_name="trustthepixels", message="%(
 
 
 class _Number(click.FloatRange):
-    """A number of a range. NaN is in none, which a comparison does not notice."""
+    """Type of a number within a range. NaN is in no range, but a comparison does not detect
+    that."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number that was typed."""
+        """Return the number on the command line."""
         number: float = click.FLOAT.convert(value, param, ctx)
         if math.isnan(number):
             self.fail("must be a number, not nan", param, ctx)
@@ -59,13 +60,13 @@ class _Number(click.FloatRange):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """An option of the command line, and what it sets.
+    """An option of the command line, and the field that it sets.
 
     Attributes:
         field: name of the request's field.
         parameter: name of click's parameter.
-        type: of the value, without ``None``.
-        default: value where the option is not given; ``MISSING`` where it must be.
+        type: type of the value, without ``None``.
+        default: value without the option; ``MISSING`` if the option is required.
         option: its name, text and range.
     """
 
@@ -156,7 +157,7 @@ _KNOWN = {
 
 
 def request_options(*names: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds the options of these fields, of all where none is named."""
+    """Return a decorator that adds the options of these fields, or of all."""
     wanted = [known for name in names or _KNOWN for known in _KNOWN[name]]
 
     def decorate(command: Command) -> Command:
@@ -168,14 +169,14 @@ def request_options(*names: str) -> Callable[[Command], Command]:
 
 
 def scan_request(**values: Any) -> ScanRequest:
-    """Return the request that a command was given.
+    """Return the request of a command.
 
     Args:
-        values: by click's parameters, as ``request_options`` made them.
+        values: values by click's parameters, as ``request_options`` made them.
 
     Raises:
         click.UsageError: two options set the same field.
-        UsageError: nothing to scan is named.
+        UsageError: there is nothing to scan.
     """
     for name, options in _KNOWN.items():
         parts = {

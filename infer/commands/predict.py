@@ -55,8 +55,8 @@ def predict(
 ) -> None:
     """Print the verdict and the probability of AI generation for each IMAGE.
 
-    Exit codes: 0 all fine; 1 done, but some pictures could not be judged, and their lines say why;
-    2 wrong usage, input or output; 3 the model or the device cannot be used.
+    Exit codes: 0 success; 1 done, but some pictures could not be judged, and their lines give the
+    reason; 2 wrong usage, input or output; 3 the model or the device cannot be used.
     """
     quiet_decoders()
     _check_usage(context, images, count, folder, seed)
@@ -90,9 +90,9 @@ def _check_usage(
     seed: int | None,
 ) -> None:
     if (count is None) != (folder is None):
-        raise click.UsageError("--random N and --from DIR go together", context)
+        raise click.UsageError("--random N and --from DIR are needed together", context)
     if seed is not None and count is None:
-        raise click.UsageError("--seed is for --random", context)
+        raise click.UsageError("--seed needs --random", context)
     if count is None and not images:
         raise click.UsageError("name at least one IMAGE, or --random N --from DIR", context)
     if count is not None and images:
@@ -100,7 +100,7 @@ def _check_usage(
 
 
 def _check_figure(figure: Path, count: int) -> None:
-    """Find what would stop the figure before the model is loaded."""
+    """Check the figure's path and size before the model is loaded."""
     if figure.suffix.lower() not in _FIGURE_SUFFIXES:
         raise OutputError(f"{figure} must end with one of {', '.join(_FIGURE_SUFFIXES)}")
     if figure.is_dir() or not figure.absolute().parent.is_dir():

@@ -1,4 +1,4 @@
-"""The one way out of every command: exit codes, one-line errors, no tracebacks but for bugs."""
+"""Way out of every command: exit codes, errors in one line, tracebacks for bugs only."""
 
 import io
 import os
@@ -14,7 +14,7 @@ from ..system.terminal import note
 
 
 def run(command: click.Command) -> NoReturn:
-    """Run a command with the arguments of this process and leave with its exit code.
+    """Run a command with the arguments of this process, and exit with its code.
 
     A command that ends early with a code of its own calls ``click.Context.exit``.
     """
@@ -28,9 +28,10 @@ def run(command: click.Command) -> NoReturn:
 
 
 def _occupy_standard_descriptors() -> None:
-    """Open the null device where a standard stream was closed before the start.
+    """Open the null device for standard streams that were closed before the start.
 
-    The first files opened would take those numbers, and what a C library prints would go into them.
+    Otherwise the first files opened would get those numbers, and prints of C libraries would go
+    into them.
     """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= _LAST_STANDARD_DESCRIPTOR:
         continue
@@ -39,9 +40,9 @@ def _occupy_standard_descriptors() -> None:
 
 _LAST_STANDARD_DESCRIPTOR = 2
 _NO_THREAD = "can't start new thread"
-"""What Python's ``RuntimeError`` says; it has no class of its own."""
+"""Text of Python's ``RuntimeError``, which has no class of its own."""
 _LITTLE_MEMORY = 64 << 20
-"""In bytes; what a thread's own heap takes on Linux."""
+"""Bytes that a thread's own heap uses on Linux."""
 
 
 def _exit_code(command: click.Command) -> int:
@@ -65,11 +66,11 @@ def _exit_code(command: click.Command) -> int:
         _discard_output()
         return ExitCode.BROKEN_PIPE
     except OSError as error:
-        # A disk that fills up is no bug; where our own code wrote, the error is typed already.
+        # A full disk is not a bug; errors of this package's own writes are typed already.
         _discard_output()
         _complain(f"cannot read or write: {one_line(error)}")
         return ExitCode.USAGE
-    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 would say all went well
+    except Exception as error:  # noqa: BLE001 - Python's own exit code 1 has another meaning here
         if shortage := _shortage(error):
             _complain(shortage)
             return ExitCode.MODEL
@@ -80,7 +81,7 @@ def _exit_code(command: click.Command) -> int:
 
 
 def _shortage(error: Exception) -> str:
-    """What the machine lacks, where that is the reason; empty for a bug."""
+    """Return the resource that ran out, if that is the reason; empty for a bug."""
     if isinstance(error, MemoryError) or _is_out_of_memory():
         return (
             "not enough memory; raise the limit (ulimit -v), close other programs, or try a "
@@ -96,7 +97,7 @@ def _shortage(error: Exception) -> str:
 
 
 def _is_out_of_memory() -> bool:
-    """Whether little memory is left, where Python's own modules fail with errors of any kind."""
+    """Return whether little memory is left; Python's own modules then fail with any error."""
     try:
         bytearray(_LITTLE_MEMORY)
     except MemoryError:
@@ -115,7 +116,7 @@ def _complain(message: str) -> None:
     try:
         note(f"error: {message}")
     except OSError:
-        # With nobody to tell, the exit code says it.
+        # Standard error is gone, so only the exit code remains.
         return
 
 
@@ -125,7 +126,7 @@ def _flush() -> None:
 
 
 def _discard_output() -> None:
-    """Send what is still buffered nowhere, so that the interpreter's last flush stays quiet."""
+    """Discard buffered output, so that the interpreter's last flush stays quiet."""
     if sys.stdout is None:
         return
     descriptor = os.open(os.devnull, os.O_WRONLY)

@@ -25,15 +25,15 @@ from .terminal import progress_bar, quiet_decoders
 def scan(context: click.Context, /, **values: Any) -> None:
     """Write one row for every image in folders, or for single files.
 
-    Each PATH is a folder, scanned with all that is below it, or a file. The columns are path,
+    Each PATH is a folder, scanned with all of its sub-folders, or a file. The columns are path,
     status, verdict (ai, unsure or real), p_ai, width, height, format, bytes, error and note.
 
-    Exit codes: 0 all files fine; 1 done, but some files failed, and their rows say why; 2 wrong
+    Exit codes: 0 success; 1 done, but some files failed, and their rows give the reason; 2 wrong
     usage, input or output; 3 the model or the device cannot be used; 130 interrupted.
     """
     request = scan_request(**values)
     report = Report()
-    # Nothing here multiplies matrices, and where its threads get no memory it ends the process.
+    # No matrix is multiplied here, and without memory for its threads it ends the process.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     quiet_decoders()
     progress = partial(progress_bar, visible=_is_watched(request))
@@ -45,7 +45,7 @@ def scan(context: click.Context, /, **values: Any) -> None:
     except Interrupted as interruption:
         if not request.quiet:
             note(f"interrupted: {report.text()}{report.advice()}")
-        # Threads may compute for long, and the interpreter's own end takes time as well.
+        # Threads may compute for long, and the interpreter's own end takes time too.
         os._exit(interruption.exit_code)
     except TrustThePixelsError:
         if not request.quiet and report.advice():

@@ -1,4 +1,4 @@
-"""What a terminal is shown: our lines, without control characters, and nothing of the decoders'."""
+"""Terminal output: lines of this program without control characters, none of the decoders'."""
 
 import os
 import sys
@@ -12,10 +12,10 @@ from ..scan.counts import ScanCounts
 
 
 def quiet_decoders() -> None:
-    """Keep what image decoders say about odd files away from standard error, for good.
+    """Keep messages of image decoders about odd files off standard error, permanently.
 
     Pillow warns, and C libraries below it write to descriptor 2 on their own, with text from the
-    file. What they mean arrives as an exception too. Our own lines go on to the old standard error.
+    file. The same messages arrive as exceptions. This program's lines go to the old standard error.
     """
     warnings.filterwarnings("ignore", module=r"PIL\.")
     if sys.stderr is None:
@@ -34,16 +34,16 @@ _STDERR = 2
 
 @contextmanager
 def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[ScanRow], None]]:
-    """Count rows, and show how many there are and how fast they come while the block runs.
+    """Count rows, and show their number and speed while the block runs.
 
     Args:
-        counts: what the rows are counted in.
-        visible: on standard error; else nothing is shown.
+        counts: counts of the rows.
+        visible: true shows a bar on standard error.
     """
     if not visible:
         yield counts.add
         return
-    # Slow to import, and most scans run where nobody watches.
+    # Slow to import, and most scans run unwatched.
     bar_class = import_module("tqdm").tqdm
     with bar_class(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
 

@@ -1,1 +1,1 @@
-"""An ONNX file to probabilities to verdicts."""
+"""Models: an ONNX file to probabilities to verdicts."""

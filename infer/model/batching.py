@@ -1,6 +1,6 @@
-"""A model at the size of a scan's batches, put together the same way wherever pictures are scanned.
+"""Models at the size of a scan's batches, opened in one way for all scans.
 
-On CUDA full batches go through lanes, elsewhere through the session itself.
+On CUDA full batches go through lanes, on other devices through the session itself.
 """
 
 from collections.abc import Callable
@@ -21,16 +21,16 @@ from .signature import FloatArray
 from .spec import ModelSpec
 
 Tell = Callable[[str], None]
-"""Takes one line for the person who watches."""
+"""Function that takes one line for the user."""
 
 
 @dataclass(frozen=True, slots=True)
 class BatchedModel:
-    """A model, ready for the batches of a scan.
+    """A model that is ready for the batches of a scan.
 
     Attributes:
         session: the model, for batches of any size.
-        classifier: takes the scan's batches; as many threads may share it as are in flight.
+        classifier: takes the scan's batches; as many threads as batches in flight may share it.
         allocate: makes the buffers of the batches.
     """
 
@@ -40,7 +40,7 @@ class BatchedModel:
 
 
 class Batches(NamedTuple):
-    """Batches that a model is opened for.
+    """Batches for which a model is opened.
 
     Attributes:
         size: pictures in a full batch.
@@ -61,9 +61,9 @@ def open_classifier(
     Args:
         model: a verified file.
         device: as for ``open_session``.
-        batches: gives the batches for a device; asked for ``device``, then for the one that
+        batches: returns the batches for a device; called with ``device``, then with the one that
             ``auto`` took.
-        tell: takes what the device cannot do, now or while the scan runs, from any thread.
+        tell: takes lines about limits of the device, now or during the scan, from any thread.
 
     Raises:
         ProviderError: ONNX Runtime or the device is unavailable, or computes wrong answers.
@@ -77,23 +77,23 @@ def open_classifier(
 def in_batches(
     session: Session, batch_size: int, batches_in_flight: int, tell: Tell
 ) -> BatchedModel:
-    """Bring a model to the size of a scan's batches, or to a smaller one that it has memory for.
+    """Return a model for batches of a size, or of a smaller one that fits into its memory.
 
-    It judges the built-in picture in every slot, so that what a device needs is allocated here.
+    It scores the built-in picture in every slot, which also allocates the device's memory.
 
     Args:
-        session: open.
+        session: session that is open.
         batch_size: pictures in a full batch.
         batches_in_flight: batches that the model works on at once.
-        tell: takes what the device cannot do, now or while the scan runs, from any thread.
+        tell: takes lines about limits of the device, now or during the scan, from any thread.
 
     Raises:
         ProviderError: the device failed, or computes wrong answers.
-        ModelError: an answer is no probability.
+        ModelError: an answer is outside 0 to 1.
     """
     classifier = SmallerBatches(
         _in_lanes(session, batch_size, batches_in_flight, tell) or session,
-        lambda size, reason: tell(f"going on with batches of {size}, because {reason}"),
+        lambda size, reason: tell(f"continuing with batches of {size}, because {reason}"),
     )
     check_known_answer(session.model, session.provider, classifier.run, batch_size)
     return BatchedModel(session, classifier, batch_memory(session.device))
@@ -102,27 +102,27 @@ def in_batches(
 def _in_lanes(
     session: Session, batch_size: int, batches_in_flight: int, tell: Tell
 ) -> Lanes | None:
-    """On CUDA, full batches as graphs; ``None`` on other devices, or where that fails."""
-    # CUDA leaves the conversions of a quantized model to the CPU, and then captures nothing.
+    """Return lanes for full batches as CUDA graphs; ``None`` on other devices, or if that fails."""
+    # CUDA leaves conversions of a quantized model to the CPU, and then captures nothing.
     if session.device is not Device.CUDA or session.spec.precision == "int8":
         return None
     open_one = partial(open_session, session.model, session.device, 1, cuda_graphs=True)
     try:
         return Lanes(session, open_one, batch_size, batches_in_flight)
     except ProviderError as error:
-        tell(f"going on without CUDA graphs, because {error}")
+        tell(f"continuing without CUDA graphs, because {error}")
         return None
 
 
 class SmallerBatches:
-    """A session whose batches are halved for good whenever one does not fit into memory.
+    """A session whose batches are halved permanently whenever one does not fit into memory.
 
     Threads may share it. A slot's answer does not depend on its batch beyond the last bits of a
     float.
 
     Args:
-        session: of the model, or lanes of it.
-        on_smaller: is told the new size and the device's words, each time.
+        session: session of the model, or lanes of it.
+        on_smaller: takes the new size and the device's message, each time.
     """
 
     def __init__(self, session: Classifier, on_smaller: Callable[[int, str], None]) -> None:
@@ -132,16 +132,16 @@ class SmallerBatches:
 
     @property
     def spec(self) -> ModelSpec:
-        """What the model is."""
+        """Specification of the model."""
         return self._session.spec
 
     def run(self, images: PixelArray) -> FloatArray:
-        """Like ``Session.run``, in as many parts as it takes.
+        """Run a batch, like ``Session.run``, in as many parts as necessary.
 
         Raises:
-            OutOfMemoryError: not even one picture fits.
-            ModelError: the model gave something that is no probability.
-            ProviderError: the device failed otherwise.
+            OutOfMemoryError: a single picture does not fit.
+            ModelError: the model returned a value outside 0 to 1.
+            ProviderError: the device failed for another reason.
         """
         done: list[FloatArray] = []
         at = 0

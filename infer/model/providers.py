@@ -11,7 +11,7 @@ from ..system.versions import installed_version
 
 
 class Device(StrEnum):
-    """Device that the user asks for; ``auto`` takes CUDA where it works, else the CPU."""
+    """Device of the model; ``auto`` takes CUDA if it works, else the CPU."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -27,10 +27,10 @@ PROVIDERS = {
 """ONNX Runtime's execution providers for each device, preferred first."""
 
 LOG_FATAL = 4
-"""ONNX Runtime's quietest level: failures arrive as exceptions too, and its log repeats them."""
+"""ONNX Runtime's quietest log level; failures arrive as exceptions, which the log would repeat."""
 
 ON_CPU = frozenset({Device.CPU, Device.OPENVINO})
-"""Devices that take the cores which decode; OpenVINO runs on the processor alone."""
+"""Devices that use the decoders' cores; OpenVINO runs on the processor alone."""
 
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
@@ -45,7 +45,7 @@ def load_onnxruntime() -> ModuleType:
     """Return ONNX Runtime, quiet below errors.
 
     Raises:
-        ProviderError: it is not installed, two of its wheels are, or it cannot be loaded.
+        ProviderError: it is not installed, two of its wheels are, or its import fails.
     """
     wheels = [name for name in _WHEELS if installed_version(name)]
     if len(wheels) > 1:
@@ -72,7 +72,7 @@ def require_provider(onnxruntime: ModuleType, device: Device) -> None:
     """Check that this ONNX Runtime was built with the device's provider, and load its libraries.
 
     Raises:
-        ProviderError: it was not; the text says what to install.
+        ProviderError: the provider is missing; the text says what to install.
     """
     wanted = PROVIDERS[device][0]
     offered = onnxruntime.get_available_providers()
@@ -82,7 +82,7 @@ def require_provider(onnxruntime: ModuleType, device: Device) -> None:
             f"(it has {', '.join(offered)}); {_HOW_TO_GET.get(device, 'install another one')}"
         )
     if device is Device.CUDA and hasattr(onnxruntime, "preload_dlls"):
-        # CUDA that came as wheels is found only so; what fails here fails again, typed, later.
+        # CUDA from wheels is found only in this way; a failure here comes again later, typed.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()
 
@@ -90,7 +90,7 @@ def require_provider(onnxruntime: ModuleType, device: Device) -> None:
 def provider_options(
     device: Device, threads: int, *, cuda_graphs: bool = False
 ) -> list[dict[str, str]]:
-    """Return options for each of ``PROVIDERS[device]``, as ONNX Runtime wants them.
+    """Return options for each of ``PROVIDERS[device]``, in ONNX Runtime's form.
 
     Args:
         device: never ``auto``.
@@ -100,7 +100,7 @@ def provider_options(
     own = {
         Device.CUDA: {
             "enable_cuda_graph": "1" if cuda_graphs else "0",
-            # Timing all algorithms, the default, takes others each time, which round otherwise.
+            # Timing all algorithms, the default, chooses others each time, which round differently.
             "cudnn_conv_algo_search": "HEURISTIC",
         },
         Device.OPENVINO: {"device_type": "CPU", "num_of_threads": str(threads)},

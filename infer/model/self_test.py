@@ -1,8 +1,8 @@
-"""The built-in picture whose probability each model file carries, and how near it must come.
+"""Self-test: a built-in picture whose probability each model file stores.
 
-A provider can load a model and still compute nonsense: a broken driver, a wrong kernel, failing
-memory. So every session is asked for an answer that is known before it is asked for others. The
-picture is made by integer arithmetic alone: the same bytes on every machine.
+A provider can load a model and still compute wrong values: a broken driver, a wrong kernel, failing
+memory. So every session first has to give a known answer. The picture is made by integer arithmetic
+alone, with the same bytes on every machine.
 """
 
 from collections.abc import Callable
@@ -16,27 +16,28 @@ from .file import ModelFile
 from .signature import FloatArray
 
 KNOWN_ANSWER_TOLERANCE = 5e-3
-"""How far ``p_ai`` of the known picture may be from the one in the model's specification.
+"""Largest difference of ``p_ai`` of the known picture from that in the specification.
 
-Room for half precision and TF32 on a GPU; a provider that computes nonsense is off by far more."""
+It leaves room for half precision and TF32 on a GPU; wrong values differ by far more.
+"""
 
 KNOWN_ANSWER_TOLERANCE_INT8 = 5e-2
-"""The same for int8 models: x86 processors without VNNI saturate sums of two products at 16 bits,
-and each machine's kernels round in their own place."""
+"""Tolerance for int8 models: x86 processors without VNNI saturate sums of two products at 16 bits,
+and each machine's kernels round at other places."""
 
 _UInt32Array = npt.NDArray[np.uint32]
 
 
 def known_answer_tolerance(precision: str) -> float:
-    """The tolerance for a model of this ``precision``, as in its specification."""
+    """Return the tolerance for a model of this ``precision``, as in its specification."""
     return KNOWN_ANSWER_TOLERANCE_INT8 if precision == "int8" else KNOWN_ANSWER_TOLERANCE
 
 
 def known_picture(input_size: tuple[int, int]) -> PixelArray:
-    """The picture, uint8 RGB of shape (height, width, 3); for one size always the same.
+    """Return the picture, uint8 RGB of shape (height, width, 3); always equal for one size.
 
-    It holds what a convolution can get wrong: slow gradients, rings that get finer outwards (a zone
-    plate), hard edges along both axes, and noise, other ones in each channel.
+    It holds patterns that a convolution can get wrong: slow gradients, rings that get finer
+    outwards (a zone plate), hard edges along both axes, and noise, different in each channel.
 
     Args:
         input_size: height and width in pixels, each 1 to 4096.
@@ -57,20 +58,20 @@ def known_picture(input_size: tuple[int, int]) -> PixelArray:
 def check_known_answer(
     model: ModelFile, provider: str, run: Callable[[PixelArray], FloatArray], batch_size: int
 ) -> None:
-    """Have the model judge the built-in picture in each slot of a batch.
+    """Let the model score the built-in picture in each slot of a batch.
 
-    Besides, it is the first run at that size: what a device needs for it is allocated here.
+    As the first run at that size, it also allocates the device's memory.
 
     Args:
         model: the verified file.
         provider: ONNX Runtime's name of the execution provider, for the message.
-        run: what the pictures will go through, such as ``Session.run``.
-        batch_size: as the pictures will come, at least 1.
+        run: function that the pictures will go through, such as ``Session.run``.
+        batch_size: size of the later batches, at least 1.
 
     Raises:
         ProviderError: an answer differs from the specification's by more than the tolerance, or
             the device failed.
-        ModelError: an answer is no probability.
+        ModelError: an answer is outside 0 to 1.
     """
     picture = known_picture(model.spec.input_size)
     p_ai = run(np.repeat(picture[np.newaxis], batch_size, axis=0))
@@ -88,13 +89,13 @@ def check_known_answer(
 
 
 def _triangle(phase: _UInt32Array) -> _UInt32Array:
-    """A wave of period 256 between 0 and 127."""
+    """Return a wave of period 256 between 0 and 127."""
     folded = np.bitwise_and(phase, np.uint32(255))
     return np.minimum(folded, np.uint32(255) - folded)
 
 
 def _hashed(values: _UInt32Array) -> _UInt32Array:
-    """Noise: each value's bits, mixed (the finaliser of MurmurHash3, Appleby 2011)."""
+    """Return noise: each value's bits, mixed (the finaliser of MurmurHash3, Appleby 2011)."""
     mixed = (values ^ values >> np.uint32(16)) * np.uint32(0x85EBCA6B)
     mixed = (mixed ^ mixed >> np.uint32(13)) * np.uint32(0xC2B2AE35)
     return mixed ^ mixed >> np.uint32(16)

@@ -1,1 +1,1 @@
-"""A scan from files to rows."""
+"""Scans, from files to rows."""

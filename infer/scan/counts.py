@@ -1,4 +1,4 @@
-"""Counts of a scan's rows, and the line that sums them up."""
+"""Counts of a scan's rows, and their summary in one line."""
 
 import time
 from collections import Counter
@@ -31,7 +31,7 @@ class ScanCounts:
         """Count the rows that an earlier run wrote.
 
         Args:
-            verdicts: how many rows have each; the empty text is for rows without one.
+            verdicts: number of rows with each verdict; the empty text is for rows without one.
         """
         for verdict, count in verdicts.items():
             self._counts[verdict or _FAILED] += count
@@ -57,7 +57,7 @@ def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
     """Return one line on a scan that ended.
 
     Args:
-        counts: of its rows.
+        counts: counts of its rows.
         seconds: from the first file of this run to the last row.
         provider: ONNX Runtime's name of the execution provider; empty before there is one.
     """
@@ -79,14 +79,14 @@ class Report:
     _started: float = field(default_factory=time.monotonic)
 
     def begin(self, provider: str) -> None:
-        """Start the clock, with the name of the execution provider."""
+        """Start the clock, and store the name of the execution provider."""
         self._provider, self._started = provider, time.monotonic()
 
     def text(self, rows_in: str = "") -> str:
         """Return the summary.
 
         Args:
-            rows_in: place of the rows; by default where they were written to.
+            rows_in: place of the rows; by default the path of the output.
         """
         line = summary(self.counts, time.monotonic() - self._started, self._provider)
         rows_in = rows_in or ("" if self.output is None else self.output.path)
@@ -94,5 +94,5 @@ class Report:
         return f"{line}; the rows are in {rows_in}" if has_file else line
 
     def advice(self) -> str:
-        """Return how to continue a scan that did not end; empty where that is impossible."""
+        """Return how to continue a scan that did not end; empty if that is impossible."""
         return "; go on with --resume" if self.output and self.output.is_resumable else ""

@@ -1,8 +1,8 @@
-"""The process that prepares files for one decode thread (``helpers``): ``python -m`` this module.
+"""Process that prepares files for one decode thread: ``python -m`` this module.
 
-It takes paths from standard input, a few at a time, and leaves the pictures in memory that it
-shares with the scan. What is not done here at once it leaves to the scan: files that must be
-isolated, that are large, or from which nothing comes but a reason.
+``scan.decode_processes`` starts it. It reads paths from standard input, a few at a time, and writes
+the pictures into memory that it shares with the scan. It leaves some files to the scan: those that
+must be isolated, large ones, and those without pixels.
 """
 
 import mmap
@@ -60,7 +60,7 @@ def main() -> None:
 
 
 class _Elsewhere(WorkerPool):
-    """Isolates nothing: the scan has workers of its own for that."""
+    """Workers that refuse every file: the scan has workers of its own."""
 
     def decode_to_size(self, *_: object) -> NoReturn:
         """Leave the file to the scan."""
@@ -70,7 +70,7 @@ class _Elsewhere(WorkerPool):
 def _prepared(
     path: bytes, slot: PixelArray, limits: Limits, resources: Resources
 ) -> list[Any] | None:
-    """Fill a slot; what the row says beside the path, or ``None`` where the scan must look."""
+    """Fill a slot; return the row's other values, or ``None`` if the scan must take the file."""
     height, width, _ = slot.shape
     prepared = prepare(Found(path), (height, width), limits, resources)
     if not isinstance(prepared, PreparedImage) or not prepared.row.note.isprintable():
@@ -81,7 +81,7 @@ def _prepared(
 
 
 def _go_to(folder: str | None) -> None:
-    """Be where the scan is, for relative paths; where that is nowhere, they are not found."""
+    """Change to the scan's folder, for relative paths; if it is gone, they are not found."""
     if folder is not None:
         with suppress(OSError):
             os.chdir(folder)

@@ -1,13 +1,13 @@
-"""Helper processes, which prepare files where one Python's lock would hold many threads up.
+"""Decode processes. With eight or more decode threads, the GIL limits throughput.
 
-A picture of 500×375 pixels takes some 2 ms to prepare, and in that time its thread gives Python's
-lock away and waits for it again a dozen times: 16 threads of one process are three times as fast as
-one. So from eight decode threads on each gets a process, hands it a few paths at a time, and finds
-the pictures in memory that both share.
+A picture of 500×375 pixels takes some 2 ms to prepare. In that time its thread releases and takes
+the GIL a dozen times: 16 threads of one process are only three times as fast as one. So each of
+eight or more decode threads gets a process, sends it a few paths at a time, and finds the pictures
+in shared memory.
 
-Rows do not depend on helpers: whatever a helper cannot do at once (see ``helper_process``) its
-thread does itself. A helper that crashes or stops takes nothing with it: its files are decoded
-again, in worker processes.
+Rows do not depend on decode processes: a thread prepares the files that its process leaves (see
+``scan.decode_process_main``). If a process crashes or stops, its files are decoded again, in worker
+processes.
 """
 
 import mmap
@@ -34,34 +34,34 @@ from ..system.memory import usable_memory
 from .prepare import PreparedImage
 
 CHUNK = 8
-"""Files that a helper gets at once: few enough that no helper is last for long."""
+"""Files that a decode process gets at once: few enough that none is the last for long."""
 
 DESCRIPTORS = 3
-"""That each helper keeps open in the scan: its memory and two pipes."""
+"""Descriptors that each decode process keeps open in the scan: its memory and two pipes."""
 
 _SHORTEST_CHUNK_S = 10.0
-"""A chunk takes some 20 ms; so long it has at least before its helper counts as stopped."""
+"""Least seconds for a chunk, which takes some 20 ms, before its process counts as stopped."""
 
 _ANSWER_S = 1.0
-"""For the rest of an answer whose beginning is there."""
+"""Seconds for the rest of an answer after its beginning."""
 
 _MOST_FAILURES = 3
-"""Helpers that may fail to start before none is tried any more."""
+"""Failed starts after which no further decode process is started."""
 
 
-class HelperGone(Exception):  # noqa: N818 - it tells its thread to go on alone, no user sees it
-    """The helper has ended or stopped, or says what no helper of ours says."""
+class HelperGone(Exception):  # noqa: N818 - its thread continues alone; no user sees it
+    """The decode process has exited or stopped, or sent an invalid message."""
 
 
 @dataclass(frozen=True, slots=True)
 class HelperSetup:
-    """What all helpers of a scan are told.
+    """Common settings of all decode processes of a scan.
 
     Attributes:
-        size: height and width that the model takes.
-        limits: what is refused.
-        memory: bytes that one may take to decode a picture.
-        largest: bytes of the largest file that one reads.
+        size: height and width of the model's input.
+        limits: limits on one file.
+        memory: bytes for decoding a picture in one process.
+        largest: bytes of the largest file that a process reads.
     """
 
     size: tuple[int, int]
@@ -71,18 +71,18 @@ class HelperSetup:
 
 
 class Helper:
-    """One process, and the memory that it fills.
+    """A decode process, and the memory that it fills.
 
     Args:
-        setup: what it is told.
+        setup: common settings.
 
     Attributes:
-        memory: bytes that it may take while it prepares files.
+        memory: bytes that it may use while it prepares files.
         child: the process.
-        was_ready: whether it ever took files.
+        was_ready: true if it has ever taken files.
 
     Raises:
-        OSError: it cannot be had.
+        OSError: the process or its memory is unavailable.
     """
 
     def __init__(self, setup: HelperSetup) -> None:
@@ -103,13 +103,13 @@ class Helper:
             os.close(descriptor)
 
     def is_ready(self, timeout_s: float = 0.0) -> bool:
-        """Whether it takes files by now.
+        """Return whether it takes files by now.
 
         Raises:
-            HelperGone: it has ended, or takes too long to start.
+            HelperGone: it has exited, or its start timed out.
         """
         if self.was_ready:
-            # It says nothing of itself from then on, so that it does is its end.
+            # It sends nothing by itself from then on, so any output means that it has ended.
             if self.child.has_answer():
                 raise HelperGone
             return True
@@ -130,7 +130,7 @@ class Helper:
         The pixels are valid until the next call.
 
         Raises:
-            HelperGone: it ended meanwhile.
+            HelperGone: it exited meanwhile.
         """
         self.child.deadline = time.monotonic() + self._chunk_s
         self._send({"folder": _folder()}, b"\0".join(paths))
@@ -155,14 +155,14 @@ class Helper:
 
 
 class Helpers:
-    """All helpers of a scan, one for each of the first decode threads that ask.
+    """All decode processes of a scan, one for each of the first decode threads that ask.
 
     Args:
-        setup: what they are told.
-        count: most that run at once.
+        setup: common settings.
+        count: most processes at once.
 
     Attributes:
-        is_cancelled: whether the scan has ended.
+        is_cancelled: true if the scan has ended.
     """
 
     def __init__(self, setup: HelperSetup, count: int) -> None:
@@ -175,11 +175,12 @@ class Helpers:
         self.is_cancelled = False
 
     def start(self) -> Helper | None:
-        """A new helper, which is not ready yet.
+        """Return a new decode process, which is not ready yet.
 
-        ``None`` where there are enough, another one starts just now, or too many have failed to.
+        Return ``None`` if there are enough, another one is starting, or too many have failed to
+        start.
         """
-        # One after the other, because each needs more descriptors while it starts.
+        # One after the other: each needs more descriptors while it starts.
         if not self._starting.acquire(blocking=False):
             return None
         try:
@@ -202,7 +203,7 @@ class Helpers:
         return helper
 
     def end(self, helper: Helper) -> None:
-        """Give one back, so that another may start."""
+        """End a decode process, so that another may start."""
         helper.child.close()
         with self._lock:
             self._running.discard(helper)
@@ -210,7 +211,7 @@ class Helpers:
             self._failures += not helper.was_ready and not self.is_cancelled
 
     def cancel(self) -> None:
-        """Kill all of them; whoever waits for one stops."""
+        """Kill all decode processes; threads that wait for one stop."""
         with self._lock:
             self.is_cancelled = True
             for helper in self._running:
@@ -218,10 +219,11 @@ class Helpers:
 
 
 def _prepared(path: bytes, values: object, pixels: PixelArray) -> PreparedImage:
-    """What a helper says of a picture, checked: a hostile file may have taken it over.
+    """Return a decode process's answer for a picture, checked: a hostile file may have taken it
+    over.
 
     Raises:
-        HelperGone: it says something else.
+        HelperGone: the answer is invalid.
     """
     match values:
         case [int(width), int(height), str(kind), int(size), str(note), str() | None as name]:
@@ -243,7 +245,7 @@ def _prepared(path: bytes, values: object, pixels: PixelArray) -> PreparedImage:
 
 
 def _folder() -> str | None:
-    """Where relative paths begin, which can change while a program scans."""
+    """Return the folder of relative paths, which can change while a program scans."""
     try:
         return str(Path.cwd())
     except OSError:
@@ -251,46 +253,46 @@ def _folder() -> str | None:
 
 
 LEAST_MEMORY = 32 << 20
-"""Bytes with which a helper can decode pictures worth helping with, about 3 megapixels."""
+"""Least useful memory of a decode process in bytes, enough for about 3 megapixels."""
 
 
 HELPED_SHARE = 0.75
-"""Of the memory for all files that are decoded; the rest is for what helpers leave."""
+"""Share of the decoding memory for decode processes; the rest is for files that they leave."""
 
 
 _HELPED_THREADS = 8
-"""From so many decode threads on each gets a helper; fewer are not held up enough to pay for it."""
+"""Number of decode threads from which each gets a process; fewer do not wait enough for the GIL."""
 
 
 _OWN_MEMORY = 48 << 20
-"""Bytes that a helper takes before it decodes anything."""
+"""Bytes that a decode process uses before it decodes anything."""
 
 
 _OWN_SHARE = 1 / 8
-"""Of the memory that this process may use, for what helpers take so."""
+"""Share of this process's memory for the decode processes' own use."""
 
 
 _OTHER_DESCRIPTORS = 64
-"""Kept free for the walk, the files that threads read, workers, and the start of a helper."""
+"""Descriptors kept free for the walk, threads' files, workers, and the start of a process."""
 
 
 _DESCRIPTORS_EACH = DESCRIPTORS + 1
-"""A thread with a helper also reads files itself."""
+"""Descriptors for each process; its thread also reads files itself."""
 
 
 _OPEN_DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
 
 
 def usual_decode_processes(decode_threads: int) -> int:
-    """Helpers where the user does not say otherwise."""
+    """Return the default number of decode processes."""
     return decode_threads if decode_threads >= _HELPED_THREADS else 0
 
 
 def affordable_helpers(wanted: int, memory: int) -> int:
-    """So many as wanted, or fewer.
+    """Return the wanted number of decode processes, or fewer.
 
     Args:
-        wanted: how many.
+        wanted: wanted number.
         memory: bytes for all files that are decoded at once.
     """
     by_memory = int(HELPED_SHARE * memory) // LEAST_MEMORY

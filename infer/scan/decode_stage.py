@@ -1,4 +1,4 @@
-"""What one decode thread of a scan does: prepare files itself, or have its helper do it."""
+"""Work of a decode thread: it prepares files itself, or passes them to its decode process."""
 
 import os
 from collections import deque
@@ -22,10 +22,11 @@ from .decode_processes import (
 from .prepare import PreparedImage, Resources, prepare
 
 _ALONE_FIRST = 96
-"""Files that a thread prepares before it starts a helper: a small scan needs none."""
+"""Files that a thread prepares before it starts a decode process: a small scan needs none."""
 
 _ALONE_AFTER = 64
-"""Files that it prepares itself after a helper left a whole chunk: others like it will follow."""
+"""Files that a thread prepares itself after its process left a whole chunk: similar ones will
+follow."""
 
 Numbered = tuple[int, Found]
 Prepared = tuple[int, PreparedImage | ScanRow]
@@ -34,13 +35,13 @@ Prepared = tuple[int, PreparedImage | ScanRow]
 def helpers_of(
     wanted: int, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> Helpers | None:
-    """Helpers of a scan; ``None`` where none would be of use, or can be had.
+    """Return the decode processes of a scan; ``None`` if none is useful or available.
 
     Args:
-        wanted: how many.
-        input_size: height and width that the model takes.
-        limits: what is refused.
-        resources: what the files of the scan share.
+        wanted: wanted number.
+        input_size: height and width of the model's input.
+        limits: limits on one file.
+        resources: resources that the files of the scan share.
     """
     # They open paths, so what comes from elsewhere stays with the threads.
     reads_paths = isinstance(resources.source, LocalFiles)
@@ -56,13 +57,13 @@ def helpers_of(
 
 
 class DecodeThreads:
-    """What the decode threads of a scan have in common.
+    """Common parts of the decode threads of a scan.
 
     Args:
         found: files with their numbers.
-        input_size: height and width that the model takes.
-        limits: what is refused.
-        resources: what the files of the scan share.
+        input_size: height and width of the model's input.
+        limits: limits on one file.
+        resources: resources that the files of the scan share.
         helpers: where to get one; ``None`` for nowhere.
 
     Attributes:
@@ -86,11 +87,11 @@ class DecodeThreads:
         self._left: deque[tuple[Numbered, Isolation]] = deque()
 
     def leave(self, file: Numbered, isolation: Isolation) -> None:
-        """Have some thread prepare a file that a helper did not, in a process or not."""
+        """Let any thread prepare a file that a decode process did not, in a worker or not."""
         self._left.append((file, isolation))
 
     def prepare_left(self) -> Prepared | None:
-        """Prepare one of the files that helpers left, if there is one."""
+        """Prepare one of the files that decode processes left, if there is one."""
         try:
             file, isolation = self._left.popleft()
         except IndexError:
@@ -98,15 +99,15 @@ class DecodeThreads:
         return self.prepare(file, replace(self._resources, isolation=isolation))
 
     def prepare(self, file: Numbered, resources: Resources | None = None) -> Prepared:
-        """Prepare a file here, with the scan's resources where no others are given."""
+        """Prepare a file here, by default with the scan's resources."""
         number, found = file
         return number, prepare(found, self._input_size, self._limits, resources or self._resources)
 
     def ask(self, helper: Helper, paths: Sequence[bytes]) -> list[PreparedImage | None]:
-        """Have a helper prepare files, when there is memory for it.
+        """Let a decode process prepare files, when there is memory for it.
 
         Raises:
-            HelperGone: it ended meanwhile.
+            HelperGone: it exited meanwhile.
             Cancelled: the run was cancelled.
         """
         with self._resources.budget.share(helper.memory):
@@ -114,10 +115,10 @@ class DecodeThreads:
 
 
 class DecodeThread:
-    """One of them.
+    """A decode thread: prepares files itself, or passes them to its decode process.
 
     Args:
-        shared: what it has in common with the others.
+        shared: parts that it shares with the others.
     """
 
     def __init__(self, shared: DecodeThreads) -> None:
@@ -126,16 +127,16 @@ class DecodeThread:
         self._alone = _ALONE_FIRST
 
     def prepared(self) -> Generator[Prepared]:
-        """Files as they come, with their numbers, until there are no more.
+        """Yield prepared files with their numbers, until there are no more.
 
-        Pixels are valid until the next one is asked for.
+        Pixels are valid until the next file is requested.
 
         Raises:
             Cancelled: the run was cancelled.
         """
         try:
             while True:
-                # Slow ones among them keep several threads busy, and not one.
+                # Slow ones among them then occupy several threads, not one.
                 while (left := self._shared.prepare_left()) is not None:
                     yield left
                 helper = self._ready_helper()
@@ -166,7 +167,7 @@ class DecodeThread:
             return None
 
     def _helped(self, helper: Helper, files: Sequence[Numbered]) -> Generator[Prepared]:
-        """Let the helper prepare files, and leave to all threads what it leaves."""
+        """Let the decode process prepare files, and leave the rest to all threads."""
         asked = [file for file in files if _is_plain(file[1])]
         answers: list[PreparedImage | None] = [None] * len(asked)
         isolation = Isolation.ODD
@@ -189,7 +190,7 @@ class DecodeThread:
                 yield file[0], answer
 
     def _lose_helper(self) -> None:
-        """Go on without; another one starts later, but not when the scan ends."""
+        """Continue without a process; another one starts later, unless the scan ends."""
         helpers, helper = self._shared.helpers, self._helper
         if helpers is None or helper is None or helpers.is_cancelled:
             raise Cancelled
@@ -199,5 +200,5 @@ class DecodeThread:
 
 
 def _is_plain(file: Found) -> bool:
-    """Whether a helper can be told of it."""
+    """Return whether a decode process can be told of a file."""
     return file.failure is None and b"\0" not in file.path

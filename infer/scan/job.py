@@ -34,24 +34,24 @@ from .remaining import not_kept
 from .request import ScanRequest
 
 Progress = Callable[[ScanCounts], AbstractContextManager[Callable[[ScanRow], None]]]
-"""Opens a display of counts, which takes each row and counts it."""
+"""Function that opens a display of counts, which takes each row and counts it."""
 
 
 def run_scan(
     request: ScanRequest, report: Report, signals: Signals, progress: Progress, tell: Tell
 ) -> None:
-    """Check all that is quick to check, then load the model, then scan.
+    """Check everything that is quick to check, then load the model, then scan.
 
     Args:
-        request: what to scan, how, and where to.
+        request: request with paths, options and output.
         report: filled while the scan runs.
-        signals: what can interrupt it.
+        signals: signals that can interrupt the scan.
         progress: shows the counts while the scan runs.
-        tell: takes lines for the person who watches, from any thread.
+        tell: takes lines for the user, from any thread.
 
     Raises:
-        TrustThePixelsError: something that was asked for cannot be used, or the disk or the device
-            failed.
+        TrustThePixelsError: a requested file, model, device or output cannot be used, or the disk
+            or the device failed.
     """
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
@@ -81,10 +81,10 @@ def run_scan(
 
 @contextmanager
 def _roots(request: ScanRequest) -> Iterator[Iterable[bytes]]:
-    """Open the paths of a request: those that are named, then those of its list."""
+    """Return the paths of a request: its named ones, then those of its list."""
     for path in request.paths:
         if not os.path.lexists(path):
-            raise InputError(f"there is no file or folder {path!r}")
+            raise InputError(f"no such file or folder: {path!r}")
     named = [os.fsencode(path) for path in request.paths]
     if request.files_from is None:
         yield named
@@ -97,12 +97,12 @@ def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictR
     """Open the model at the size of a scan's batches, and make its rule.
 
     Args:
-        request: what was asked for.
-        tell: takes lines for the person who watches.
+        request: the scan's request.
+        tell: takes lines for the user.
 
     Raises:
         UsageError: the model has no such operating point or threshold.
-        ModelError: the model is missing, damaged or not one of ours.
+        ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
         ProviderError: ONNX Runtime or the device is unavailable.
     """
     file = _verified(request, tell)
@@ -120,8 +120,8 @@ def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictR
 def _verified(request: ScanRequest, tell: Tell) -> ModelFile:
     file = load_model(request.model, request.trust)
     if file.doubt:
-        tell(f"warning: {file.doubt}; going on because of --allow-unverified")
-    # An operating point that the model lacks is wrong usage, before the device is looked at.
+        tell(f"warning: {file.doubt}; continuing because of --allow-unverified")
+    # A missing operating point is wrong usage; it is reported before the device is opened.
     _rule(request, file.spec)
     return file
 
@@ -140,8 +140,8 @@ def options_for(
     """Return the options of a scan.
 
     Args:
-        request: what was asked for.
-        device: where the model runs; ``auto`` before it is known.
+        request: the scan's request.
+        device: device of the model; ``auto`` before it is known.
         never: files that are not scanned, such as the output.
     """
     options = ScanOptions.for_device(
@@ -169,7 +169,7 @@ def options_for(
 def _identity(
     request: ScanRequest, model: BatchedModel, rule: VerdictRule, options: ScanOptions
 ) -> RunIdentity:
-    """Return what decides about the rows; threads and batch sizes do not."""
+    """Return the settings that decide the rows; threads and batch sizes do not."""
     depends_on_folder = request.files_from is not None or not all(map(os.path.isabs, request.paths))
     return RunIdentity(
         {
@@ -191,5 +191,5 @@ def _identity(
 
 
 def _text(argument: str) -> str:
-    """Return an argument as rows carry paths, whatever the locale."""
+    """Return an argument in the form of rows' paths, in any locale."""
     return escape_path(path_text(os.fsencode(argument)))

@@ -1,8 +1,8 @@
-"""How fast a machine scans: decoding alone, the model alone, and both together, in one run.
+"""Measured speed of a scan: decoding alone, the model alone, and both together, in one run.
 
-The bound that a pipeline on one CPU cannot pass is ``1 / (t_decode / cores + t_model)``: each
-picture costs its decoding on one core, and its share of a batch on all of them. With the model on
-a GPU the two overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
+The bound of a pipeline on one CPU is ``1 / (t_decode / cores + t_model)``: each picture costs its
+decoding on one core, and its share of a batch on all of them. With the model on a GPU the two
+overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
 """
 
 import os
@@ -37,20 +37,20 @@ from .prepare import PreparedImage, prepare
 from .request import ScanRequest
 
 _MODEL_SECONDS = 2.0
-"""At least so long the model runs in each round, so that few batches do not decide."""
+"""Least seconds that the model runs in each round, so that single batches do not decide."""
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where a figure was measured.
+    """Machine of a measurement.
 
     Attributes:
-        cores: that the process may use, by affinity and quota.
-        processor: its name, empty where it is unknown.
+        cores: cores that the process may use, by affinity and quota.
+        processor: name of the processor, empty if unknown.
         system: operating system and architecture.
-        device: where the model ran.
+        device: device of the model.
         provider: ONNX Runtime's name for it.
-        versions: of Python and of the packages that do the work.
+        versions: versions of Python and of the packages that do the work.
     """
 
     cores: int
@@ -63,25 +63,26 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class BenchReport:
-    """What ``measure`` found. Rates are files per second, each the median of the rounds.
+    """Result of ``measure``. Rates are files per second, each the median of the rounds.
 
     Attributes:
-        images: pictures that were decoded and judged.
+        images: pictures that were decoded and scored.
         failed: files that could not be decoded; they are in every rate but the model's.
         megapixels: mean size of the pictures.
-        rounds: how often each figure was taken.
+        rounds: number of times that each figure was taken.
         batch_size: pictures in one batch.
         decode_threads: threads that read, decode and resize.
         decode_one_core: reading, decoding and resizing in one thread.
-        decode_only: the same through the pipeline, with a model that costs nothing.
+        decode_only: decoding through the pipeline, with a model that costs nothing.
         model_only: the model alone on full batches.
         end_to_end: the pipeline as ``scan-folder`` runs it.
-        bound: see the module's text, from ``decode_one_core`` and ``model_only``.
+        bound: upper bound from ``decode_one_core`` and ``model_only``, see the module's text.
         share_of_bound: ``end_to_end / bound``.
         spread: largest over smallest ``end_to_end`` of the rounds, less 1.
-        peak_memory_mb: of the whole process, in units of 10^6 bytes; ``None`` where it is unknown.
+        peak_memory_mb: peak memory of the whole process, in units of 10^6 bytes; ``None`` if
+            unknown.
         model: name of the model.
-        machine: where.
+        machine: machine of the measurement.
     """
 
     images: int
@@ -113,17 +114,17 @@ class _NoModel:
 
 
 def measure_scan(request: ScanRequest, rounds: int, most_files: int, tell: Tell) -> BenchReport:
-    """Measure a scan as it was asked for; see ``measure``.
+    """Measure a scan of a request; see ``measure``.
 
     Args:
         request: its first path is the folder.
         rounds: number of times that each figure is taken.
-        most_files: only so many of the first files are used.
-        tell: takes lines for the person who watches.
+        most_files: number of files to use, from the first on.
+        tell: takes lines for the user.
 
     Raises:
         InputError: the folder has no picture that can be decoded.
-        ModelError: the model is missing, damaged or not one of ours.
+        ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
         ProviderError: ONNX Runtime or the device is unavailable.
     """
     model, _ = open_model(request, tell)
@@ -143,12 +144,12 @@ def measure(
 
     Args:
         folder: searched as ``scan-folder`` does.
-        model: brought to the size of the batches of ``options``.
-        options: as the scan shall run.
-        rounds: how often to take each figure; they alternate, so that a busy moment of the machine
-            hits all of them.
-        most_files: only so many of the first files are used.
-        passes: how often the files are scanned in one go, so that start and end weigh less.
+        model: model at the batch size of ``options``.
+        options: options of the scan.
+        rounds: number of times that each figure is taken; the figures alternate, so a busy moment
+            of the machine affects all of them.
+        most_files: number of files to use, from the first on.
+        passes: number of scans of the files in one pass, so that start and end weigh less.
 
     Raises:
         InputError: the folder has no picture that can be decoded.
@@ -194,13 +195,13 @@ def measure(
 
 
 def upper_bound(decode_one_core: float, model_only: float, cores: int, device: Device) -> float:
-    """Images per second that no pipeline over these two stages can pass.
+    """Return the images per second that no pipeline over these two stages can exceed.
 
     Args:
         decode_one_core: images per second of decoding on one core.
         model_only: images per second of the model.
-        cores: that decode, and on the CPU run the model too.
-        device: where the model runs.
+        cores: cores that decode, and on the CPU also run the model.
+        device: device of the model.
     """
     decode_seconds, model_seconds = 1 / (decode_one_core * cores), 1 / model_only
     if device in ON_CPU:
@@ -209,7 +210,7 @@ def upper_bound(decode_one_core: float, model_only: float, cores: int, device: D
 
 
 def machine(session: Session) -> Machine:
-    """This machine, with the model's session on it."""
+    """Return this machine, with the model's session on it."""
     packages = ["trustthepixels", "numpy", "pillow"]
     packages += [name for name in _RUNTIMES if installed_version(name)]
     return Machine(
@@ -229,7 +230,7 @@ _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 def _survey(
     files: Sequence[Found], input_size: tuple[int, int], limits: Limits
 ) -> tuple[list[int], int]:
-    """The pixels of each sound picture, and how many files are not sound."""
+    """Return the pixels of each sound picture, and the number of other files."""
     rows = []
     for file in files:
         prepared = prepare(file, input_size, limits)
@@ -239,7 +240,8 @@ def _survey(
 
 
 def _batch(files: Sequence[Found], model: BatchedModel, options: ScanOptions) -> PixelArray:
-    """A full batch of real pictures, repeated where there are too few, in memory as in a scan."""
+    """Return a full batch of real pictures, repeated if there are too few, in memory as in a
+    scan."""
     input_size = model.session.spec.input_size
     prepared = (prepare(file, input_size, options.limits) for file in files)
     sound = (image.pixels for image in prepared if isinstance(image, PreparedImage))
@@ -262,7 +264,7 @@ def _scan(files: Sequence[Found], model: BatchedModel, options: ScanOptions) -> 
 
 
 def _model_rate(classifier: Classifier, batch: PixelArray, in_flight: int) -> float:
-    """Images per second of the model alone, with as many batches at once as in a scan."""
+    """Return images per second of the model alone, with as many batches at once as in a scan."""
     begin = time.perf_counter()
 
     def repeat() -> int:
@@ -284,7 +286,7 @@ def _seconds(work: Callable[[], None]) -> float:
 
 
 def processor_name() -> str:
-    """What the processor calls itself; empty where nobody says."""
+    """Return the name of the processor; empty if unknown."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

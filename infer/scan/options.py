@@ -12,7 +12,7 @@ from ..system.memory import default_memory
 from .decode_processes import usual_decode_processes
 
 _IN_FLIGHT = 4
-"""Batches at once on a CPU at most; each has activations of its own."""
+"""Most batches at once on a CPU; each has activations of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,20 +20,21 @@ class ScanOptions:
     """Options of a scan. Only ``walk``, ``limits`` and ``memory`` change rows.
 
     Attributes:
-        walk: which files are found.
+        walk: options of the walk.
         limits: limits on what one file may cost.
-        memory: bytes that all files being decoded may take together; a file that needs more is
+        memory: bytes that all files being decoded may use together; a file that needs more is
             refused, so this changes rows too.
-        isolation: which files are decoded in processes of their own.
-        batch_size: pictures that the model gets at once.
+        isolation: files that are decoded in separate processes.
+        batch_size: pictures in one batch of the model.
         decode_threads: threads that read, decode and resize.
         batches_in_flight: batches that the model works on at once.
-        batch_buffers: batches that exist beside those in flight: one fills, the others wait.
+        batch_buffers: batches besides those in flight: one fills, the others wait.
         queue_size: items that wait between two stages.
-        window: files between the walk and the rows, so how far rows can wait for an earlier one.
+        window: files between the walk and the rows; it limits how long rows can wait for an earlier
+            one.
         decode_processes: processes that decode in parallel; ``None`` for the usual number.
-        operator_threads: threads of one operator of the model on the CPU; ``None`` for those that
-            the detector has.
+        operator_threads: threads of one operator of the model on the CPU; ``None`` for those of the
+            detector.
     """
 
     walk: WalkOptions = field(default_factory=WalkOptions)
@@ -61,9 +62,9 @@ class ScanOptions:
         """Return the options that suit a device.
 
         Args:
-            device: where the model runs; ``auto`` counts as the CPU until it is known.
+            device: device of the model; ``auto`` counts as the CPU until it is known.
             threads: threads of the model on the CPU, all together.
-            batch_size: pictures that the model gets at once; ``None`` for the device's number.
+            batch_size: pictures in one batch; ``None`` for the device's default.
             decode_threads: threads that read and decode; ``None`` for one on each core.
         """
         device = Device.CPU if device is Device.AUTO else device
@@ -90,18 +91,18 @@ class ScanOptions:
 
 
 def usual_batch_size(device: Device) -> int:
-    """Return the number of pictures in one batch, unless the user chooses."""
+    """Return the default number of pictures in one batch."""
     return 4 if device in ON_CPU else 64
 
 
 def usual_batches_in_flight(device: Device, threads: int) -> int:
-    """Return the number of batches that the model works on at once.
+    """Return the default number of batches that the model works on at once.
 
     On a CPU, threads that share a layer wait for each other at its end; threads that work on
     different batches do not. A GPU gets the next batch while it computes one.
 
     Args:
-        device: where the model runs.
+        device: device of the model.
         threads: threads of the model on the CPU, all together.
     """
     return min(threads, _IN_FLIGHT) if device in ON_CPU else 2
@@ -114,7 +115,7 @@ def threads_of_operators(device: Device, threads: int) -> int:
     share these. OpenVINO gets all, because its batches share one number.
 
     Args:
-        device: where the model runs; ``auto`` never takes OpenVINO.
+        device: device of the model; ``auto`` never takes OpenVINO.
         threads: threads of the model on the CPU, all together.
     """
     if device is Device.OPENVINO:

@@ -1,15 +1,15 @@
-"""The scan: files in, rows out, each stage in threads of its own behind a bounded queue.
+"""Pipeline of a scan: files in, rows out, each stage in its own threads behind a bounded queue.
 
-    stage      threads                  takes from       hands on to
+    stage      threads                  takes from       passes on to
     find       1  (scan-find)           the roots        ``found``, a Channel of files
     decode     N  (scan-decode-0 …)     ``found``        ``batches``, or ``rows`` for a bad file
     classify   M  (scan-classify-0 …)   ``batches``      ``rows``, a Channel of numbered rows
     in order   the caller's             ``rows``         the caller, in the order of the walk
 
 ``batches`` is a BatchAssembler of M + K buffers, which decode threads fill in place. They hand odd
-files to worker processes and wait for them (``worker_pool``), and on many cores most files to
-helpers (``decode_stage``, ``helpers``); on CUDA each batch is computed in its lane's own thread
-(``device_0``, see ``lanes``). The command's caller is what writes the rows.
+files to worker processes and wait for them (``isolation.pool``). On many cores they pass most files
+to ``scan.decode_processes``. On CUDA each batch is computed in its lane's own thread
+(``device_0``, see ``model.cuda``). The caller writes the rows.
 
 Every file gets a number when it is found and keeps a place in the ``window`` until its row has
 left, so memory depends on the sizes in ``ScanOptions`` and never on the number of files. A failure
@@ -49,12 +49,12 @@ def scan_rows(
     Args:
         roots: folders and files, see ``walk``; read lazily.
         classifier: an open ``Session``.
-        rule: from probabilities to verdicts.
-        options: how to scan.
+        rule: rule from probabilities to verdicts.
+        options: options of the scan.
         allocate: makes the batches' buffers.
 
     Raises:
-        ModelError: the model gave something that is no probability.
+        ModelError: the model returned a value outside 0 to 1.
         ProviderError: the device failed.
     """
     options = options or ScanOptions()
@@ -70,13 +70,13 @@ def scan_found(
     allocate: Allocate = plain_memory,
     source: Source = LOCAL,
 ) -> Generator[ScanRow]:
-    """Like ``scan_rows``, for files that are found already; ``options.walk`` is not looked at.
+    """Scan files that are found already, like ``scan_rows``; ``options.walk`` has no effect.
 
     Args:
-        files: what to scan; taken lazily, in a thread of its own.
+        files: files to scan; taken lazily, in a separate thread.
         classifier: an open ``Session``.
-        rule: from probabilities to verdicts.
-        options: how to scan.
+        rule: rule from probabilities to verdicts.
+        options: options of the scan.
         allocate: makes the batches' buffers.
         source: where the bytes of the files come from.
     """
@@ -133,7 +133,7 @@ def scan_found(
 
 
 def in_order(numbered: Iterable[list[NumberedRow]]) -> Iterator[ScanRow]:
-    """Give rows in the order of their numbers, from 0 on; holds those that come early."""
+    """Yield rows in the order of their numbers, from 0 on; hold those that come early."""
     early: dict[int, ScanRow] = {}
     expected = 0
     for rows in numbered:

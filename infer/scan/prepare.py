@@ -1,7 +1,7 @@
-"""One found file → pixels at the model's size, or the finished row that says why not.
+"""Preparation of a found file: pixels at the model's size, or the finished row with the reason.
 
-Everything that touches a file's content during a scan happens in this one call, whatever thread
-or process makes it. Paths are not opened here: bytes come from the scan's ``Source``.
+Every access to a file's content during a scan happens in this one call, in any thread or process.
+Paths are not opened here: bytes come from the scan's ``Source``.
 """
 
 from dataclasses import dataclass, field, replace
@@ -30,8 +30,8 @@ class PreparedImage:
 
     Attributes:
         pixels: uint8 RGB (height, width, 3).
-        row: its row, complete but for the verdict.
-        doubt: why the picture itself allows no verdict, if so; the row's note says it too.
+        row: its row, complete except for the verdict.
+        doubt: reason why the picture itself allows no verdict, if any; also the row's note.
     """
 
     pixels: PixelArray
@@ -44,11 +44,11 @@ class Resources:
     """Resources that the files of one scan share.
 
     Attributes:
-        budget: memory.
-        workers: processes for what must not be decoded in a thread; ``None`` decodes all here,
-            where a file can take any time.
-        isolation: which files those are.
-        source: where their bytes come from.
+        budget: memory budget.
+        workers: processes for files that must not be decoded in a thread; ``None`` decodes all
+            here, without a limit on time.
+        isolation: files to isolate.
+        source: origin of the bytes.
     """
 
     budget: MemoryBudget = field(default_factory=MemoryBudget)
@@ -63,10 +63,10 @@ def prepare(
     """Read, decode and resize one file; every failure becomes a row.
 
     Args:
-        found: what the walk found.
-        input_size: height and width that the model takes.
-        limits: what is refused.
-        resources: what it shares with the other files of the scan.
+        found: file from the walk.
+        input_size: height and width of the model's input.
+        limits: limits on one file.
+        resources: resources that the files of the scan share.
 
     Raises:
         Cancelled: the run was cancelled.
@@ -88,7 +88,7 @@ def prepare(
 def _large(
     found: Found, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> PreparedImage | ScanRow:
-    """The same for a file of which only one may be in memory at a time."""
+    """Prepare a file of which only one may be in memory at a time."""
     path = path_text(found.path)
     with resources.budget.only_large_file():
         try:
@@ -110,7 +110,7 @@ def _decoded(
         decoded = _to_size(content, input_size, limits, resources)
     except Cancelled:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever a decoder does, the other files get rows
+    except Exception as error:  # noqa: BLE001 - after any failure, the other files get rows
         failure = unexpected(error)
         return _failed(path, failure, len(content), failure.header)
     header = decoded.header

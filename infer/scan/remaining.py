@@ -1,4 +1,4 @@
-"""Files that an earlier run of the same scan has no row for."""
+"""Files without a row of an earlier run of the same scan."""
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
@@ -8,17 +8,17 @@ from ..output.reader import _Fingerprints
 
 
 def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
-    """The files that have no row yet, in the order in which they are found.
+    """Yield the files that have no row yet, in the order of the walk.
 
-    A file that came since is scanned, wherever it stands in the order. A row whose file went since
-    stays, and is not looked at again.
+    A new file is scanned at any place in the order. The row of a removed file stays, and is not
+    looked at again.
 
     Args:
-        found: the walk.
-        kept: the paths of the rows that there are.
+        found: files of the walk.
+        kept: paths of the existing rows.
     """
     files = iter(found)
-    # In this order, because the pair at which one of the two ends loses its first half.
+    # In this order: the pair at which one of the two ends loses its first half.
     for path, file in zip(kept, files, strict=False):
         if file.path != path:
             known = _Fingerprints(chain([path], kept))

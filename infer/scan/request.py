@@ -1,7 +1,7 @@
-"""What a scan is asked to do: one field for each option of ``scan-folder``, with its default.
+"""Request of a scan: one field for each option of ``scan-folder``, with its default.
 
-A field's ``Option`` carries what the command line adds: a name, a text, a range. The commands make
-their options from these fields, so a new option is one field here.
+A field's ``Option`` holds the rest of the command line: name, text, range. The commands make their
+options from these fields, so a new option is one field here.
 """
 
 from collections.abc import Mapping
@@ -25,18 +25,18 @@ class Unit(Enum):
 
     NONE = "none"
     BYTES = "bytes"
-    """Such as ``512M``."""
+    """Bytes, such as ``512M``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """How a field is given on the command line.
+    """Form of a field on the command line.
 
     Attributes:
-        name: with its dashes.
+        name: name with its dashes.
         help: one or two sentences.
-        metavar: stands for the value; empty where the choices do.
-        default: words for the default of a field that is ``None`` unless given.
+        metavar: placeholder of the value; empty if it has choices.
+        default: words for the default of a field that is ``None`` by default.
         sets: value of a field whose option takes none; ``None`` for an option that takes one.
         least: smallest number.
         most: largest number.
@@ -76,10 +76,10 @@ _CORES = "the cores that this process may use"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScanRequest:
-    """A scan as asked for. A number that is ``None`` is left to the machine or the model.
+    """Request of a scan. A number that is ``None`` depends on the machine or the model.
 
     Raises:
-        UsageError: neither a path nor a list is given.
+        UsageError: the request has neither a path nor a list.
     """
 
     paths: tuple[str, ...] = ()
@@ -95,12 +95,12 @@ class ScanRequest:
         Existing.REFUSE,
         Option(
             "--force",
-            "Replace FILE where it exists, when the scan is done.",
+            "Replace an existing FILE when the scan is done.",
             sets=Existing.REPLACE,
         ),
         Option(
             "--resume",
-            "Go on with FILE where an earlier scan was interrupted; begin it where there is none.",
+            "Resume FILE of an interrupted scan; begin it if it does not exist.",
             sets=Existing.RESUME,
         ),
     )
@@ -150,7 +150,7 @@ class ScanRequest:
             ),
             "truncated": Option(
                 "--truncated",
-                "Refuse images whose end is missing, or judge what is there of them, with a note.",
+                "Refuse images whose end is missing, or judge the rest of them, with a note.",
             ),
             "decode_size": Option(
                 "--decode",
@@ -213,7 +213,7 @@ class ScanRequest:
         None,
         Option(
             "--threshold",
-            "Call a picture AI from this probability on, in place of --fpr.",
+            "Call a picture AI from this probability on, instead of --fpr.",
             "P",
             least=0,
             most=1,
@@ -226,7 +226,7 @@ class ScanRequest:
         None,
         Option(
             "--batch-size",
-            "Images that the model gets at once.",
+            "Images in one batch of the model.",
             "N",
             default="4 on the CPU, else 64",
             least=1,

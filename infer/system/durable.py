@@ -52,7 +52,7 @@ def lock(descriptor: int, path: str) -> None:
         OutputError: another process has locked it.
     """
     try:
-        # It imports what the system has for locks.
+        # It imports the system's own module for locks.
         portalocker = import_module("portalocker")
     except ImportError:
         return

@@ -59,9 +59,9 @@ def _cgroup_limits(
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory that this process ever held, in units of 10^6 bytes, if known."""
+    """Return the peak memory of this process, in units of 10^6 bytes, if known."""
     if resource is None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes, but bytes on macOS; see getrusage(2) of each.
+    # In kilobytes, but in bytes on macOS; see getrusage(2) of each.
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,4 +1,4 @@
-"""Mount points, which can be written but not replaced: a container's single files are such."""
+"""Mount points, such as a container's single files, which can be written but not replaced."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 MOUNT_LIST = Path("/proc/self/mountinfo")
 
 _PLACE = 4
-"""Of the mount point in a line of the list, see proc(5)."""
+"""Field of the mount point in a line of the list, see proc(5)."""
 
 
 def is_mount_point(path: Path, mount_list: Path = MOUNT_LIST) -> bool:
-    """Return whether something is mounted at a path; false where the system has no list.
+    """Return whether something is mounted at a path; false on systems without a list.
 
     Args:
         path: a file or folder.
@@ -20,7 +20,7 @@ def is_mount_point(path: Path, mount_list: Path = MOUNT_LIST) -> bool:
         lines = mount_list.read_text(errors="surrogateescape").splitlines()
     except OSError:
         return False
-    # The last mount of a line's place hides those before it, so any will do.
+    # The last mount of a place hides those before it, so any match is enough.
     return str(path.resolve()) in {_unescaped(line.split()[_PLACE]) for line in lines}
 
 

@@ -1,4 +1,4 @@
-"""Versions of installed distributions, as pip knows them."""
+"""Versions of installed distributions, as pip reports them."""
 
 import re
 from importlib import import_module

@@ -63,7 +63,7 @@ def test_peak_memory_is_in_megabytes():
 @pytest.mark.parametrize(
     ("arguments", "code", "complaint"),
     [
-        (["gone"], 2, "gone is no folder"),
+        (["gone"], 2, "gone: not a folder"),
         (["."], 2, "no picture that can be decoded"),
         ([".", "--json", "gone/x.json"], 2, "does not exist"),
         ([".", "--device", "openvino"], 3, "OpenVINOExecutionProvider"),

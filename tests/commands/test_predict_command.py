@@ -123,10 +123,10 @@ class TestRandom:
     @pytest.mark.parametrize(
         ("arguments", "complaint"),
         [
-            (["--random", "3"], "--random N and --from DIR go together"),
-            (["--from", "."], "--random N and --from DIR go together"),
+            (["--random", "3"], "--random N and --from DIR are needed together"),
+            (["--from", "."], "--random N and --from DIR are needed together"),
             ([], "name at least one IMAGE"),
-            (["x.jpg", "--seed", "1"], "--seed is for --random"),
+            (["x.jpg", "--seed", "1"], "--seed needs --random"),
             (["x.jpg", "--random", "1", "--from", "."], "not both"),
             (["--random", "1", "--from", "."], "neither manifest.csv nor pictures"),
             (["--random", "1", "--from", "gone"], "gone does not exist"),

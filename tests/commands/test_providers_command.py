@@ -91,8 +91,8 @@ def test_a_gpu_that_onnx_runtime_leaves_without_a_word(scan):
 def test_a_gpu_whose_memory_holds_smaller_batches_only(scan):
     code, output, errors = scan("--device", "cuda", words=MEMORY, room=20)
     assert (code, len(parse(output))) == (0, 18)
-    assert "going on with batches of 32, because the model failed on CUDAExecution" in errors
-    assert "going on with batches of 16, because" in errors
+    assert "continuing with batches of 32, because the model failed on CUDAExecution" in errors
+    assert "continuing with batches of 16, because" in errors
     assert MEMORY in errors
 
 

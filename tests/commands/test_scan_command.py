@@ -360,8 +360,8 @@ class TestUsage:
         [
             (["--out", "rows.csv"], "name at least one PATH"),
             (["photos"], "Missing option '--out'"),
-            (["photos", "missing", "--out", "rows.csv"], "there is no file or folder 'missing'"),
-            (["", "--out", "rows.csv"], "there is no file or folder ''"),
+            (["photos", "missing", "--out", "rows.csv"], "no such file or folder: 'missing'"),
+            (["", "--out", "rows.csv"], "no such file or folder: ''"),
             (["photos", "--out", "rows.csv", "--fpr", "0.5"], "no operating point"),
             (
                 ["photos", "--out", "rows.csv", "--fpr", "0.01", "--threshold", "0.5"],

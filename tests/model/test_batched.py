@@ -70,7 +70,7 @@ class TestInBatches:
         told: list[str] = []
         batched = in_batches(on_cuda(session), 2, 1, told.append)
         (line,) = told
-        assert line.startswith("going on without CUDA graphs, because ")
+        assert line.startswith("continuing without CUDA graphs, because ")
         assert batched.classifier.run(np.zeros((2, 224, 224, 3), np.uint8)).shape == (2,)
 
     def test_a_quantized_model_gets_no_lanes_and_nothing_is_said(self, session, made):

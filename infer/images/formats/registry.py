@@ -29,7 +29,7 @@ _FOREIGN_EXTENSIONS = frozenset({"jxl", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx"
 """Extensions of formats for photographs that are not decoded: JPEG XL and JPEG 2000."""
 
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
-"""Sizes in bytes. ``BM`` alone begins many a text."""
+"""Sizes of BMP headers in bytes; ``BM`` alone also begins many texts."""
 
 
 def identify(data: bytes) -> EncodedImage:
