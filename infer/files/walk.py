@@ -26,7 +26,7 @@ from functools import partial
 from itertools import count
 
 from ..errors import ImageError
-from ..results import FileStatus
+from ..results import FileStatus, ScanRow
 from ..system.durable import Identity, identity_of
 from .choice import Choice, Chooser, LeftOut
 from .choice import WalkOptions as WalkOptions
@@ -43,10 +43,12 @@ class Found:
     Attributes:
         path: path as the user would type it.
         failure: reason why there is nothing to read; ``None`` for a file.
+        known: row of the file, if an earlier scan made it and it still holds.
     """
 
     path: bytes
     failure: ImageError | None = None
+    known: ScanRow | None = None
 
 
 def walk(

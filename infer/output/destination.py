@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 
 from ..errors import OutputError
@@ -20,7 +20,7 @@ from .writer import STANDARD_OUTPUT
 PARTIAL_SUFFIX = ".partial"
 
 
-class Existing(Enum):
+class Existing(StrEnum):
     """Policy for an output that exists."""
 
     REFUSE = "refuse"
@@ -28,6 +28,11 @@ class Existing(Enum):
     """Replace it when the scan is complete."""
     RESUME = "resume"
     """Resume it; a missing output is begun."""
+    UPDATE = "update"
+    """A finished one is replaced, and sound rows of unchanged files stay; else like ``RESUME``."""
+
+
+_GOING_ON = frozenset({Existing.RESUME, Existing.UPDATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +64,8 @@ def find_target(destination: str, existing: Existing) -> Target:
         target = Target(STANDARD_OUTPUT, os.O_WRONLY, is_stream=True)
     else:
         target = _file_target(destination, existing)
-    if target.is_stream and existing is Existing.RESUME:
-        raise OutputError(f"cannot resume {destination}: --resume needs a regular file")
+    if target.is_stream and existing in _GOING_ON:
+        raise OutputError(f"cannot {existing} {destination}: --{existing} needs a regular file")
     return target
 
 
@@ -75,14 +80,16 @@ def _file_target(destination: str, existing: Existing) -> Target:
     path = Path(destination)
     path = path.resolve() if path.is_symlink() else path
     partial = f"{path}{PARTIAL_SUFFIX}"
-    if existing is Existing.RESUME and all(map(os.path.lexists, (partial, state_path(partial)))):
+    if existing in _GOING_ON and all(map(os.path.lexists, (partial, state_path(partial)))):
         return Target(partial, os.O_RDWR | NO_FOLLOW, resumes=True, replaces=path)
     if old is None:
         # Another process may be quicker, or a link to nothing may lie there.
         return Target(destination, os.O_RDWR | os.O_CREAT | os.O_EXCL)
     if existing is Existing.RESUME:
         return Target(str(path), os.O_RDWR, resumes=True)
-    if existing is Existing.REPLACE:
+    if existing is Existing.UPDATE and os.path.lexists(state_path(str(path))):
+        return Target(str(path), os.O_RDWR, resumes=True)
+    if existing in (Existing.REPLACE, Existing.UPDATE):
         if is_mount_point(path):
             return _in_place(path, old)
         return Target(partial, os.O_RDWR | os.O_CREAT | NO_FOLLOW, replaces=path)

@@ -5,6 +5,8 @@
   gets its name and its permissions when the scan is complete.
 - Either of the two can be resumed if a run left it unfinished. ``NAME.resume`` or
   ``NAME.partial.resume`` identifies that run, see ``run_identity``; a complete file has none.
+- An update writes a file anew, and takes over rows of the old one, see ``earlier``. Sizes and times
+  of the files lie in ``NAME.update``, see ``stamps``, and stay there.
 - Devices and named pipes, and ``-`` for standard output, are streams.
 
 A run holds a lock on the file that it writes, and on the file that it replaces, see ``lock``.
@@ -21,9 +23,11 @@ from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import Identity, identity_of, sync_folder_of
 from .destination import Existing, Target, find_target, is_still_there, opened
+from .earlier import EarlierRows, earlier_rows
 from .reader import KeptRows, kept_paths, kept_rows
 from .rows import RowFormat
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
+from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
 from .writer import RowSink, RowWriter
 
 
@@ -32,16 +36,25 @@ class Output(RowSink):
 
     Attributes:
         path: path of the rows; ``-`` for standard output.
-        identities: device and inode of the files that this run writes or replaces.
+        identities: device and inode of the files that this run writes or replaces; all of them
+            from ``begin`` on.
+        earlier: rows that an update can take over; ``None`` if there are none.
+        starts_anew: reason why an update can take over nothing; mostly empty.
     """
 
-    def __init__(self, target: Target, descriptor: int, row_format: RowFormat) -> None:
+    def __init__(
+        self, target: Target, descriptor: int, row_format: RowFormat, existing: Existing
+    ) -> None:
         self.path = target.path
         self.identities: set[Identity] = {identity_of(os.fstat(descriptor))}
         if target.replaces is not None:
             with contextlib.suppress(OSError):
                 self.identities.add(identity_of(target.replaces.stat()))
+        self.earlier: EarlierRows | None = None
+        self.starts_anew = ""
         self._target = target
+        self._updates = existing is Existing.UPDATE
+        self._stamps: StampWriter | None = None
         self._descriptor = descriptor
         self._format = row_format
         self._kept = KeptRows()
@@ -82,7 +95,27 @@ class Output(RowSink):
             )
         if not self._kept.verdicts:
             write_identity(self.path, identity)
+        if self._updates:
+            self._begin_update(identity)
+        else:
+            remove_stamps(self.path)
+        self._know_own_files()
         return self._kept
+
+    def _begin_update(self, identity: RunIdentity) -> None:
+        goes_on = bool(self._kept.verdicts)
+        self._stamps = StampWriter(self.path, identity, goes_on=goes_on)
+        if self._target.replaces is not None:
+            self.earlier, self.starts_anew = earlier_rows(
+                str(self._target.replaces), self._format, identity
+            )
+
+    def _know_own_files(self) -> None:
+        """Note the files beside the rows, so that no scan takes them for files of the user."""
+        for rows in (self.path, str(self._target.replaces or self.path)):
+            for path in (state_path(rows), stamps_path(rows)):
+                with contextlib.suppress(OSError):
+                    self.identities.add(identity_of(os.lstat(path)))
 
     def kept(self) -> Iterator[bytes]:
         """Return the paths of the rows that stay, lazily."""
@@ -107,6 +140,19 @@ class Output(RowSink):
         """
         assert self._writer is not None
         self._writer.write(row)
+
+    def stamp(self, path: bytes, stamp: Stamp | None) -> None:
+        """Note the size and time of a file whose row was written; of use to an update alone.
+
+        Args:
+            path: of the file.
+            stamp: taken before it was read; ``None`` has the next update scan it again.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if self._stamps is not None and stamp is not None:
+            self._stamps.add(path, stamp)
 
     def sync(self) -> None:
         """Sync the rows so far to the disk, so that they survive a power cut.
@@ -134,9 +180,15 @@ class Output(RowSink):
                 f"{self.path} was removed, moved or replaced while it was written; "
                 "what lies there now is not from this scan"
             )
+        rows = str(self._target.replaces or self.path)
+        if self.earlier is None and (rows != self.path or self._stamps is None):
+            # Old ones must not vouch for rows of another run, not even after a kill at this place.
+            remove_stamps(rows)
         if self._target.replaces is not None:
             _replace(self._target.replaces, self.path, self._descriptor)
-            remove_identity(str(self._target.replaces))
+            remove_identity(rows)
+        if self._stamps is not None:
+            self._stamps.complete(rows)
         remove_identity(self.path)
         sync_folder_of(self.path)
 
@@ -148,12 +200,15 @@ class Output(RowSink):
         """
         if self._target.is_stream or self._writer is None:
             return
+        if self._stamps is not None:
+            self._stamps.abandon()
         with contextlib.suppress(OSError, OutputError):
             if self.rows or self._target.resumes or (keep_empty and not self._target.replaces):
                 self._writer.trim()
             else:
                 Path(self.path).unlink()
                 remove_identity(self.path)
+                remove_stamps(self.path)
 
     def _identity_of_kept(self) -> RunIdentity | None:
         identity = read_identity(self.path)
@@ -188,7 +243,7 @@ def open_output(
     target = find_target(destination, existing)
     with opened(target, destination) as descriptor:
         try:
-            output = Output(target, descriptor, row_format)
+            output = Output(target, descriptor, row_format, existing)
         except BaseException:
             if not target.is_stream and not target.resumes:
                 with contextlib.suppress(OSError):
@@ -200,6 +255,9 @@ def open_output(
         except BaseException as error:
             output.abandon(keep_empty=not isinstance(error, Exception))
             raise
+        finally:
+            if output.earlier is not None:
+                output.earlier.close()
 
 
 def _replace(old: Path, new: str, descriptor: int) -> None:

@@ -95,12 +95,28 @@ def kept_paths(descriptor: int, kept: KeptRows, row_format: RowFormat) -> Iterat
     """
     own = os.dup(descriptor)
     try:
-        for _, values in _rows(own, len(header(row_format)), kept.size, row_format):
+        for _, _, values in placed_rows(own, len(header(row_format)), kept.size, row_format):
             yield unescape_path(values[_PATH])
-    except (OSError, _NotOursError) as error:
-        raise OutputError(f"the kept rows changed while they were read: {error}") from error
     finally:
         os.close(own)
+
+
+def placed_rows(
+    descriptor: int, start: int, end: int, row_format: RowFormat
+) -> Iterator[tuple[int, int, Sequence[str]]]:
+    """Yield the rows between two places in a file: the place and size of each, and its values.
+
+    Values are texts in the order of ``COLUMNS``, empty for nothing.
+
+    Raises:
+        OutputError: the file can no longer be read.
+    """
+    try:
+        for size, values in _rows(descriptor, start, end, row_format):
+            yield start, size, values
+            start += size
+    except (OSError, _NotOursError) as error:
+        raise OutputError(f"the kept rows changed while they were read: {error}") from error
 
 
 class _Fingerprints:

@@ -21,11 +21,11 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ..results import P_AI_DECIMALS, FileStatus, ScanRow
+from ..results import P_AI_DECIMALS, FileStatus, ScanRow, Verdict, VerdictLabel
 
 Value = str | int | float | None
 """Value of a column in one row; ``None`` is empty in CSV and ``null`` in JSON."""
@@ -82,6 +82,30 @@ def encode_row(row: ScanRow, row_format: RowFormat) -> bytes:
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
+def decode_row(values: Sequence[str]) -> ScanRow:
+    """Return the row that was written with these texts; ``encode_row`` writes them again.
+
+    Args:
+        values: in the order of ``COLUMNS``, empty for nothing.
+
+    Raises:
+        ValueError: they are those of no row.
+    """
+    texts = dict(zip(COLUMNS, values, strict=True))
+    label, width, height, size = (texts[name] for name in ("verdict", "width", "height", "bytes"))
+    return ScanRow(
+        path=unescape_path(texts["path"]).decode("utf-8", "surrogateescape"),
+        status=FileStatus(texts["status"]),
+        verdict=Verdict(VerdictLabel(label), float(texts["p_ai"])) if label else None,
+        width=int(width) if width else None,
+        height=int(height) if height else None,
+        format=texts["format"],
+        bytes=int(size) if size else None,
+        error=_unescape_text(texts["error"], "error"),
+        note=_unescape_text(texts["note"], "note"),
+    )
+
+
 def _csv_line(values: Iterable[Value]) -> bytes:
     line = io.StringIO()
     csv.writer(line, lineterminator="\r\n").writerow(values)
@@ -91,6 +115,13 @@ def _csv_line(values: Iterable[Value]) -> bytes:
 def _escape_text(text: str, column: str) -> str:
     escaped = _escape(text)
     return f"{column}: {escaped}" if _STARTS_FORMULA.match(escaped) else escaped
+
+
+def _unescape_text(text: str, column: str) -> str:
+    prefix = f"{column}: "
+    if text.startswith(prefix) and _STARTS_FORMULA.match(text, len(prefix)):
+        text = text[len(prefix) :]
+    return _ESCAPE.sub(_unescaped, text.encode()).decode("utf-8", "surrogateescape")
 
 
 def _escape(text: str) -> str:

@@ -26,6 +26,11 @@ _LARGEST = 1 << 24
 
 _LONGEST_SHOWN = 100
 
+WHICH_FILES = frozenset(
+    {"paths", "a list of files", "--include", "--exclude", "--follow-links", "--any-name"}
+) | {"--system-files"}
+"""Names of the values that decide which files are scanned, and not what their rows say."""
+
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]
 
 
@@ -51,6 +56,15 @@ class RunIdentity:
             if was.get(name, "null") != now.get(name, "null"):
                 return f"{name} was {was.get(name, 'null')} and is {now.get(name, 'null')}"
         return ""
+
+    def difference_in_judging(self, other: "RunIdentity") -> str:
+        """Return what differs first beside the choice of files, for people; empty for nothing."""
+        was, now = (RunIdentity(_without(run.values, WHICH_FILES)) for run in (self, other))
+        return was.difference(now)
+
+
+def _without(values: Mapping[str, Json], names: frozenset[str]) -> dict[str, Json]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def state_path(rows: str) -> str:

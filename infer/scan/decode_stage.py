@@ -201,4 +201,4 @@ class DecodeThread:
 
 def _is_plain(file: Found) -> bool:
     """Return whether a decode process can be told of a file."""
-    return file.failure is None and b"\0" not in file.path
+    return file.failure is None and file.known is None and b"\0" not in file.path

@@ -71,6 +71,8 @@ def prepare(
     Raises:
         Cancelled: the run was cancelled.
     """
+    if found.known is not None:
+        return found.known
     path = path_text(found.path)
     if found.failure is not None:
         return _failed(path, found.failure)

@@ -167,10 +167,10 @@ class TestReplacement:
             raise error
         assert names(tmp_path) == ["rows.csv"]
 
-    def test_both_files_are_known_so_that_neither_is_scanned(self, out):
+    def test_all_its_files_are_known_so_that_none_is_scanned(self, out):
         out.write_text("old")
         with begun(out, Existing.REPLACE) as writer:
-            files = [out.stat(), Path(writer.path).stat()]
+            files = [out.stat(), Path(writer.path).stat(), Path(f"{writer.path}.resume").stat()]
             assert writer.identities == {(file.st_dev, file.st_ino) for file in files}
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from trustthepixels.infer.output.rows import (
     COLUMNS,
     RowFormat,
+    decode_row,
     encode_row,
     escape_path,
     header,
@@ -158,6 +159,21 @@ class TestNames:
         assert parse(encode_row(row, RowFormat.CSV))["note"] == "note: =1\\x0a"
 
 
+class TestBack:
+    @pytest.mark.parametrize("row_format", list(RowFormat))
+    @given(name=file_names, words=st.text(), p_ai=st.integers(0, 10**6))
+    def test_a_row_comes_back_from_its_texts(self, row_format, name, words, p_ai):
+        verdict = Verdict(VerdictLabel.UNSURE, p_ai / 10**6)
+        row = ScanRow(text(name), FileStatus.OK, verdict, 4, 3, "PNG", 99, note=words)
+        line = encode_row(row, row_format)
+        values = list(
+            json.loads(line).values() if row_format is RowFormat.JSONL else parse(line).values()
+        )
+        back = decode_row(["" if value is None else str(value) for value in values])
+        assert back.path.encode("utf-8", "surrogateescape") == name
+        assert encode_row(back, row_format) == line
+
+
 class TestTable:
     def test_readme_lists_the_columns_in_their_order(self):
         readme = Path(__file__).parents[2] / "README.md"
@@ -165,6 +181,8 @@ class TestTable:
         rows = table.partition("\n\n")[0].splitlines()[1:]
         listed = [name for row in rows for name in re.findall(r"`(\w+)`", row.split("|")[1])]
         assert tuple(listed) == COLUMNS
+        statuses = next(row for row in rows if row.startswith("| `status`"))
+        assert [FileStatus(name) for name in re.findall(r"`(\w+)`", statuses)[1:]] == [*FileStatus]
 
     def test_each_column_but_the_verdict_shows_the_field_of_its_name(self):
         fields = {field.name for field in dataclasses.fields(ScanRow)}

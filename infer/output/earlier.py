@@ -1,0 +1,95 @@
+"""The rows of a finished output that ``--update`` need not make again."""
+
+import os
+from array import array
+
+import numpy as np
+
+from ..errors import OutputError
+from ..results import FileStatus, ScanRow
+from ..system.descriptors import BINARY
+from .reader import kept_rows, placed_rows
+from .rows import RowFormat, decode_row, header, unescape_path
+from .run_identity import RunIdentity
+from .stamps import Fingerprints, Stamp, Stamps, fingerprint, read_stamps
+
+_PATH, _STATUS = 0, 1
+
+
+class EarlierRows:
+    """Sound rows, found by path; about forty bytes of memory for each.
+
+    Args:
+        descriptor: of the file of rows; stays open, and is closed by ``close``.
+        path: of the file, as messages call it.
+        row_format: of the file.
+        stamps: of the files when these rows were made.
+
+    Raises:
+        OutputError: the file cannot be read, or holds something else than rows of ours.
+    """
+
+    def __init__(self, descriptor: int, path: str, row_format: RowFormat, stamps: Stamps) -> None:
+        self._descriptor, self._format, self._stamps = descriptor, row_format, stamps
+        fingerprints, self._starts, self._sizes = array("Q"), array("Q"), array("L")
+        end = kept_rows(descriptor, path, row_format).size
+        for start, size, values in placed_rows(
+            descriptor, len(header(row_format)), end, row_format
+        ):
+            if values[_STATUS] == FileStatus.OK:
+                fingerprints.append(fingerprint(unescape_path(values[_PATH]), stamps.key))
+                self._starts.append(start)
+                self._sizes.append(size)
+        self._places = Fingerprints(stamps.key, np.array(fingerprints, np.uint64))
+
+    def unchanged(self, path: bytes, stamp: Stamp) -> ScanRow | None:
+        """Return the row of a file that is as it was; ``None`` where it must be scanned.
+
+        Raises:
+            OutputError: the row cannot be read any more.
+        """
+        place = self._places.last(path)
+        if place is None or self._stamps.find(path) != stamp:
+            return None
+        start = self._starts[place]
+        end = start + self._sizes[place]
+        rows = placed_rows(self._descriptor, start, end, self._format)
+        values = next(rows, None)
+        # Two paths can have one fingerprint.
+        if values is None or unescape_path(values[2][_PATH]) != path:
+            return None
+        return decode_row(values[2])
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._descriptor)
+
+
+def earlier_rows(
+    path: str, row_format: RowFormat, identity: RunIdentity
+) -> tuple[EarlierRows | None, str]:
+    """Open what an update can take over, or say why that is nothing.
+
+    Args:
+        path: of a finished output.
+        row_format: of the output.
+        identity: of the run that begins.
+
+    Raises:
+        OutputError: the file cannot be read, or holds something else than rows of ours.
+    """
+    stamps = read_stamps(path)
+    if stamps is None:
+        return None, f"{path} was not written with --update"
+    difference = stamps.identity.difference_in_judging(identity)
+    if difference:
+        return None, difference
+    try:
+        descriptor = os.open(path, os.O_RDONLY | BINARY)
+    except OSError as error:
+        raise OutputError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return EarlierRows(descriptor, path, row_format, stamps), ""
+    except BaseException:
+        os.close(descriptor)
+        raise

@@ -1,0 +1,53 @@
+"""What ``--update`` adds to a scan: files that are as they were keep their rows."""
+
+import stat
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+
+from ..files.long_paths import stat_path
+from ..files.walk import Found
+from ..output.earlier import EarlierRows
+from ..output.stamps import Stamp
+
+_SETTLED_NS = 2 * 10**9
+"""A file that changed so lately can change again within one tick of its file system's clock."""
+
+
+class Update:
+    """Takes over rows, and remembers the size and time of each file until its row is written.
+
+    Args:
+        earlier: rows that may be taken over; ``None`` for nothing.
+    """
+
+    def __init__(self, earlier: EarlierRows | None) -> None:
+        self._earlier = earlier
+        self._stamps: deque[Stamp | None] = deque()
+
+    def marked(self, files: Iterable[Found]) -> Iterator[Found]:
+        """Yield the files, with their row where they are as they were."""
+        for file in files:
+            stamp = None if file.failure is not None else stamp_of(file.path)
+            self._stamps.append(stamp)
+            row = None
+            if self._earlier is not None and stamp is not None:
+                row = self._earlier.unchanged(file.path, stamp)
+            yield file if row is None else replace(file, known=row)
+
+    def next_stamp(self) -> Stamp | None:
+        """Return the stamp of the next file, in the order in which they were yielded."""
+        return self._stamps.popleft()
+
+
+def stamp_of(path: bytes) -> Stamp | None:
+    """Return the size and time of a regular file; ``None`` where they prove nothing later."""
+    try:
+        status = stat_path(path)
+    except (OSError, ValueError):
+        return None
+    is_settled = status.st_mtime_ns < time.time_ns() - _SETTLED_NS
+    if not stat.S_ISREG(status.st_mode) or not is_settled:
+        return None
+    return status.st_size, status.st_mtime_ns
