@@ -6,6 +6,7 @@
     ├── UsageError               2
     │   └── MissingExtraError    2
     ├── InputError               2
+    │   └── SourceLostError      5
     ├── OutputError              2
     ├── ModelError               3
     │   ├── SpecError            3
@@ -43,6 +44,8 @@ class ExitCode(IntEnum):
     """The model or the provider cannot be used."""
     CHECK_FAILED = 4
     """An exported model failed a check."""
+    SOURCE_LOST = 5
+    """The share or disk with the files went away during a scan."""
     BUG = 70
     """An unforeseen error; the number is ``EX_SOFTWARE`` of sysexits(3)."""
     INTERRUPTED = 130
@@ -75,6 +78,12 @@ class MissingExtraError(UsageError):
 
 class InputError(TrustThePixelsError):
     """A path, file list or data set that was asked for and cannot be used."""
+
+
+class SourceLostError(InputError):
+    """Nothing of what is to be scanned can be read any more: its share or disk is gone."""
+
+    exit_code = ExitCode.SOURCE_LOST
 
 
 class OutputError(TrustThePixelsError):

@@ -191,6 +191,7 @@ LIGHT = (
     "images.limits",
     "model.providers",
     "model.file",
+    "files.left_out",
     "output.rows",
     "output.destination",
     "scan.request",

@@ -28,8 +28,9 @@ def scan(context: click.Context, /, **values: Any) -> None:
     Each PATH is a folder, scanned with all of its sub-folders, or a file. The columns are path,
     status, verdict (ai, unsure or real), p_ai, width, height, format, bytes, error and note.
 
-    Exit codes: 0 success; 1 done, but some files failed, and their rows give the reason; 2 wrong
-    usage, input or output; 3 the model or the device cannot be used; 130 interrupted.
+    Exit codes: 0 success; 1 done, but some files failed, and their rows give the reason, or there
+    were no files; 2 wrong usage, input or output; 3 the model or the device cannot be used; 5 the share
+    or disk with the files went away; 130 interrupted.
     """
     request = scan_request(**values)
     report = Report()
@@ -52,8 +53,14 @@ def scan(context: click.Context, /, **values: Any) -> None:
             note(f"not all files are scanned: {report.text()}{report.advice()}")
         raise
     if not request.quiet:
+        for line in report.left_out.lines():
+            note(line)
         note(report.text(request.out))
-    context.exit(ExitCode.SOME_FILES_FAILED if report.counts.failed else ExitCode.OK)
+    is_empty = not report.counts.files and not request.allow_empty
+    if is_empty:
+        note("there is nothing to scan; --allow-empty makes that a success")
+    is_fine = not is_empty and not report.counts.failed
+    context.exit(ExitCode.OK if is_fine else ExitCode.SOME_FILES_FAILED)
 
 
 def _is_watched(request: ScanRequest) -> bool:

@@ -44,29 +44,15 @@ class WalkOptions:
     extensions: frozenset[str] = field(default_factory=known_extensions)
 
 
-@dataclass(slots=True)
-class LeftOut:
-    """Counts of files that a walk left out, for the summary.
-
-    Attributes:
-        no_pictures: files that are not pictures by their names; with ``any_name``, by their first
-            bytes.
-        system_files: files and folders of Macs, NAS boxes and file managers.
-        patterns: patterns of ``include`` and ``exclude`` that matched nothing, once a walk has
-            ended.
-    """
-
-    no_pictures: int = 0
-    system_files: int = 0
-    patterns: list[str] = field(default_factory=list)
-
-
 class Choice(Enum):
     """Decision of a walk about a name."""
 
     TAKE = auto()
     EXCLUDED = auto()
     NO_PICTURE = auto()
+    """By its name."""
+    NO_CONTENT = auto()
+    """By its name and its first bytes."""
     SYSTEM = auto()
 
 
@@ -109,10 +95,11 @@ class Chooser:
             return Choice.SYSTEM
         if self._exclude and self._exclude.match(path_text(relative)):
             return Choice.EXCLUDED
-        if not self._is_named_like_picture(name) and not (
-            self._options.any_name and _starts_like_picture(path)
-        ):
-            return Choice.NO_PICTURE
+        if not self._is_named_like_picture(name):
+            if not self._options.any_name:
+                return Choice.NO_PICTURE
+            if not _starts_like_picture(path):
+                return Choice.NO_CONTENT
         is_included = not self._include or self._include.match(path_text(relative))
         return Choice.TAKE if is_included else Choice.EXCLUDED
 

@@ -7,6 +7,7 @@ file is copied into memory at once, because a mapped file that shrinks kills the
 
 import errno
 import os
+import re
 import stat
 
 from ..errors import ImageError
@@ -18,6 +19,12 @@ from .long_paths import reachable
 _OPEN_FLAGS = os.O_RDONLY | BINARY | NO_WAIT | NO_CONTROL
 _NEVER_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _GONE = _NEVER_THERE | {errno.ESTALE}
+
+_LOST = re.compile(
+    r"(?:^|: )(?:ESTALE|ENOTCONN|EIO|EREMOTEIO|ENODEV|ENXIO|ETIMEDOUT|ESHUTDOWN"
+    r"|ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+): "
+)
+"""Errors of file systems whose server or disk does not answer, as ``os_failure`` writes them."""
 
 _MOST_LATE_READS = 1000
 """Most reads beyond the size that a file had when it was opened; a file that grows faster is still
@@ -80,6 +87,11 @@ def missing(path: bytes, error: OSError) -> ReadError:
     if failure.status is FileStatus.VANISHED and error.errno in _NEVER_THERE:
         return ReadError(FileStatus.MISSING, failure.reason)
     return failure
+
+
+def is_lost(reason: str) -> bool:
+    """Return whether the reason of a row says that a share or disk is gone, and not one file."""
+    return _LOST.search(reason) is not None
 
 
 def first_bytes(path: bytes, count: int) -> bytes:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..results import FileStatus
+from .left_out import LeftOut
 from .read import ReadError, read_file
 from .walk import Found, WalkOptions, walk
 
@@ -29,15 +30,17 @@ class LocalFiles:
 
     Attributes:
         roots: folders and files, see ``walk``; read lazily.
-        options: which files are found.
+        options: options of the walk.
+        left_out: takes the counts of files that the walk leaves out.
     """
 
     roots: Iterable[bytes] = ()
     options: WalkOptions = field(default_factory=WalkOptions)
+    left_out: LeftOut | None = None
 
     def find(self) -> Iterator[Found]:
         """Yield the files in the order of the walk."""
-        return walk(self.roots, self.options)
+        return walk(self.roots, self.options, self.left_out)
 
     def read(self, found: Found, max_bytes: int) -> bytes:
         """Return the bytes of a regular file.

@@ -28,9 +28,10 @@ from itertools import count
 from ..errors import ImageError
 from ..results import FileStatus, ScanRow
 from ..system.durable import Identity, identity_of
-from .choice import Choice, Chooser, LeftOut
+from .choice import Choice, Chooser
 from .choice import WalkOptions as WalkOptions
 from .folders import DirEntry, leads_to_folder, listing, sorted_in_parts
+from .left_out import LeftOut
 from .long_paths import stat_path
 from .read import missing, os_failure
 from .visited import Visited
@@ -166,6 +167,7 @@ class _Walker:
 
     def _count(self, choice: Choice) -> None:
         self._left_out.no_pictures += choice is Choice.NO_PICTURE
+        self._left_out.no_content += choice is Choice.NO_CONTENT
         self._left_out.system_files += choice is Choice.SYSTEM
 
     def _is_never(self, entry: DirEntry) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..files.left_out import LeftOut
 from ..output.writer import STANDARD_OUTPUT
 from ..results import ScanRow, VerdictLabel
 
@@ -20,7 +21,7 @@ class ScanCounts:
     """Numbers of rows of each kind."""
 
     kept: int = 0
-    """Rows that an earlier run wrote."""
+    """Rows that an earlier run made."""
     _counts: Counter[str] = field(default_factory=Counter)
 
     def add(self, row: ScanRow) -> None:
@@ -75,6 +76,7 @@ class Report:
 
     counts: ScanCounts = field(default_factory=ScanCounts)
     output: "Output | None" = None
+    left_out: LeftOut = field(default_factory=LeftOut)
     _provider: str = ""
     _started: float = field(default_factory=time.monotonic)
 

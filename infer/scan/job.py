@@ -10,6 +10,7 @@ from pathlib import Path
 from ..errors import InputError
 from ..files.lists import open_list
 from ..files.paths import path_text
+from ..files.patterns import Patterns
 from ..files.source import LocalFiles
 from ..files.walk import WalkOptions
 from ..model.batching import BatchedModel, Tell, open_classifier
@@ -18,6 +19,7 @@ from ..model.file import ModelFile
 from ..model.providers import Device
 from ..model.spec import ModelSpec
 from ..model.verdicts import VerdictRule
+from ..output.destination import Existing
 from ..output.output import open_output
 from ..output.rows import COLUMNS, escape_path
 from ..output.run_identity import RunIdentity
@@ -28,10 +30,12 @@ from ..system.durable import Identity
 from ..system.signals import Signals
 from ..system.versions import installed_version
 from .counts import Report, ScanCounts
+from .lost import while_present
 from .options import ScanOptions
 from .pipeline import scan_found
 from .remaining import not_kept
 from .request import ScanRequest
+from .update import Update
 
 Progress = Callable[[ScanCounts], AbstractContextManager[Callable[[ScanRow], None]]]
 """Function that opens a display of counts, which takes each row and counts it."""
@@ -53,6 +57,9 @@ def run_scan(
         TrustThePixelsError: a requested file, model, device or output cannot be used, or the disk
             or the device failed.
     """
+    for patterns in (request.include, request.exclude):
+        # Wrong ones are found before anything slow is done.
+        Patterns(patterns)
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
         output = stack.enter_context(open_output(request.out, request.row_format, request.existing))
@@ -62,21 +69,31 @@ def run_scan(
         signals.check()
         model, rule = waited_for("model", lambda: open_model(request, tell))
         session = model.session
-        options = options_for(request, session.device, frozenset(output.identities))
+        options = options_for(request, session.device)
         kept = output.begin(_identity(request, model, rule, options))
         report.counts.add_kept(kept.verdicts)
         report.begin(session.provider)
-        files = LocalFiles(roots, options.walk).find()
+        if output.starts_anew and not request.quiet:
+            tell(f"all files are scanned again: {output.starts_anew}")
+        # With the files that the output lays beside its rows.
+        options = options_for(request, session.device, frozenset(output.identities))
+        files = LocalFiles(roots, options.walk, report.left_out).find()
         if report.counts.kept:
             files = not_kept(files, output.kept())
+        update = Update(output.earlier) if request.existing is Existing.UPDATE else None
+        if update is not None:
+            files = update.marked(files)
         rows = stack.enter_context(
             closing(scan_found(files, model.classifier, rule, options, model.allocate))
         )
         show = stack.enter_context(progress(report.counts))
-        for row in rows:
+        for row in while_present(rows):
             output.write(row)
+            if update is not None:
+                output.stamp(row.path.encode("utf-8", "surrogateescape"), update.next_stamp())
             show(row)
             signals.check()
+        report.counts.kept += 0 if update is None else update.taken_over
 
 
 @contextmanager
@@ -154,6 +171,8 @@ def options_for(
         include=request.include,
         exclude=request.exclude,
         follow_links=request.follow_links,
+        any_name=request.any_name,
+        system_files=request.system_files,
         never=never,
     )
     return replace(
@@ -180,12 +199,14 @@ def _identity(
             "thresholds": asdict(rule),
             "limits": asdict(options.limits),
             "memory": options.memory,
-            "paths": [_text(path) for path in request.paths],
+            "paths": [_text(path.rstrip("/") or path) for path in request.paths],
             "working folder": _text(str(Path.cwd())) if depends_on_folder else None,
             "a list of files": request.files_from is not None,
             "--include": [_text(pattern) for pattern in request.include],
             "--exclude": [_text(pattern) for pattern in request.exclude],
             "--follow-links": request.follow_links,
+            "--any-name": request.any_name,
+            "--system-files": request.system_files,
         }
     )
 

@@ -103,6 +103,12 @@ class ScanRequest:
             "Resume FILE of an interrupted scan; begin it if it does not exist.",
             sets=Existing.RESUME,
         ),
+        Option(
+            "--update",
+            "Scan again what is new, changed or failed since FILE was finished, and keep all other "
+            "rows; begin it where there is none.",
+            sets=Existing.UPDATE,
+        ),
     )
     files_from: str | None = option(
         None,
@@ -116,8 +122,8 @@ class ScanRequest:
         (),
         Option(
             "--include",
-            "In folders, scan only files that match; may be repeated. A GLOB with a slash is "
-            "matched against the path below PATH, any other against the name.",
+            "In folders, scan only files that match, by the rules of gitignore, but in any case; "
+            "may be repeated. '*.png' matches names, '2024/**' paths below PATH.",
             "GLOB",
         ),
     )
@@ -129,6 +135,27 @@ class ScanRequest:
             "may be repeated.",
             "GLOB",
         ),
+    )
+    any_name: bool = option(
+        False,
+        Option(
+            "--any-name",
+            "In folders, also scan files that are not named like pictures, where their first bytes "
+            "are a picture's.",
+            sets=True,
+        ),
+    )
+    system_files: bool = option(
+        False,
+        Option(
+            "--system-files",
+            "In folders, also scan what Macs, NAS boxes and file managers leave, such as '._*', "
+            "@eaDir and .thumbnails.",
+            sets=True,
+        ),
+    )
+    allow_empty: bool = option(
+        False, Option("--allow-empty", "Succeed where there is nothing to scan.", sets=True)
     )
     follow_links: bool = option(
         False, Option("--follow-links", "Enter links to folders; loops end.", sets=True)

@@ -20,9 +20,13 @@ class Update:
 
     Args:
         earlier: rows that may be taken over; ``None`` for nothing.
+
+    Attributes:
+        taken_over: number of rows that were.
     """
 
     def __init__(self, earlier: EarlierRows | None) -> None:
+        self.taken_over = 0
         self._earlier = earlier
         self._stamps: deque[Stamp | None] = deque()
 
@@ -34,6 +38,7 @@ class Update:
             row = None
             if self._earlier is not None and stamp is not None:
                 row = self._earlier.unchanged(file.path, stamp)
+            self.taken_over += row is not None
             yield file if row is None else replace(file, known=row)
 
     def next_stamp(self) -> Stamp | None:

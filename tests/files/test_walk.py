@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.files.choice import LeftOut
 from trustthepixels.infer.files.folders import sorted_in_parts
+from trustthepixels.infer.files.left_out import LeftOut
 from trustthepixels.infer.files.walk import Found, WalkOptions, walk
 from trustthepixels.infer.images.formats.registry import image_extensions, known_extensions
 from trustthepixels.infer.results import FileStatus
@@ -222,7 +222,7 @@ class TestPicturesByName:
         os.mkfifo("pipe")
         wanted = [b"a.jpg", b"bitmap", b"image.jpg?width=300", b"no-extension"]
         assert paths(".", any_name=True) == wanted
-        assert left_out(".", any_name=True).no_pictures == 4
+        assert left_out(".", any_name=True) == LeftOut(no_content=4)
         assert paths(".", "no-extension", any_name=True) == wanted
 
     def test_any_name_reports_what_cannot_be_read(self, here, monkeypatch):

@@ -1,0 +1,52 @@
+"""A share or disk that goes away ends a scan, in place of an error row for each file on it."""
+
+from collections.abc import Iterable, Iterator
+
+from ..errors import SourceLostError
+from ..files.long_paths import stat_path
+from ..files.read import is_lost, os_failure
+from ..results import ScanRow
+
+_MANY = 50
+"""Files in a row that cannot be read before their share counts as gone."""
+
+
+def while_present(rows: Iterable[ScanRow]) -> Iterator[ScanRow]:
+    """Yield rows as long as there is something to scan.
+
+    Rows that say that their share is gone are held back until one says otherwise. So a resumed scan
+    scans these files.
+
+    Raises:
+        SourceLostError: many rows one after the other say so; or the last ones do, and their folder
+            cannot be looked at either.
+    """
+    held: list[ScanRow] = []
+    for row in rows:
+        if row.verdict is None and is_lost(row.error):
+            held.append(row)
+            if len(held) == _MANY:
+                raise _gone(held)
+        else:
+            yield from held
+            held.clear()
+            yield row
+    if held and _has_lost_folder(held[-1]):
+        raise _gone(held)
+    yield from held
+
+
+def _has_lost_folder(row: ScanRow) -> bool:
+    folder = row.path.encode("utf-8", "surrogateescape").rpartition(b"/")[0] or b"."
+    try:
+        stat_path(folder)
+    except OSError as error:
+        return is_lost(os_failure(folder, error).reason)
+    return False
+
+
+def _gone(rows: list[ScanRow]) -> SourceLostError:
+    return SourceLostError(
+        f"the last {len(rows)} files cannot be read ({rows[-1].error}); their share or disk seems "
+        "to be gone"
+    )
