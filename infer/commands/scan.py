@@ -29,8 +29,8 @@ def scan(context: click.Context, /, **values: Any) -> None:
     status, verdict (ai, unsure or real), p_ai, width, height, format, bytes, error and note.
 
     Exit codes: 0 success; 1 done, but some files failed, and their rows give the reason, or there
-    were no files; 2 wrong usage, input or output; 3 the model or the device cannot be used; 5 the share
-    or disk with the files went away; 130 interrupted.
+    were no files; 2 wrong usage, input or output; 3 the model or the device cannot be used; 5 the
+    share or disk with the files went away; 130 interrupted.
     """
     request = scan_request(**values)
     report = Report()

@@ -33,9 +33,8 @@ from .counts import Report, ScanCounts
 from .lost import while_present
 from .options import ScanOptions
 from .pipeline import scan_found
-from .remaining import not_kept
 from .request import ScanRequest
-from .update import Update
+from .update import Update, not_kept
 
 Progress = Callable[[ScanCounts], AbstractContextManager[Callable[[ScanRow], None]]]
 """Function that opens a display of counts, which takes each row and counts it."""

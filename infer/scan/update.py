@@ -5,10 +5,12 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from ..files.long_paths import stat_path
 from ..files.walk import Found
 from ..output.earlier import EarlierRows
+from ..output.reader import _Fingerprints
 from ..output.stamps import Stamp
 
 _SETTLED_NS = 2 * 10**9
@@ -56,3 +58,23 @@ def stamp_of(path: bytes) -> Stamp | None:
     if not stat.S_ISREG(status.st_mode) or not is_settled:
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
+    """Yield the files that have no row yet, in the order of the walk.
+
+    A new file is scanned at any place in the order. The row of a removed file stays, and is not
+    looked at again.
+
+    Args:
+        found: files of the walk.
+        kept: paths of the existing rows.
+    """
+    files = iter(found)
+    # In this order: the pair at which one of the two ends loses its first half.
+    for path, file in zip(kept, files, strict=False):
+        if file.path != path:
+            known = _Fingerprints(chain([path], kept))
+            yield from (other for other in chain([file], files) if other.path not in known)
+            return
+    yield from files

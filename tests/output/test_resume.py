@@ -19,7 +19,7 @@ from trustthepixels.infer.output.reader import kept_paths, kept_rows
 from trustthepixels.infer.output.rows import RowFormat, encode_row, header
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.scan.remaining import not_kept
+from trustthepixels.infer.scan.update import not_kept
 from trustthepixels.infer.system.signals import Interrupted
 
 IDENTITY = RunIdentity({"model": "tiny", "limits": {"max_pixels": 9}})

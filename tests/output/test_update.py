@@ -13,8 +13,7 @@ from trustthepixels.infer.output.output import open_output
 from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-from trustthepixels.infer.scan.remaining import not_kept
-from trustthepixels.infer.scan.update import Update, stamp_of
+from trustthepixels.infer.scan.update import Update, not_kept, stamp_of
 from trustthepixels.infer.system.signals import Interrupted
 
 IDENTITY = RunIdentity({"model": "tiny", "paths": ["photos"]})
