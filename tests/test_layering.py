@@ -12,6 +12,11 @@ import pytest
 ROOT = Path(__file__).parent.parent
 INFER_FILES = sorted((ROOT / "infer").rglob("*.py"))
 TRAIN_FILES = sorted((ROOT / "train").rglob("*.py"))
+ALL_FILES = sorted(
+    path
+    for folder in ("package", "infer", "train", "export", "benchmarks", "tests")
+    for path in (ROOT / folder).rglob("*.py")
+)
 CODE = [*INFER_FILES, *TRAIN_FILES, *sorted((ROOT / "export").rglob("*.py"))]
 
 LOW = {"errors", "results"}
@@ -249,3 +254,109 @@ def test_a_command_reaches_its_heavy_half_by_one_import_and_nothing_else_waits(p
 def test_imports_inside_functions_are_fewer_than_ten():
     not_yet = sum(NOT_YET_PLAIN.values())
     assert sum(inner_imports(path.read_text()) for path in CODE) - not_yet < 10
+
+
+def loaded_names(path: Path) -> set[str]:
+    """Return what a file imports, also by name: ``import_module("onnxruntime")``."""
+    calls = {
+        node.args[0].value
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module"
+        and isinstance(node.args[0], ast.Constant)
+    }
+    return imported_modules(path) | calls
+
+
+DOORS = {
+    "onnxruntime": {"infer/model/providers.py", "export/half.py", "export/int8/quantize.py"},
+    "click": {"infer/commands", "infer/system/terminal.py", "train/commands", "export/commands"},
+    "subprocess": {"infer/isolation"},
+    "pi_heif": {"infer/images/formats"},
+}
+"""Libraries, and the only places that may import them."""
+
+
+@pytest.mark.parametrize("library", DOORS)
+def test_each_library_has_one_door(library):
+    users = {
+        path.relative_to(ROOT)
+        for path in CODE
+        if library in {name.partition(".")[0] for name in loaded_names(path)}
+    }
+    assert users
+    for user in users:
+        assert {place.as_posix() for place in (user, *user.parents)} & DOORS[library], user
+
+
+def test_plugins_of_pillow_are_imported_where_formats_and_child_processes_are():
+    users = {
+        path.relative_to(ROOT).parent.as_posix()
+        for path in INFER_FILES
+        if "ImagePlugin" in path.read_text()
+    }
+    assert users == {"infer/images/formats", "infer/isolation"}
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_private_names_stay_private(path):
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            names = [*(node.module or "").split("."), *(alias.name for alias in node.names)]
+            assert not [name for name in names if name.startswith("_")], names
+
+
+OPEN_TO_OTHERS = {"errors", "results", "system", "images", "files", "model"}
+
+
+@pytest.mark.parametrize(
+    "path",
+    [path for path in CODE if path not in INFER_FILES],
+    ids=lambda path: path.relative_to(ROOT).as_posix(),
+)
+def test_train_and_export_use_only_the_lower_rooms_of_infer(path):
+    layer, *_ = path.relative_to(ROOT).parts
+    is_command = path.parent == ROOT / layer / "commands"
+    for name in imported_modules(path):
+        if not name.startswith("trustthepixels.infer."):
+            continue
+        is_allowed = name.split(".")[2] in OPEN_TO_OTHERS
+        if layer == "export":
+            is_allowed |= name in ("trustthepixels.infer.scan", "trustthepixels.infer.scan.prepare")
+        if is_command:
+            options = ("trustthepixels.infer.commands", "trustthepixels.infer.commands.options")
+            is_allowed |= name in options
+        assert is_allowed, name
+
+
+FOLDERS = sorted({path.parent for path in ALL_FILES})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_no_folder_has_more_than_twelve_modules(folder):
+    assert len([path for path in folder.glob("*.py") if path.stem != "__init__"]) <= 12
+
+
+def circle_of(imports: dict[str, set[str]]) -> list[str]:
+    """Return modules that import each other in a circle; none where there is no circle."""
+    left = dict(imports)
+    while leaves := [name for name, needed in left.items() if not needed & left.keys() - {name}]:
+        for name in leaves:
+            del left[name]
+    return sorted(left)
+
+
+def test_a_circle_is_found():
+    assert circle_of({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["a", "b", "c"]
+
+
+def test_no_modules_import_each_other():
+    assert not circle_of({module_name(path): module_imports(path) for path in CODE})
+
+
+def module_imports(path: Path) -> set[str]:
+    """Return the modules that a file imports; a package only where a name of its own is taken."""
+    own = module_name(path)
+    names = imported_modules(path) - {own}
+    # ``from .package import module`` names the package only on the way.
+    return {name for name in names if not any(other.startswith(f"{name}.") for other in names)}

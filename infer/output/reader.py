@@ -119,7 +119,7 @@ def placed_rows(
         raise OutputError(f"the kept rows changed while they were read: {error}") from error
 
 
-class _Fingerprints:
+class Fingerprints:
     """Set of paths in eight bytes for each.
 
     The fingerprints have a secret key, so a file name cannot be made to look like another.
@@ -131,6 +131,7 @@ class _Fingerprints:
         self._sorted.sort()
 
     def __contains__(self, path: bytes) -> bool:
+        """Return whether a path is among them, or, very rarely, has the fingerprint of one."""
         value = np.uint64(self._of(path))
         place = int(self._sorted.searchsorted(value))
         return place < len(self._sorted) and bool(self._sorted[place] == value)
