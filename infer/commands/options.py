@@ -92,8 +92,8 @@ class _Known:
             option.name,
             self.parameter,
             type=self._click_type(),
-            default=None if default is MISSING else default,
-            required=default is MISSING,
+            # For click, a default of None is one all the same, and nothing is missing.
+            **({"required": True} if default is MISSING else {"default": default}),
             multiple=get_origin(self.type) is tuple,
             callback=self._member if self._is_enum else None,
             metavar=option.metavar or None,

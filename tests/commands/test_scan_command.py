@@ -136,9 +136,9 @@ class TestRows:
         assert [unescape_path(path) for path in paths] == sorted(names)
         assert "./=1+1.jpg" in paths
 
-    def test_an_empty_folder_is_fine(self, model):
+    def test_an_empty_folder_gives_no_rows(self, model):
         Path("empty").mkdir()
-        code, _, errors = run("empty", "--out", "rows.csv", "--model", model)
+        code, _, errors = run("empty", "--out", "rows.csv", "--model", model, "--allow-empty")
         assert code == 0
         assert rows_of() == []
         assert "0 files: " in errors

@@ -223,7 +223,7 @@ class TestBadFiles:
     def test_a_path_that_the_walk_cannot_pass_is_a_row(self, folder):
         rows = scan("missing", "00.png")
         assert [(row.path, row.status) for row in rows] == [
-            ("missing", FileStatus.VANISHED),
+            ("missing", FileStatus.MISSING),
             ("00.png", FileStatus.OK),
         ]
 
@@ -235,7 +235,7 @@ class TestBadFiles:
         real_decode = prepare.decode_to_size
 
         def decode(content, *arguments):
-            if content == odd:
+            if content.data == odd:
                 raise error
             return real_decode(content, *arguments)
 
