@@ -35,7 +35,7 @@ class DecodedImage:
     Attributes:
         image: the pixels.
         header: size and format in the header.
-        note: defect of a picture that was decoded nevertheless; mostly empty.
+        note: defect of a picture that was decoded nevertheless, or a doubt; mostly empty.
     """
 
     image: Image.Image
@@ -86,7 +86,7 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     with _opened(identify(data), limits) as file:
         decoded = file.decode(fill_gaps=fill_gaps)
-        return DecodedImage(decoded.image, file.header, decoded.damage)
+        return DecodedImage(decoded.image, file.header, decoded.remark)
 
 
 def decode_to_size(
@@ -115,7 +115,7 @@ def decode_to_size(
     with _opened(encoded, limits) as file, budget.share(file.memory):
         decoded = file.decode(at_least, fill_gaps=fill_gaps)
         pixels = resize(decoded.image, size, decoded.box)
-        return ModelInput(pixels, file.header, decoded.damage)
+        return ModelInput(pixels, file.header, decoded.remark)
 
 
 def decode_image(image: Image.Image, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:

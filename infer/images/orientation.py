@@ -132,11 +132,18 @@ class Upright:
         image: ``RGB``, turned upright.
         damage: defect of a file that was decoded nevertheless; else empty.
         box: the part of the pixels that the picture fills; ``None`` for all of them.
+        note: remark on a picture that may be sound; mostly empty.
     """
 
     image: Image.Image
     damage: str = ""
     box: Box | None = None
+    note: str = ""
+
+    @property
+    def remark(self) -> str:
+        """Text for the note of the picture's row; mostly empty."""
+        return f"truncated: {self.damage}" if self.damage else self.note
 
 
 def filled_box(size: tuple[int, int], filled: tuple[float, float], orientation: int) -> Box | None:

@@ -117,7 +117,6 @@ def _decoded(
         return _failed(path, failure, len(content), failure.header)
     header = decoded.header
     doubt = doubt_of(header.width, header.height, decoded.pixels)
-    damage = f"truncated: {decoded.note}" if decoded.note else ""
     row = ScanRow(
         path,
         FileStatus.OK,
@@ -125,7 +124,7 @@ def _decoded(
         height=header.height,
         format=header.format,
         bytes=len(content),
-        note="; ".join(text for text in (damage, doubt) if text),
+        note="; ".join(text for text in (decoded.note, doubt) if text),
     )
     return PreparedImage(decoded.pixels, row, doubt)
 

@@ -5,10 +5,10 @@ import zlib
 
 import numpy as np
 import pytest
-from image_files import FILES, encoded, photograph, png_chunk, refusal, with_png_chunk
+from image_files import FILES, encoded, outcome, photograph, png_chunk, refusal, with_png_chunk
 from PIL import Image
 
-from trustthepixels.infer.images.decode import decode
+from trustthepixels.infer.images.decode import DecodedImage, DecodeError, decode
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
 from trustthepixels.infer.results import FileStatus
 
@@ -79,13 +79,13 @@ class TestPng:
 
     def test_is_filled_on_request(self):
         decoded = decode(png_of("RGB", interlaced=False, rows=36), SCORE)
-        assert decoded.note == "its pixel data ends early"
+        assert decoded.note == "truncated: its pixel data ends early"
         kept = photograph().crop((0, 0, 96, 36))
         assert decoded.image.crop((0, 0, 96, 36)).tobytes() == kept.tobytes()
 
     def test_cut_off_is_filled_on_request(self):
         decoded = decode(FILES["png"][: len(FILES["png"]) // 2], SCORE)
-        assert decoded.note == "its end is missing"
+        assert decoded.note == "truncated: its end is missing"
 
 
 class TestTiff:
@@ -136,3 +136,30 @@ class TestBmp:
         kept = FILES["bmp"][: len(FILES["bmp"]) // 2]
         data = kept[:2] + len(kept).to_bytes(4, "little") + kept[6:]
         assert refusal(data).status is FileStatus.TRUNCATED
+
+
+class TestCorrupt:
+    """Filling the gaps is for files that lack their end, not for damage inside."""
+
+    @pytest.mark.parametrize("kind", [name for name in FILES if name not in ("bmp", "tiff")])
+    def test_files_are_judged_as_without_the_option(self, kind):
+        data, seen = FILES[kind], set()
+        chance = np.random.default_rng(11)
+        for _ in range(60):
+            at = int(chance.integers(40, len(data) - 20))
+            damaged = data[:at] + bytes(chance.integers(0, 256, 6, np.uint8)) + data[at + 6 :]
+            strict, filled = outcome(damaged), outcome(damaged, SCORE)
+            if isinstance(strict, DecodedImage):
+                assert isinstance(filled, DecodedImage)
+                assert filled.note == strict.note
+            elif isinstance(filled, DecodedImage):
+                assert strict.status is FileStatus.TRUNCATED
+                assert filled.note.startswith("truncated: ")
+            else:
+                assert filled.status is strict.status
+            seen.add(type(strict))
+        assert DecodeError in seen
+
+    def test_a_tiff_whose_strips_cover_only_a_part_is_scored_with_a_note(self):
+        data = tiff_tag(FILES["tiff"], 278, lambda rows: 10)
+        assert decode(data, SCORE).note.startswith("truncated: ")

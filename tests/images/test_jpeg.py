@@ -208,10 +208,6 @@ class TestUnsupported:
         data = BASELINE.replace(b"\xff\xc0", b"\xff\xc9", 1)
         assert refusal(data).reason == "arithmetic JPEG is not supported"
 
-    def test_a_subsampling_that_no_strict_decoder_takes(self):
-        data = edited(encoded("JPEG", subsampling=0), b"\xff\xc0", 11, b"\x31")
-        assert refusal(data).status is FileStatus.UNSUPPORTED
-
     def test_two_components(self):
         data = edited(BASELINE, b"\xff\xc0", 9, b"\x02")
         assert refusal(data).reason == "JPEG of 2 components is not supported"

@@ -86,7 +86,7 @@ class TestAnswers:
         assert (error.status, error.header.width) == (FileStatus.TOO_LARGE, 96)
         cut = FILES["png"][: len(FILES["png"]) // 2]
         decoded = outcome(pool, cut, Limits(truncated=TruncatedPolicy.SCORE))
-        assert decoded.note == "its end is missing"
+        assert decoded.note == "truncated: its end is missing"
 
     def test_one_process_serves_many_files(self, pool):
         for data in (FILES["gif"], b"no image", FILES["tiff"][:-100], FILES["avif"]) * 3:

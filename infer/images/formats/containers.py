@@ -2,13 +2,19 @@
 
 import struct
 from contextlib import suppress
+from functools import partial
 from importlib import import_module
 
+from PIL import Image
+
+from ...errors import ImageError
 from ...results import FileStatus
 from ..encoded import Cost, EncodedImage, Format, ImageFile
-from ..failures import DecodeError, ImageHeader
+from ..failures import DECODER_ERRORS, DecodeError, ImageHeader
 from ..limits import Limits
-from .pillow import open_with_pillow, plugin
+from .boxes import boxes_are_cut, has_unwritten_pixels
+from .pillow import Checks, open_image, open_with_pillow, plugin
+from .tails import CODED_ZEROS, UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
 
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _AVIF_BRANDS = (b"avif", b"avis")
@@ -36,20 +42,59 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _boxes_are_cut(data: bytes) -> bool:
-    """Return whether the last box of an ISO base media file (AVIF, HEIF) extends beyond the end."""
-    position = 0
-    while position < len(data):
-        (size,) = struct.unpack_from(">I", data, position)
-        if size == 1:
-            (size,) = struct.unpack_from(">Q", data, position + 8)
-        if size == 0:
-            # This box extends to the end of the file.
-            return False
-        if size < 8:
-            return False
-        position += size
-    return position > len(data)
+def webp_picture(data: bytes) -> tuple[bytes, slice]:
+    """Return the type and place of the chunk that holds the colours of a WebP's first frame."""
+    position = 12
+    while position + 8 <= len(data):
+        kind, size = data[position : position + 4], _little(data, position + 4)
+        position += 8
+        if kind in (b"VP8 ", b"VP8L"):
+            return kind, slice(position, position + size)
+        # A frame begins with its size and place, then come its chunks.
+        position += 16 if kind == b"ANMF" else size + size % 2
+    return b"", slice(0, 0)
+
+
+def _refuse_unwritten_webp(_image: Image.Image, data: bytes) -> None:
+    kind, place = webp_picture(data)
+    if not ends_in_zeros(data, place, CODED_ZEROS):
+        return
+    if kind == b"VP8 " or _decodes(_webp_of(data[place][: -CODED_ZEROS // 2])):
+        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+
+
+def _webp_of(content: bytes) -> bytes:
+    """Return a lossless WebP that holds one chunk."""
+    chunk = b"VP8L" + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+    return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
+
+
+def _decodes(data: bytes) -> bool:
+    """Return whether a WebP decodes.
+
+    Flat areas of a lossless WebP can be coded as zeros, each bit of which counts: such a file does
+    not decode without its last bytes. Zeros that were never written code more pixels than there
+    are, so that the last bytes are not needed.
+    """
+    try:
+        open_image(EncodedImage(data, WEBP)).load()
+    except DECODER_ERRORS:
+        return False
+    return True
+
+
+def _refuse_unwritten_boxes(_image: Image.Image, data: bytes) -> None:
+    if has_unwritten_pixels(data):
+        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+
+
+def _bmp_note(_image: Image.Image, data: bytes) -> str:
+    start, header = _little(data, 10), _little(data, 14)
+    size = len(data) - start
+    if header >= _SMALLEST_BMP_HEADER and _little(data, 30) in _UNCOMPRESSED_BMP:
+        width, height, bits = _little(data, 18), _little(data, 22), _little(data, 28) & 0xFFFF
+        size = (width * bits + 31) // 32 * 4 * min(height, 2**32 - height)
+    return zeros_note(zeros_at_end(data, slice(start, start + size)), size)
 
 
 def _open_webp(encoded: EncodedImage, limits: Limits) -> ImageFile:
@@ -59,7 +104,7 @@ def _open_webp(encoded: EncodedImage, limits: Limits) -> ImageFile:
         if pixels > limits.max_pixels:
             reason = f"{pixels} pixels, limit {limits.max_pixels}"
             raise DecodeError(FileStatus.TOO_LARGE, reason, ImageHeader(*size, "WEBP"))
-    return open_with_pillow(encoded, limits)
+    return open_with_pillow(encoded, limits, Checks(before=_refuse_unwritten_webp))
 
 
 def _webp_cost(encoded: EncodedImage) -> Cost | None:
@@ -95,7 +140,7 @@ WEBP = Format(
     starts=lambda data: data[:4] == b"RIFF" and data[8:12] == b"WEBP",
     register=plugin("WebPImagePlugin", "webp"),
     open=_open_webp,
-    is_cut=lambda data: len(data) < 8 + int.from_bytes(data[4:8], "little"),
+    is_cut=lambda data: len(data) < 8 + _little(data, 4) or ends_in_zeros(data),
     cost=_webp_cost,
 )
 GIF = Format(
@@ -111,7 +156,7 @@ BMP = Format(
     extensions=("bmp", "dib"),
     starts=lambda data: data.startswith(b"BM"),
     register=plugin("BmpImagePlugin"),
-    open=open_with_pillow,
+    open=partial(open_with_pillow, checks=Checks(note=_bmp_note)),
     is_cut=lambda data: len(data) < int.from_bytes(data[2:6], "little"),
     cost=_bmp_cost,
 )
@@ -120,15 +165,15 @@ AVIF = Format(
     extensions=("avif", "avifs"),
     starts=lambda data: _has_brand(data, _AVIF_BRANDS),
     register=plugin("AvifImagePlugin", "avif"),
-    open=open_with_pillow,
-    is_cut=_boxes_are_cut,
+    open=partial(open_with_pillow, checks=Checks(before=_refuse_unwritten_boxes)),
+    is_cut=boxes_are_cut,
 )
 HEIF = Format(
     name="HEIF",
     extensions=("heic", "heif", "heics", "heifs", "hif", "hic"),
     starts=lambda data: _has_brand(data, _HEIF_BRANDS),
     register=_register_heif,
-    open=open_with_pillow,
-    is_cut=_boxes_are_cut,
+    open=partial(open_with_pillow, checks=Checks(before=_refuse_unwritten_boxes)),
+    is_cut=boxes_are_cut,
     package="pi-heif",
 )

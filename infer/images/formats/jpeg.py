@@ -5,9 +5,9 @@ that was cut and closed again, or a small file that declares a huge picture, wou
 grey. ``simplejpeg`` brings the same libjpeg-turbo and raises on warnings. On sound files the two
 return the same pixels to the last bit, with any subsampling.
 
-A warning that costs no pixel (other bytes in the header, an unknown revision of JFIF) is not a
-reason to refuse the file. It is corrected (``jpeg_markers.regular``) and decoded again, strictly.
-There is no way around the strict decoder: a file that it cannot decode is ``unsupported``.
+A warning that costs no pixel (other bytes in the header, an unknown revision of JFIF) is no reason
+to refuse: the file is put right (``jpeg_markers.regular``) and decoded again, strictly. Sampling
+factors that ``simplejpeg`` does not take go through Pillow (``jpeg_sampling``), in a worker.
 
 JPEG has no checksums. Damage that leaves a stream of valid codes of the right length is invisible
 to any decoder.
@@ -33,6 +33,7 @@ from ..orientation import (
     xmp_orientation,
 )
 from .jpeg_markers import JpegMarkers, read_markers, regular
+from .jpeg_sampling import decode_unusual
 from .pillow import plugin
 
 _MAGIC = b"\xff\xd8\xff"
@@ -84,6 +85,8 @@ def decode_jpeg(
     structure = structure or read_markers(data)
     if structure.unsupported:
         raise ImageError(FileStatus.UNSUPPORTED, f"{structure.unsupported} is not supported")
+    if not structure.has_usual_sampling:
+        return _unusual(data, structure, fill_gaps=fill_gaps)
     try:
         pixels = _strict(data, structure, at_least)
         if not structure.has_all_coefficients:
@@ -93,6 +96,15 @@ def decode_jpeg(
             raise
         return replace(_pixels(data, structure, at_least, strict=False), damage=error.reason)
     return pixels
+
+
+def _unusual(data: bytes, structure: JpegMarkers, *, fill_gaps: bool) -> JpegPixels:
+    image, damage = decode_unusual(data, structure)
+    if damage is None and not structure.has_all_coefficients:
+        damage = ImageError(FileStatus.TRUNCATED, "its last scans are missing")
+    if damage is not None and not (fill_gaps and damage.status is FileStatus.TRUNCATED):
+        raise damage
+    return JpegPixels(image, image.size, damage.reason if damage else "")
 
 
 def _strict(data: bytes, structure: JpegMarkers, at_least: tuple[int, int]) -> JpegPixels:
@@ -158,8 +170,9 @@ _GAIN_MAP = b' hdrgm:Version="'
 """Mark in the XMP of an Ultra HDR picture, whose second picture is not a photograph."""
 
 
-_PLAIN, _ALL_COEFFICIENTS, _CONVERTED = 9, 7, 7
-"""Bytes per pixel: stored and upright; extra for several scans; extra for CMYK."""
+_PLAIN, _ALL_COEFFICIENTS, _CONVERTED, _COMPARED = 9, 7, 7, 14
+"""Bytes for each pixel: as stored and upright; what several scans need beside; what CMYK needs;
+what a second picture needs to compare."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +199,8 @@ class JpegFile:
             each += _ALL_COEFFICIENTS
         if len(self.structure.components) == _CMYK_COMPONENTS:
             each += _CONVERTED
+        if not self.structure.has_usual_sampling:
+            each += _COMPARED
         return self.structure.width * self.structure.height * each + 2 * len(self.data)
 
     def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
@@ -255,7 +270,8 @@ def _is_cut(data: bytes) -> bool:
 def _cost(encoded: EncodedImage) -> Cost | None:
     markers = encoded.markers or read_jpeg_markers(encoded.data)
     pixels = markers.width * markers.height
-    return Cost(pixels, max(1, markers.scans)) if markers.is_whole else None
+    is_bounded = markers.is_whole and (bool(markers.unsupported) or markers.has_usual_sampling)
+    return Cost(pixels, max(1, markers.scans)) if is_bounded else None
 
 
 JPEG = Format(

@@ -17,8 +17,11 @@ _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
 _USUAL = frozenset({0xC0, 0xC1, 0xC2})
 
-_USUAL_SAMPLING = frozenset({0x11, 0x21, 0x22, 0x12, 0x41, 0x14})
-"""Sampling of the first component in 4:4:4, 4:2:2, 4:2:0, 4:4:0, 4:1:1 and 4:4:1."""
+_SHARES = frozenset({(0x11, 0x11), (0x21, 0x11), (0x22, 0x11), (0x12, 0x11), (0x41, 0x11)})
+_SHARES |= {(0x14, 0x11), (0x22, 0x12), (0x22, 0x21)}
+_EQUAL = frozenset({0x11, 0x12, 0x21, 0x13, 0x31})
+"""Sampling factors of the first and the second component, and those that all may have, which
+``simplejpeg`` decodes: 4:4:4, 4:2:2, 4:2:0, 4:4:0, 4:1:1 and 4:4:1 under all their names."""
 
 _COEFFICIENTS = 64
 
@@ -76,14 +79,27 @@ class JpegMarkers:
             return f"{self.precision}-bit JPEG"
         if len(self.components) not in (0, 1, 3, 4):
             return f"JPEG of {len(self.components)} components"
-        if len(self.sampling) == 3 and not self._has_usual_sampling:
+        if not self._has_whole_shares:
             return "JPEG with this chroma subsampling"
         return ""
 
     @property
-    def _has_usual_sampling(self) -> bool:
+    def has_usual_sampling(self) -> bool:
+        """Whether ``simplejpeg`` decodes these sampling factors."""
+        if len(self.sampling) == 1:
+            return True
         first, *others = self.sampling
-        return first in _USUAL_SAMPLING and all(other == 0x11 for other in others)
+        if len(others) == 3 and others.pop() != first:
+            return False
+        second = others[0]
+        same = all(other == second for other in others)
+        return same and ((first, second) in _SHARES or (first == second and first in _EQUAL))
+
+    @property
+    def _has_whole_shares(self) -> bool:
+        """Whether all factors divide the largest, as libjpeg's upsampling needs."""
+        across, down = [[by >> 4 for by in self.sampling], [by & 15 for by in self.sampling]]
+        return all(by and max(side) % by == 0 for side in (across, down) for by in side)
 
     @property
     def has_all_coefficients(self) -> bool:

@@ -9,13 +9,14 @@ import io
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from PIL import Image, ImageFile, features
 
 from ...errors import ImageError, one_line
 from ...results import FileStatus
 from ..encoded import EncodedImage
-from ..failures import ImageHeader
+from ..failures import DECODER_ERRORS, DecodeError, ImageHeader, TypedErrors
 from ..limits import Limits
 from ..orientation import Upright, apply_orientation, orientation, orientation_in
 from ..preprocess import to_rgb
@@ -24,35 +25,53 @@ _TURNED_BY_PILLOW = frozenset({"TIFF", "AVIF", "HEIF"})
 """Formats with the orientation also in the file's own structure, which Pillow reads."""
 
 
+def _no_check(_image: Image.Image, _data: bytes) -> None:
+    """Accept the image."""
+
+
+def _no_note(_image: Image.Image, _data: bytes) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class Checks:
     """Checks of one format for damage that Pillow's decoder misses.
 
     Attributes:
-        before: takes the opened image, the file, and whether gaps may be filled.
+        before: takes the opened image and the file.
         after: takes the loaded image and the file.
+        note: takes the loaded image and the file; returns a remark on a sound file, or nothing.
     """
 
-    before: Callable[[Image.Image, bytes, bool], None] = lambda _image, _data, _fills_gaps: None
-    after: Callable[[Image.Image, bytes], None] = lambda _image, _data: None
+    before: Callable[[Image.Image, bytes], None] = _no_check
+    after: Callable[[Image.Image, bytes], None] = _no_check
+    note: Callable[[Image.Image, bytes], str] = _no_note
 
 
 class PillowFile:
     """A file whose header has been read.
 
     Args:
-        image: opened, not loaded.
+        open_image: opens the image, without loading it.
         encoded: the whole file.
         checks: checks of its format.
+
+    Attributes:
+        image: opened; loaded after ``decode``.
     """
 
-    def __init__(self, image: ImageFile.ImageFile, encoded: EncodedImage, checks: Checks) -> None:
-        self._image = image
+    def __init__(
+        self,
+        open_image: Callable[[], ImageFile.ImageFile],
+        encoded: EncodedImage,
+        checks: Checks,
+    ) -> None:
+        self._open_image = open_image
+        self.image = open_image()
         self._encoded = encoded
-        self._data = encoded.data
         self._checks = checks
-        self.header = ImageHeader(*_upright_size(image), image.format or "")
-        self.memory = pillow_memory(image, len(encoded.data))
+        self.header = ImageHeader(*_upright_size(self.image), self.image.format or "")
+        self.memory = pillow_memory(self.image, len(encoded.data))
 
     def decode(self, at_least: tuple[int, int] = (0, 0), *, fill_gaps: bool = False) -> Upright:
         """Decode the picture.
@@ -63,44 +82,47 @@ class PillowFile:
                 it must not run next to other threads.
 
         Raises:
-            ImageError: pixels are missing, damaged, or of a kind that is not supported.
-            Exception: any exception of Pillow's decoders on damaged data.
+            DecodeError: pixels are missing, damaged, or of a kind that is not supported.
         """
-        damage = self._load_filled() if fill_gaps else ""
-        if not fill_gaps:
-            self._load()
+        damage = note = ""
+        try:
+            with TypedErrors(self.header):
+                self._load()
+                note = self._checks.note(self.image, self._encoded.data)
+        except DecodeError as error:
+            is_cut = error.status is FileStatus.CORRUPT and is_cut_short(self._encoded)
+            if not fill_gaps or not (is_cut or error.status is FileStatus.TRUNCATED):
+                raise
+            self._fill(error)
+            damage = "its end is missing" if is_cut_short(self._encoded) else error.reason
         # Only now: loading turns a TIFF, and a PNG's EXIF can follow its pixels.
-        image = upright(self._image, _orientation(self._image))
+        image = upright(self.image, _orientation(self.image))
         self.header = ImageHeader(*image.size, self.header.format)
-        return Upright(image, damage)
+        return Upright(image, damage, note=note)
 
     def _load(self) -> None:
-        self._checks.before(self._image, self._data, False)
-        self._refuse_damage()
-        self._image.load()
-        self._checks.after(self._image, self._data)
-
-    def _load_filled(self) -> str:
-        """Load the pixels that are there and return the damage; Pillow fills the rest."""
-        damage = "its end is missing" if is_cut_short(self._encoded) else ""
-        if not damage:
-            self._refuse_damage()
-        self._checks.before(self._image, self._data, True)
-        ImageFile.LOAD_TRUNCATED_IMAGES = True
-        try:
-            self._image.load()
-        finally:
-            ImageFile.LOAD_TRUNCATED_IMAGES = False
-        try:
-            self._checks.after(self._image, self._data)
-        except ImageError as error:
-            damage = damage or error.reason
-        return damage
-
-    def _refuse_damage(self) -> None:
-        damage = self._encoded.format.damage(self._data) if self._encoded.format else ""
+        data = self._encoded.data
+        self._checks.before(self.image, data)
+        damage = self._encoded.format.damage(data) if self._encoded.format else ""
         if damage:
             raise ImageError(FileStatus.CORRUPT, damage)
+        self.image.load()
+        self._checks.after(self.image, data)
+
+    def _fill(self, error: DecodeError) -> None:
+        """Load the pixels that are there; Pillow fills the rest.
+
+        Raises:
+            DecodeError: ``error``, if there are none.
+        """
+        ImageFile.LOAD_TRUNCATED_IMAGES = True
+        try:
+            self.image = self._open_image()
+            self.image.load()
+        except DECODER_ERRORS:
+            raise error from None
+        finally:
+            ImageFile.LOAD_TRUNCATED_IMAGES = False
 
 
 NO_CHECKS = Checks()
@@ -115,12 +137,21 @@ def open_with_pillow(
         ImageError: ``corrupt`` if Pillow's plugin rejects the header.
         Exception: any exception of Pillow's parsers on damaged data.
     """
+    return PillowFile(partial(open_image, encoded), encoded, checks)
+
+
+def open_image(encoded: EncodedImage) -> ImageFile.ImageFile:
+    """Open an image with Pillow's plugin for its format, without loading it.
+
+    Raises:
+        ImageError: see ``open_with_pillow``.
+    """
     if encoded.format is None:
         raise ImageError(FileStatus.NOT_AN_IMAGE, "no supported image format")
     name = encoded.format.name
     factory, _ = Image.OPEN[name]
     try:
-        return PillowFile(factory(io.BytesIO(encoded.data), ""), encoded, checks)
+        return factory(io.BytesIO(encoded.data), "")
     except SyntaxError as error:
         # Plugins raise this for a file of another format.
         reason = f"its {name} header cannot be read: {one_line(error)}"

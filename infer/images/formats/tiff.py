@@ -1,67 +1,212 @@
-"""TIFF: coverage of its strips and tiles, and their cut ends."""
+"""TIFF: what its strips and tiles hold, and where they are cut off.
+
+All tags and values are those of TIFF 6.0 and Adobe's technical note 2.
+"""
 
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
-from PIL import Image
+from PIL import Image, ImageFile, TiffImagePlugin
 
 from ...errors import ImageError
 from ...results import FileStatus
-from ..encoded import Format
+from ..encoded import EncodedImage, Format
+from ..limits import Limits
 from .jpeg import decode_jpeg
-from .pillow import Checks, open_with_pillow, plugin
+from .pillow import Checks, PillowFile, open_image, open_with_pillow, plugin
+from .tails import UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
 
-_COMPRESSION, _PLANES, _JPEG_TABLES = 259, 284, 347
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
+_SAMPLES, _ROWS_PER_STRIP, _PLANES, _EXTRA_SAMPLES = 277, 278, 284, 338
+_TILE_WIDTH, _TILE_HEIGHT, _JPEG_TABLES = 322, 323, 347
+"""Tags."""
+
+_RAW, _OLD_JPEG, _JPEG, _DEFLATE = 1, 6, 7, frozenset({8, 32946})
+_NEVER_ZERO = _DEFLATE | {5, _JPEG, 32773, 34925, 50000}
+"""Compressions, and those whose strips never end in zeros: Deflate, LZW, JPEG, PackBits, LZMA,
+Zstandard. Fax codes fill up with zeros, and lossless WebP can code pixels as zeros."""
+
+_YCBCR, _SEPARATE, _PREMULTIPLIED = 6, 2, 1
+"""Values of the photometric interpretation, the planes, and an extra sample."""
+
+_BLOCK = 1 << 18
+
+_Tags = Mapping[int, Any]
 
 
-_OLD_JPEG, _JPEG = 6, 7
-"""Values of a TIFF's compression tag (TIFF 6.0; Adobe's technical note 2)."""
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """A strip or tile.
+
+    Attributes:
+        start: place in the file.
+        size: bytes in the file, as the file declares.
+        pixels: bytes of its pixels without compression; 0 if unknown.
+    """
+
+    start: int
+    size: int
+    pixels: int
+
+    @property
+    def place(self) -> slice:
+        """Place of its bytes in the file."""
+        return slice(self.start, self.start + self.size)
 
 
-def refuse_uncovered(image: Image.Image, data: bytes, fill_gaps: bool) -> None:
+def _parts(tags: _Tags) -> list[_Part]:
+    """Return all strips or tiles of the first picture, in the order of its pixels.
+
+    Raises:
+        ImageError: ``truncated`` if there are fewer than the picture needs.
+    """
+    width, height, samples = tags[_WIDTH], tags[_HEIGHT], tags.get(_SAMPLES, 1)
+    bits = tags.get(_BITS, (1,))
+    bits = bits[:samples] if len(bits) >= samples else bits[:1] * samples
+    layers = bits if tags.get(_PLANES) == _SEPARATE else (sum(bits),)
+    across, down = tags.get(_TILE_WIDTH, width), tags.get(_TILE_HEIGHT, height)
+    place = STRIPS
+    if STRIPS[0] in tags:
+        across, down = width, min(tags.get(_ROWS_PER_STRIP, height), height)
+    else:
+        place = TILES
+    starts, sizes = (tags.get(tag, ()) for tag in place)
+    rows = -(-height // down)
+    in_layer = rows * -(-width // across)
+    if len(starts) < in_layer * len(layers):
+        raise ImageError(FileStatus.TRUNCATED, "its strips do not cover the picture")
+    if in_layer * len(layers) == 1:
+        # As Pillow has it, the last counts.
+        starts, sizes = starts[-1:], sizes[-1:]
+    is_subsampled = tags.get(_PHOTOMETRIC) == _YCBCR
+    parts = []
+    for number, (start, size) in enumerate(zip(starts, sizes, strict=False)):
+        if number == in_layer * len(layers):
+            break
+        row = number % in_layer
+        lines = min(down, height - row * down) if place is STRIPS else down
+        line = (across * layers[number // in_layer] + 7) // 8
+        parts.append(_Part(start, size, 0 if is_subsampled else line * lines))
+    return parts
+
+
+def refuse_damaged(image: Image.Image, data: bytes) -> None:
     """Refuse an opened, not yet loaded TIFF whose strips or tiles are missing or damaged.
 
     Raises:
         ImageError: ``truncated``, ``corrupt`` or ``unsupported``.
     """
-    tags = getattr(image, "tag_v2", {})
-    if tags.get(_COMPRESSION) == _OLD_JPEG:
+    tags: _Tags = getattr(image, "tag_v2", {})
+    compression = tags.get(_COMPRESSION, _RAW)
+    if compression == _OLD_JPEG:
         raise ImageError(FileStatus.UNSUPPORTED, "old-style JPEG in TIFF is not supported")
-    if tags.get(_COMPRESSION) == _JPEG:
-        for stream in _jpeg_streams(tags, data):
-            decode_jpeg(stream, fill_gaps=fill_gaps)
-    tiles = getattr(image, "tile", [])
-    if fill_gaps or not tiles or any(tile[0] != "raw" for tile in tiles):
-        # libtiff detects missing strips itself.
-        return
-    planes = len(image.getbands()) if tags.get(_PLANES) == 2 else 1
-    boxes = [tile[1] for tile in tiles]
-    covered = sum((right - left) * (lower - upper) for left, upper, right, lower in boxes)
-    if covered < image.width * image.height * planes:
-        raise ImageError(FileStatus.TRUNCATED, "its strips do not cover the picture")
+    if tags.get(_PLANES) == _SEPARATE and _has_wrong_planes(image, tags):
+        raise ImageError(FileStatus.UNSUPPORTED, "TIFF with alpha in a plane is not supported")
+    parts = _parts(tags)
+    if compression == _RAW:
+        _refuse_short(parts, tags, data)
+    elif compression in _NEVER_ZERO and any(ends_in_zeros(data, part.place) for part in parts):
+        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+    if compression == _JPEG:
+        for stream in _jpeg_streams(parts, tags, data):
+            decode_jpeg(stream)
+    if compression in _DEFLATE:
+        for part in parts:
+            _inflate(part, data)
 
 
-def _jpeg_streams(tags: "dict[int, object]", data: bytes) -> Iterator[bytes]:
-    """Yield the strips or tiles of a TIFF as JPEG files."""
+def _has_wrong_planes(image: Image.Image, tags: _Tags) -> bool:
+    """Return whether Pillow mixes up the planes of a picture with alpha."""
+    is_premultiplied = _PREMULTIPLIED in tags.get(_EXTRA_SAMPLES, ())
+    return image.mode == "LA" or (image.mode == "RGBA" and is_premultiplied)
+
+
+def _refuse_short(parts: list[_Part], tags: _Tags, data: bytes) -> None:
+    for part in parts:
+        if part.start + part.size > len(data):
+            raise ImageError(FileStatus.TRUNCATED, "its strips are cut off")
+        if part.size < part.pixels:
+            raise ImageError(FileStatus.TRUNCATED, "its strips hold too few bytes for its pixels")
+    if tags.get(_PHOTOMETRIC) == _YCBCR:
+        pixels = tags[_WIDTH] * tags[_HEIGHT] * tags.get(_SAMPLES, 1)
+        if sum(part.size for part in parts) < pixels:
+            raise ImageError(FileStatus.UNSUPPORTED, "subsampled raw TIFF is not supported")
+
+
+def _inflate(part: _Part, data: bytes) -> None:
+    """Check a strip's checksum and length.
+
+    Raises:
+        ImageError: ``truncated`` or ``corrupt``.
+    """
+    inflate = zlib.decompressobj()
+    rest, size = data[part.place], 0
+    try:
+        # More data than pixels is passed over, as libtiff does.
+        while not inflate.eof and size <= part.pixels + _BLOCK:
+            block = inflate.decompress(rest, _BLOCK)
+            rest = inflate.unconsumed_tail
+            size += len(block)
+            if not block and not rest:
+                break
+    except zlib.error as error:
+        raise ImageError(FileStatus.CORRUPT, f"a strip cannot be inflated: {error}") from error
+    if size < part.pixels:
+        raise ImageError(FileStatus.TRUNCATED, "a strip ends early")
+
+
+def _jpeg_streams(parts: list[_Part], tags: _Tags, data: bytes) -> Iterator[bytes]:
+    """Return the strips or tiles as JPEG files of their own."""
     tables = tags.get(_JPEG_TABLES, b"")
     # The tables are a JPEG without a picture: start mark, tables, end mark.
     prefix = bytes(tables[:-2]) if isinstance(tables, bytes) and len(tables) > 4 else b"\xff\xd8"
-    for offsets, sizes in TIFF_DATA_TAGS:
-        starts, lengths = tags.get(offsets, ()), tags.get(sizes, ())
-        if not isinstance(starts, tuple) or not isinstance(lengths, tuple):
-            continue
-        for start, length in zip(starts, lengths, strict=False):
-            if start + length > len(data):
-                raise ImageError(FileStatus.TRUNCATED, "its strips are cut off")
-            yield prefix + data[start + 2 : start + length]
+    for part in parts:
+        if part.start + part.size > len(data):
+            raise ImageError(FileStatus.TRUNCATED, "its strips are cut off")
+        yield prefix + data[part.start + 2 : part.start + part.size]
 
 
-TIFF_DATA_TAGS = ((273, 279), (324, 325))
+def _note(image: Image.Image, data: bytes) -> str:
+    """Return a note if plain pixels end in zeros."""
+    tags: _Tags = getattr(image, "tag_v2", {})
+    if tags.get(_COMPRESSION, _RAW) != _RAW:
+        return ""
+    parts, zeros = _parts(tags), 0
+    for part in reversed(parts):
+        found = zeros_at_end(data, part.place)
+        zeros += found
+        if found < part.size:
+            break
+    return zeros_note(zeros, sum(part.size for part in parts))
+
+
+def _open(encoded: EncodedImage, limits: Limits) -> PillowFile:
+    checks = Checks(before=refuse_damaged, note=_note)
+    file = open_with_pillow(encoded, limits, checks)
+    tags: _Tags = getattr(file.image, "tag_v2", {})
+    if tags.get(_PLANES) == _SEPARATE and tags.get(_COMPRESSION, _RAW) == _RAW:
+        return PillowFile(partial(_open_with_libtiff, encoded), encoded, checks)
+    return file
+
+
+def _open_with_libtiff(encoded: EncodedImage) -> ImageFile.ImageFile:
+    """Open a TIFF for libtiff, because Pillow's own decoder takes all planes for 8-bit colour."""
+    TiffImagePlugin.READ_LIBTIFF = True
+    try:
+        return open_image(encoded)
+    finally:
+        TiffImagePlugin.READ_LIBTIFF = False
+
+
+STRIPS, TILES = (273, 279), (324, 325)
 """Tags of the offsets and byte counts of strips and of tiles (TIFF 6.0, sections 3 and 15)."""
 
 
-_ALL_TIFF_DATA_TAGS = frozenset(tag for pair in TIFF_DATA_TAGS for tag in pair)
+_ALL_TIFF_DATA_TAGS = frozenset({*STRIPS, *TILES})
 
 
 def _is_cut(data: bytes) -> bool:
@@ -82,7 +227,7 @@ def _is_cut(data: bytes) -> bool:
             values[tag] = struct.unpack_from(f"{order}{count}{code}", data, where)
     return any(
         offset + size > len(data)
-        for offsets, sizes in TIFF_DATA_TAGS
+        for offsets, sizes in (STRIPS, TILES)
         for offset, size in zip(values.get(offsets, ()), values.get(sizes, ()), strict=False)
     )
 
@@ -99,6 +244,6 @@ TIFF = Format(
     extensions=("tif", "tiff"),
     starts=_starts,
     register=plugin("TiffImagePlugin"),
-    open=partial(open_with_pillow, checks=Checks(before=refuse_uncovered)),
-    is_cut=_is_cut,
+    open=_open,
+    is_cut=lambda data: _is_cut(data) or ends_in_zeros(data),
 )

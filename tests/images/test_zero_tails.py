@@ -1,0 +1,123 @@
+"""Files whose end holds zeros: a download that was preallocated, a card that was pulled."""
+
+import io
+
+import numpy as np
+import pytest
+from image_files import encoded, outcome
+from PIL import Image
+from tiff_files import tiff
+
+from trustthepixels.infer.images.decode import DecodedImage, DecodeError, decode
+from trustthepixels.infer.results import FileStatus
+
+
+def scene() -> Image.Image:
+    """Return a picture with enough detail that every encoding has kilobytes of it."""
+    rows, columns = np.mgrid[0:240, 0:320]
+    smooth = np.stack([rows, columns // 2, (rows + columns) // 3], axis=2)
+    noise = np.random.default_rng(5).integers(0, 60, smooth.shape)
+    return Image.fromarray((smooth + noise).astype(np.uint8))
+
+
+def with_alpha() -> Image.Image:
+    picture = scene().convert("RGBA")
+    picture.putalpha(scene().convert("L"))
+    return picture
+
+
+CODED = {
+    "webp": encoded("WEBP", scene()),
+    "webp of even size": encoded("WEBP", scene(), quality=40),
+    "webp lossless": encoded("WEBP", scene(), lossless=True),
+    "webp alpha": encoded("WEBP", with_alpha()),
+    "webp lossless alpha": encoded("WEBP", with_alpha(), lossless=True),
+    "avif": encoded("AVIF", scene()),
+    "avif alpha": encoded("AVIF", with_alpha()),
+    "png": encoded("PNG", scene()),
+    "gif": encoded("GIF", scene().convert("P")),
+    "jpeg": encoded("JPEG", scene()),
+    "jpeg progressive": encoded("JPEG", scene(), progressive=True),
+    **{
+        f"tiff {name}": encoded("TIFF", scene(), compression=name)
+        for name in ("tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "lzma", "zstd")
+    },
+}
+PLAIN = {
+    "bmp": encoded("BMP", scene()),
+    "bmp palette": encoded("BMP", scene().convert("P")),
+    "tiff": encoded("TIFF", scene()),
+    "tiff planes": tiff(np.asarray(scene()), 2, planar=True),
+}
+
+
+PLANES_END = PLAIN["tiff planes"][8 + 320 * 240 * 3 :]
+
+
+def zero_filled(data: bytes, kept: float) -> bytes:
+    end = int(len(data) * kept)
+    return data[:end] + bytes(len(data) - end)
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+@pytest.mark.parametrize("name", CODED)
+def test_coded_pictures_are_truncated(name, kept):
+    assert isinstance(outcome(CODED[name]), DecodedImage)
+    result = outcome(zero_filled(CODED[name], kept))
+    assert isinstance(result, DecodeError)
+    assert result.status is FileStatus.TRUNCATED
+
+
+@pytest.mark.parametrize("kept", [0.3, 0.6, 0.9])
+def test_heic_is_truncated(kept):
+    heif = pytest.importorskip("pillow_heif")
+    stream = io.BytesIO()
+    heif.from_pillow(scene()).save(stream)
+    data = stream.getvalue()
+    assert isinstance(outcome(data), DecodedImage)
+    result = outcome(zero_filled(data, kept))
+    assert isinstance(result, DecodeError)
+    assert result.status is FileStatus.TRUNCATED
+
+
+@pytest.mark.parametrize("kept", [0.6, 0.9])
+@pytest.mark.parametrize("name", PLAIN)
+def test_plain_pixels_get_a_note(name, kept):
+    data = PLAIN[name]
+    assert decode(data).note == ""
+    # The directory of the one TIFF follows its pixels; of the others, pixels are the end.
+    end = data.rindex(PLANES_END) if name == "tiff planes" else len(data)
+    assert "zeros" in decode(zero_filled(data[:end], kept) + data[end:]).note
+
+
+def test_a_picture_that_ends_black_or_flat_is_whole_in_every_coded_format():
+    for colour in ("black", "white", (200, 100, 50)):
+        picture = Image.new("RGB", (600, 600), colour)
+        picture.paste(scene(), (0, 0))
+        for options in (
+            {"format": "WEBP"},
+            {"format": "WEBP", "lossless": True, "method": 0},
+            {"format": "AVIF"},
+            {"format": "PNG"},
+            {"format": "TIFF", "compression": "tiff_adobe_deflate"},
+            {"format": "TIFF", "compression": "tiff_lzw"},
+            {"format": "TIFF", "compression": "packbits"},
+        ):
+            data = encoded(picture=picture, **options)
+            assert decode(data).note == "", options
+
+
+def test_a_lossless_webp_whose_flat_area_is_coded_as_zeros_is_whole():
+    picture = Image.new("RGB", (1500, 1500), (9, 20, 30))
+    noise = np.random.default_rng(0).integers(0, 255, (375, 1500, 3), dtype=np.uint8)
+    picture.paste(Image.fromarray(noise))
+    data = encoded("WEBP", picture, lossless=True, method=0)
+    assert data.endswith(bytes(2048))
+    assert decode(data).image.tobytes() == picture.tobytes()
+    assert isinstance(outcome(zero_filled(data, 0.5)), DecodeError)
+
+
+def test_zeros_after_the_end_of_a_sound_file_cost_nothing():
+    for name in ("webp", "webp lossless", "png", "jpeg", "gif", "tiff tiff_lzw"):
+        sound = decode(CODED[name]).image.tobytes()
+        assert decode(CODED[name] + bytes(4096)).image.tobytes() == sound, name
