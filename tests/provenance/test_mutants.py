@@ -5,9 +5,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from metadata_reading import read_metadata
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from metadata_reading import read_metadata
 
 from trustthepixels.infer.provenance.credentials.cbor import decode_cbor
 from trustthepixels.infer.provenance.credentials.jumbf import read_store
