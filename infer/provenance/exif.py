@@ -6,9 +6,9 @@ Source of the tags: EXIF 2.32 (CIPA DC-008), section 4.6.
 from collections.abc import Iterator
 
 from ..results import Origin
+from .containers.ifd import Directories
 from .findings import Finding
 from .generators import is_comfy, settings_findings, signature_findings, tool_findings
-from .ifd import Directories
 
 _DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _ARTIST = 0x010E, 0x010F, 0x0110, 0x0131, 0x013B
 _MAKER_NOTE, _COMMENT = 0x927C, 0x9286

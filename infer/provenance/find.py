@@ -8,17 +8,17 @@ from itertools import islice
 
 from ..images.encoded import EncodedImage
 from ..results import Provenance
-from .boxes import box_segments
-from .chunks import gif_segments, png_segments, webp_segments
+from .containers.boxes import box_segments
+from .containers.chunks import gif_segments, png_segments, webp_segments
+from .containers.ifd import tiff_segments
+from .containers.jpeg import jpeg_segments
+from .containers.segments import MAX_SEGMENTS, Kind, Segment
 from .credentials.jumbf import read_store
 from .credentials.manifests import Store, store_findings
 from .exif import exif_findings
 from .findings import Finding, combined
 from .generators import text_findings
-from .ifd import tiff_segments
 from .iim import iim_findings
-from .jpeg import jpeg_segments
-from .segments import MAX_SEGMENTS, Kind, Segment
 from .xmp import xmp_findings
 
 _READERS: dict[str, Callable[[bytes], Iterator[Segment]]] = {

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 
-from ..images.formats.png import png_chunks
+from ...images.formats.png import png_chunks
 from .jpeg import EXIF_PREFIX, XMP_PREFIX, photoshop_segments
 from .segments import MAX_BLOCKS, MAX_BYTES, MAX_MANIFEST, Kind, Segment
 
