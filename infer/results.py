@@ -56,47 +56,6 @@ class Verdict:
     doubt: Doubt | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ScanRow:
-    """One row of a scan: exactly one for each image file.
-
-    Attributes:
-        path: the path as the user would type it, undecodable bytes as surrogate escapes.
-        status: outcome of the file.
-        verdict: the answer; ``None`` if ``status`` is not ``ok``.
-        width: pixels after EXIF orientation; ``None`` if no header was read.
-        height: pixels after EXIF orientation; ``None`` if no header was read.
-        format: format of the content (``JPEG``, ``PNG``, …), not of the name; may be empty.
-        bytes: size of the file; ``None`` if unknown.
-        error: one line of reason if ``status`` is not ``ok``, else empty.
-        note: one line that qualifies a verdict, such as a ``Doubt``; mostly empty.
-    """
-
-    path: str
-    status: FileStatus
-    verdict: Verdict | None = None
-    width: int | None = None
-    height: int | None = None
-    format: str = ""
-    bytes: int | None = None
-    error: str = ""
-    note: str = ""
-
-    def judged(self, verdict: Verdict) -> "ScanRow":
-        """Return this row with a verdict; quicker than ``dataclasses.replace``."""
-        return ScanRow(
-            self.path,
-            self.status,
-            verdict,
-            self.width,
-            self.height,
-            self.format,
-            self.bytes,
-            self.error,
-            self.note,
-        )
-
-
 class Origin(StrEnum):
     """Origin of a picture as its own metadata states it; never a verdict."""
 
@@ -138,6 +97,50 @@ class Provenance:
     grade: OriginGrade = OriginGrade.NONE
     evidence: tuple[str, ...] = ()
     details: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """One row of a scan: exactly one for each image file.
+
+    Attributes:
+        path: the path as the user would type it, undecodable bytes as surrogate escapes.
+        status: outcome of the file.
+        verdict: the answer; ``None`` if ``status`` is not ``ok``.
+        width: pixels after EXIF orientation; ``None`` if no header was read.
+        height: pixels after EXIF orientation; ``None`` if no header was read.
+        format: format of the content (``JPEG``, ``PNG``, …), not of the name; may be empty.
+        bytes: size of the file; ``None`` if unknown.
+        error: one line of reason if ``status`` is not ``ok``, else empty.
+        note: one line that qualifies a verdict, such as a ``Doubt``; mostly empty.
+        provenance: statements of the file about its origin; ``None`` if they were not read.
+    """
+
+    path: str
+    status: FileStatus
+    verdict: Verdict | None = None
+    width: int | None = None
+    height: int | None = None
+    format: str = ""
+    bytes: int | None = None
+    error: str = ""
+    note: str = ""
+    provenance: Provenance | None = None
+
+    def judged(self, verdict: Verdict) -> "ScanRow":
+        """Return this row with a verdict; quicker than ``dataclasses.replace``."""
+        return ScanRow(
+            self.path,
+            self.status,
+            verdict,
+            self.width,
+            self.height,
+            self.format,
+            self.bytes,
+            self.error,
+            self.note,
+            self.provenance,
+        )
 
 
 LABELS = ("real", "ai")

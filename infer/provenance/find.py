@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from enum import Enum, auto
 from itertools import islice
 
 from ..images.encoded import EncodedImage
@@ -19,6 +18,7 @@ from .exif import exif_findings
 from .findings import Finding, combined
 from .generators import text_findings
 from .iim import iim_findings
+from .options import Details
 from .xmp import xmp_findings
 
 _READERS: dict[str, Callable[[bytes], Iterator[Segment]]] = {
@@ -35,13 +35,6 @@ _MAX_DETAIL = 1 << 16
 
 _MAX_DETAILS = 1 << 18
 """Characters of all details of a file."""
-
-
-class Details(Enum):
-    """Amount of detail that is kept of what was read."""
-
-    NONE = auto()
-    ALL = auto()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import json
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 BASE = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 _LONG_AGO = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
@@ -18,7 +18,7 @@ _FAR_AHEAD = datetime.datetime(2090, 1, 1, tzinfo=datetime.UTC)
 class Signer:
     """An authority of its own, and a certificate of it in an organization's name."""
 
-    def __init__(self, organization, not_after=_FAR_AHEAD):
+    def __init__(self, organization, not_after=_FAR_AHEAD, address=None):
         self._authority_key = ec.generate_private_key(ec.SECP256R1())
         self._key = ec.generate_private_key(ec.SECP256R1())
         authority = _name(organization, f"{organization} Root")
@@ -32,6 +32,7 @@ class Signer:
             self._authority_key,
             not_after,
             ca=False,
+            address=address,
         )
 
     @property
@@ -39,7 +40,7 @@ class Signer:
         """What a trust list would hold."""
         return _pem(self.authority).decode()
 
-    def sign(self, data, media_type, manifest, ingredients=(), remote_url=None):
+    def sign(self, data, media_type, manifest, ingredients=(), remote_url=None, embedded=True):
         """The same picture with a signed manifest."""
         import c2pa
 
@@ -64,6 +65,8 @@ class Signer:
             builder.add_ingredient(json.dumps(values), media, io.BytesIO(content))
         if remote_url:
             builder.set_remote_url(remote_url)
+        if not embedded:
+            builder.set_no_embed()
         out = io.BytesIO()
         builder.sign(c2pa.Signer.from_info(info), media_type, io.BytesIO(data), out)
         return out.getvalue()
@@ -111,7 +114,7 @@ def _name(organization, common):
     )
 
 
-def _certificate(subject, issuer, key, signing_key, not_after, *, ca):
+def _certificate(subject, issuer, key, signing_key, not_after, *, ca, address=None):
     builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -133,6 +136,12 @@ def _certificate(subject, issuer, key, signing_key, not_after, *, ca):
     if not ca:
         usage = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.EMAIL_PROTECTION])
         builder = builder.add_extension(usage, critical=False)
+    if address:
+        # Where a checker could ask whether the certificate was revoked.
+        place = x509.AccessDescription(
+            AuthorityInformationAccessOID.OCSP, x509.UniformResourceIdentifier(address)
+        )
+        builder = builder.add_extension(x509.AuthorityInformationAccess([place]), critical=False)
     return builder.sign(signing_key, hashes.SHA256())
 
 

@@ -305,6 +305,7 @@ def _damaged():
     yield _claimed("cut-behind-text.png", png_data[: len(png_data) - 40], "png:a1111")
     yield Case("cut-in-text.png", png_data[:90])
     jpeg_data = jpeg_xmp(AI_TYPE)
+    yield Case("cut-in-block.gif", plain("GIF")[:-1] + b"\x21")
     yield Case("cut-in-xmp.jpg", jpeg_data[:400])
     damaged = jpeg_xmp(AI_TYPE.replace(b"</rdf:RDF>", b"<<<"))
     yield _claimed("damaged-end.jpg", damaged, "xmp:trainedAlgorithmicMedia")

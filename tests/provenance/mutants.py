@@ -13,7 +13,8 @@ from signed_corpus import anchors, signed_cases
 
 from trustthepixels.infer.isolation.child import limit_memory
 from trustthepixels.infer.provenance.credentials.check import checked_store
-from trustthepixels.infer.provenance.find import Details, find
+from trustthepixels.infer.provenance.find import find
+from trustthepixels.infer.provenance.options import Details
 
 _MEMORY = 256 << 20
 """What reading a header may take in a process that decodes."""

@@ -8,7 +8,8 @@ from metadata_reading import read_metadata
 from metadata_writers import exif, jpeg_exif, png, png_texts, text
 
 from trustthepixels.infer.provenance.containers.segments import MAX_SEGMENTS
-from trustthepixels.infer.provenance.find import Details, find
+from trustthepixels.infer.provenance.find import find
+from trustthepixels.infer.provenance.options import Details
 
 CASES = plain_cases()
 

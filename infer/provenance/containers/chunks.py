@@ -123,9 +123,9 @@ def gif_segments(data: bytes) -> Iterator[Segment]:
             start = position + 11 + _colour_table(data[position + 9 : position + 10])
             position, blocks = _after_sub_blocks(data, start, blocks)
         elif introducer == 0x21:
-            start, position = position + 2, 0
+            label, start = data[position + 1 : position + 2], position + 2
             position, blocks = _after_sub_blocks(data, start, blocks)
-            if data[start - 1] == 0xFF:
+            if label == b"\xff":
                 yield from _gif_application(data[start:position])
         else:
             return

@@ -7,6 +7,7 @@ import functools
 import io
 import json
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -63,14 +64,14 @@ def checked_store(data: bytes, format_name: str, certificates: str) -> Store | N
     media_type = _TYPES.get(format_name)
     if media_type is None:
         return None
-    from c2pa import C2paError, Reader
-
+    c2pa = import_module("c2pa")
+    context = _context(certificates)
     try:
-        with Reader(media_type, io.BytesIO(data), context=_context(certificates)) as reader:
+        with c2pa.Reader(media_type, io.BytesIO(data), context=context) as reader:
             report = json.loads(reader.json())
-    except (C2paError.NotSupported, C2paError.ManifestNotFound):
+    except (c2pa.C2paError.NotSupported, c2pa.C2paError.ManifestNotFound):
         return None
-    except (C2paError, ValueError, KeyError, RecursionError):
+    except (c2pa.C2paError, ValueError, KeyError, RecursionError):
         return _unreadable()
     return _store(report)
 
@@ -83,15 +84,14 @@ def _unreadable() -> Store:
 @functools.lru_cache(maxsize=1)
 def _context(certificates: str) -> Any:
     """Settings under which the library opens no connection."""
-    from c2pa import Context, Settings
-
     settings = {
         # Of all settings this one alone keeps `did:web` and time stamps from opening sockets.
         "core": {"allowed_network_hosts": []},
         "verify": {"remote_manifest_fetch": False, "ocsp_fetch": False, "verify_trust": True},
         "trust": {"trust_anchors": certificates},
     }
-    return Context(Settings.from_json(json.dumps(settings)))
+    c2pa = import_module("c2pa")
+    return c2pa.Context(c2pa.Settings.from_json(json.dumps(settings)))
 
 
 def _store(report: dict[str, Any]) -> Store:

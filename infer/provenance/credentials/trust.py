@@ -15,6 +15,8 @@ _BUNDLED_NAME = "C2PA Trust List"
 _BUNDLED_DATE = "2026-08-13"
 """The day when the list last changed in its repository."""
 
+_BUNDLED_LICENCE = "CC BY 4.0"
+
 _MAX_BYTES = 16 << 20
 _CERTIFICATE = "-----BEGIN CERTIFICATE-----"
 
@@ -26,12 +28,14 @@ class TrustList:
     Attributes:
         name: what to call it.
         date: its day, ISO 8601; empty if unknown.
+        licence: terms under which it may be passed on; empty if unknown.
         certificates: in PEM.
     """
 
     name: str
     date: str
     certificates: str
+    licence: str = ""
 
     @property
     def count(self) -> int:
@@ -42,7 +46,7 @@ class TrustList:
 @functools.cache
 def bundled_trust_list() -> TrustList:
     """Return the official list that comes with this package."""
-    return TrustList(_BUNDLED_NAME, _BUNDLED_DATE, _BUNDLED.read_text("utf-8"))
+    return TrustList(_BUNDLED_NAME, _BUNDLED_DATE, _BUNDLED.read_text("utf-8"), _BUNDLED_LICENCE)
 
 
 def load_trust_list(path: Path) -> TrustList:
