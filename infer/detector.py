@@ -2,6 +2,7 @@
 
 import logging
 import os
+import weakref
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,15 +24,19 @@ from .images.decode import (
     decode_to_size,
 )
 from .images.doubts import doubt_of
+from .images.formats.registry import identify
 from .images.preprocess import resize
+from .isolation.policy import needs_worker
+from .isolation.pool import WorkerPool
 from .model.batching import BatchedModel, Batches, in_batches
 from .model.bundled import DEFAULT_MODEL, load_model
 from .model.providers import ON_CPU, Device
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
-from .results import ScanRow, Verdict
+from .provenance.options import ProvenanceOptions
+from .results import Provenance, ScanRow, Verdict
 from .scan.options import ScanOptions
-from .scan.pipeline import scan_found, scan_rows
+from .scan.pipeline import origin_reader, scan_found, scan_rows
 from .system.cores import available_cores
 
 _log = logging.getLogger(__name__)
@@ -83,6 +88,7 @@ class Detector:
             false_positive_rate=false_positive_rate, threshold=threshold, unsure=unsure
         )
         self._limits = limits or Limits()
+        self._workers: WorkerPool | None = None
         self._batched: tuple[Batches, BatchedModel] | None = None
 
     @property
@@ -104,6 +110,31 @@ class Detector:
         seen = self._model_input(image)
         doubt = doubt_of(seen.header.width, seen.header.height, seen.pixels)
         return self.rule(self.session.run(seen.pixels[np.newaxis])[0], doubt)
+
+    def provenance(
+        self,
+        image: str | os.PathLike[str] | bytes,
+        options: ProvenanceOptions | None = None,
+    ) -> Provenance:
+        """Return what a file states about its own origin; no verdict depends on it.
+
+        Content credentials are checked, in a process that stays for the next ones, if the extra
+        ``c2pa`` is installed. Absence proves nothing, and plain metadata are easily forged.
+
+        Args:
+            image: a path, or the bytes of a file.
+            options: the detail that is kept, and whose signatures are trusted.
+
+        Raises:
+            ImageError: the file cannot be read.
+        """
+        encoded = identify(self._content(image))
+        if self._workers is None and WorkerPool.is_available:
+            self._workers = WorkerPool()
+            weakref.finalize(self, self._workers.cancel)
+        reader = origin_reader(options or ProvenanceOptions(), self._workers)
+        is_isolated = needs_worker(encoded, self._limits)
+        return reader.read(encoded, self._limits, is_isolated=is_isolated)
 
     def scan(
         self,

@@ -56,6 +56,49 @@ class Verdict:
     doubt: Doubt | None = None
 
 
+class Origin(StrEnum):
+    """Origin of a picture as its own metadata states it; never a verdict."""
+
+    UNKNOWN = ""
+    """The metadata state nothing, which proves nothing."""
+    AI = "ai"
+    AI_EDITED = "ai-edited"
+    CAMERA = "camera"
+    OTHER = "other"
+    """The metadata state something, but neither AI nor a camera."""
+
+
+class OriginGrade(StrEnum):
+    """Strength of the evidence for an origin, best first."""
+
+    SIGNED = "signed"
+    """Intact content credentials of a signer on the trust list."""
+    INTACT = "intact"
+    """Hash and signature hold; the signer is unknown or the certificate expired."""
+    CLAIMED = "claimed"
+    """Plain metadata, or content credentials that were not checked."""
+    BROKEN = "broken"
+    """Content credentials that do not fit the file."""
+    NONE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Statements of a file about its own origin.
+
+    Attributes:
+        origin: what the statements amount to.
+        grade: the best grade of the statements that decide ``origin``.
+        evidence: short tokens of a closed vocabulary; no prompt and no name of a person.
+        details: everything that was read, as one JSON object, if asked for; else empty.
+    """
+
+    origin: Origin = Origin.UNKNOWN
+    grade: OriginGrade = OriginGrade.NONE
+    evidence: tuple[str, ...] = ()
+    details: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ScanRow:
     """One row of a scan: exactly one for each image file.
@@ -70,6 +113,7 @@ class ScanRow:
         bytes: size of the file; ``None`` if unknown.
         error: one line of reason if ``status`` is not ``ok``, else empty.
         note: one line that qualifies a verdict, such as a ``Doubt``; mostly empty.
+        provenance: statements of the file about its origin; ``None`` if they were not read.
     """
 
     path: str
@@ -81,6 +125,7 @@ class ScanRow:
     bytes: int | None = None
     error: str = ""
     note: str = ""
+    provenance: Provenance | None = None
 
     def judged(self, verdict: Verdict) -> "ScanRow":
         """Return this row with a verdict; quicker than ``dataclasses.replace``."""
@@ -94,6 +139,7 @@ class ScanRow:
             self.bytes,
             self.error,
             self.note,
+            self.provenance,
         )
 
 

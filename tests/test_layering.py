@@ -25,6 +25,7 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "errors": {"results"},
     "system": LOW,
     "images": LOW,
+    "provenance": LOW | {"images"},
     "flow": LOW | {"system"},
     "output": LOW | {"system"},
     "files": LOW | {"system", "images"},
@@ -58,7 +59,7 @@ NOT_YET_PLACED: set[str] = set()
 HEAVY = {"torch", "torchvision", "timm", "datasets", "onnx", "onnxscript", "lightning"}
 HEAVY |= {"sklearn", "matplotlib", "safetensors", "pandas", "scipy", "cv2", "tensorboard"}
 BASE = {"numpy", "PIL", "pi_heif", "simplejpeg", "click", "tqdm", "pathspec", "portalocker"}
-OPTIONAL = {"onnxruntime"}
+OPTIONAL = {"onnxruntime", "c2pa"}
 
 
 def imported_modules(path: Path) -> set[str]:

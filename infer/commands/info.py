@@ -7,6 +7,7 @@ import click
 
 from ..model.bundled import DEFAULT_MODEL, load_model
 from ..model.file import ModelFile
+from ..provenance.credentials.trust import bundled_trust_list
 from ..system.terminal import printable
 
 
@@ -55,7 +56,13 @@ def _rows(file: ModelFile) -> list[tuple[str, str]]:
     ]
     rows += [(f"made with {name}", spec.versions[name]) for name in sorted(spec.versions)]
     data = f"sha256 {spec.data_fingerprint}" if spec.data_fingerprint else "unknown"
+    trust_list = bundled_trust_list()
     rows += [
+        (
+            "trust list",
+            f"{trust_list.name} of {trust_list.date}, {trust_list.count} certificates "
+            f"({trust_list.licence}); for --provenance",
+        ),
         ("training data", data),
         ("weights", f"sha256 {spec.graph_digest}, verified"),
         ("schema version", str(spec.schema_version)),

@@ -12,8 +12,10 @@ from ..detector import Detector
 from ..errors import ImageError, InputError, OutputError, one_line
 from ..files.labelled import labelled_files
 from ..model.providers import Device
+from ..provenance.credentials.trust import load_trust_list
+from ..provenance.options import ProvenanceOptions
 from ..report.figure import Panel, draw_figure, percent
-from ..results import Verdict
+from ..results import Origin, Provenance, Verdict
 from ..system.terminal import note, printable
 
 
@@ -27,6 +29,7 @@ class Judged:
         verdict: ``None`` if the picture cannot be judged.
         failure: reason why there is no verdict.
         picture: its pixels, kept only for a figure.
+        stated: what the file states about its origin, in words.
     """
 
     path: Path
@@ -34,6 +37,7 @@ class Judged:
     verdict: Verdict | None
     failure: str = ""
     picture: Image.Image | None = None
+    stated: str = ""
 
 
 def picked(folder: Path, count: int, seed: int) -> list[tuple[Path, str]]:
@@ -70,25 +74,56 @@ def open_detector(model: str, device: Device, **options: Any) -> Detector:
     return detector
 
 
-def judge(detector: Detector, path: Path, true_label: str, *, keeps_picture: bool) -> Judged:
+def provenance_options(*, is_read: bool, trust_list: str | None) -> ProvenanceOptions | None:
+    """Return how to read provenance; ``None`` if no option asks for it.
+
+    Raises:
+        InputError: the trust list cannot be used.
+    """
+    if not is_read and trust_list is None:
+        return None
+    return ProvenanceOptions(
+        trust_list=None if trust_list is None else load_trust_list(Path(trust_list))
+    )
+
+
+def judge(
+    detector: Detector,
+    path: Path,
+    true_label: str,
+    provenance: ProvenanceOptions | None = None,
+    *,
+    keeps_picture: bool,
+) -> Judged:
     """Return a picture with its verdict, or with the reason why there is none."""
+    stated = ""
     try:
+        if provenance is not None:
+            stated = _statement(detector.provenance(path, provenance))
         verdict = detector.predict(path)
         picture = detector.decode(path).image if keeps_picture else None
     except ImageError as error:
-        return Judged(path, true_label, None, failure=str(error))
-    return Judged(path, true_label, verdict, picture=picture)
+        return Judged(path, true_label, None, failure=str(error), stated=stated)
+    return Judged(path, true_label, verdict, picture=picture, stated=stated)
+
+
+def _statement(provenance: Provenance) -> str:
+    """Return what a file states in words; empty if it states nothing."""
+    if provenance.origin is Origin.UNKNOWN:
+        return ""
+    evidence = ";".join(provenance.evidence)
+    return f"; the file says: {provenance.origin} ({provenance.grade}: {evidence})"
 
 
 def line(judged: Judged) -> str:
     """Return the line of one picture for a terminal."""
     name = printable(judged.path)
     if judged.verdict is None:
-        return f"{name}: no verdict ({printable(judged.failure)})"
+        return f"{name}: no verdict ({printable(judged.failure)}){judged.stated}"
     likely = f"{percent(judged.verdict.p_ai)} likely AI-generated"
     truth = f"; labelled {judged.true_label}" if judged.true_label else ""
     doubt = f"; {judged.verdict.doubt}" if judged.verdict.doubt else ""
-    return f"{name}: {judged.verdict.label} ({likely}{doubt}{truth})"
+    return f"{name}: {judged.verdict.label} ({likely}{doubt}{truth}){judged.stated}"
 
 
 def draw(judged: Sequence[Judged], detector: Detector, figure: Path) -> None:

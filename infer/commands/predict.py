@@ -40,6 +40,7 @@ _LARGEST_FIGURE = 24
     help="Also draw the pictures side by side with their verdicts (png, jpg or webp).",
 )
 @request_options("model", "device", "false_positive_rate", "threshold", "unsure", "threads")
+@request_options("provenance", "trust_list")
 @click.pass_context
 def predict(
     context: click.Context,
@@ -51,6 +52,8 @@ def predict(
     figure: Path | None,
     model: str,
     device: Device,
+    provenance: bool,
+    trust_list: str | None,
     **options: Any,
 ) -> None:
     """Print the verdict and the probability of AI generation for each IMAGE.
@@ -70,10 +73,11 @@ def predict(
             seed = secrets.randbelow(1_000_000)
             note(f"picking with --seed {seed}")
         files = judging.picked(folder, count, seed)
+    origins = judging.provenance_options(is_read=provenance, trust_list=trust_list)
     detector = judging.open_detector(model, device, **options)
     judged = []
     for path, true_label in files:
-        one = judging.judge(detector, path, true_label, keeps_picture=figure is not None)
+        one = judging.judge(detector, path, true_label, origins, keeps_picture=figure is not None)
         judged.append(one)
         click.echo(judging.line(one))
     if figure is not None:

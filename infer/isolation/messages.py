@@ -5,6 +5,7 @@ worker over.
 """
 
 import json
+import re
 import struct
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,7 +13,7 @@ from typing import Any
 
 from ..images.failures import DecodeError, ImageHeader
 from ..images.limits import DecodeSize, Limits, TruncatedPolicy
-from ..results import FileStatus
+from ..results import FileStatus, Origin, OriginGrade, Provenance
 
 _FRAME = struct.Struct(">IQ")
 """Lengths of the JSON and of the bytes."""
@@ -92,3 +93,44 @@ def error_from_json(values: dict[str, Any]) -> DecodeError:
     if status is FileStatus.OK or not isinstance(reason, str):
         raise ValueError("a message has no reason")
     return DecodeError(status, " ".join(reason.split()), header_from_json(values["header"]))
+
+
+MAX_DETAILS = 1 << 20
+"""Most bytes of provenance details that are taken."""
+
+_MAX_TOKENS = 16
+_TOKEN = re.compile(r"[A-Za-z0-9:.-]{1,64}")
+
+
+def provenance_as_json(provenance: Provenance) -> list[Any]:
+    """Provenance without its details as values of JSON."""
+    return [provenance.origin.value, provenance.grade.value, list(provenance.evidence)]
+
+
+def provenance_from_json(values: object, details: bytes = b"") -> Provenance:
+    """The inverse of ``provenance_as_json``.
+
+    Args:
+        values: of the message.
+        details: bytes beside it.
+
+    Raises:
+        ValueError: it is no provenance.
+    """
+    match values:
+        case [str(origin), str(grade), [*tokens]] if _are_tokens(tokens):
+            text = _as_json_line(details) if details else ""
+            return Provenance(Origin(origin), OriginGrade(grade), tuple(map(str, tokens)), text)
+    raise ValueError("a message has no provenance")
+
+
+def _are_tokens(values: list[Any]) -> bool:
+    is_short = len(values) <= _MAX_TOKENS
+    return is_short and all(isinstance(one, str) and _TOKEN.fullmatch(one) for one in values)
+
+
+def _as_json_line(details: bytes) -> str:
+    try:
+        return json.dumps(json.loads(details))
+    except RecursionError as error:
+        raise ValueError("details are nested too deeply") from error

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -56,6 +56,28 @@ class WorkerPool:
                 reason = f"not decoded within {limits.timeout_s:g} s"
                 raise DecodeError(FileStatus.TOO_SLOW, reason) from None
             except Gone as error:
+                if self._cancelled:
+                    raise Cancelled from None
+                raise worker.post_mortem() from error
+
+    def ask(
+        self, requests: Sequence[tuple[dict[str, Any], bytes]], limits: Limits, max_size: int
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return a worker's answer to requests, of which the last one is answered.
+
+        Args:
+            requests: values and bytes of each.
+            limits: limits on what the file may cost.
+            max_size: most bytes of the answer.
+
+        Raises:
+            DecodeError: there is no answer, for want of a process or because it failed.
+            Cancelled: the run was cancelled.
+        """
+        with self._worker() as worker:
+            try:
+                return worker.ask(requests, limits, max_size)
+            except (TooSlow, Gone) as error:
                 if self._cancelled:
                     raise Cancelled from None
                 raise worker.post_mortem() from error
@@ -144,6 +166,21 @@ class _Worker:
             raise Gone
         self.is_ready = True
         return ModelInput(array, header, note)
+
+    def ask(
+        self, requests: Sequence[tuple[dict[str, Any], bytes]], limits: Limits, max_size: int
+    ) -> tuple[dict[str, Any], bytes]:
+        """Return the answer to the last of these requests; see ``WorkerPool.ask``."""
+        self.is_ready = False
+        self._child.deadline = time.monotonic() + limits.timeout_s
+        try:
+            for values, data in requests:
+                self._child.send(values, data)
+            answer = self._child.receive(max_size)
+        except ValueError as error:
+            raise Gone from error
+        self.is_ready = True
+        return answer
 
     def kill(self) -> None:
         """End the process at once."""

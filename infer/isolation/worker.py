@@ -10,15 +10,16 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, BinaryIO, NoReturn
 
 from ..errors import ImageError
 from ..images.decode import DecodeError, decode_to_size
 from ..images.failures import unexpected
 from ..images.limits import Limits
-from ..results import FileStatus
+from ..results import FileStatus, Provenance
 from .child import SLACK, give_up_rights, limit_memory, limit_time, own_output, read_or_end, send
-from .messages import header_as_json, limits_from_json, unpacked
+from .messages import header_as_json, limits_from_json, provenance_as_json, unpacked
 
 _HEADER_MEMORY = 256 << 20
 """Bytes for reading a header, besides the file itself."""
@@ -34,13 +35,20 @@ def main() -> None:
     reader.start()
     give_up_rights()
     send(output, {"ready": True})
+    certificates = ""
     while True:
         values, data = messages.get()
-        budget = _AskedBudget(output, messages)
+        if "certificates" in values:
+            certificates = data.decode()
+            continue
         limits = limits_from_json(values["limits"])
-        height, width = values["size"]
         limit_time(limits)
         limit_memory(2 * len(data) + _HEADER_MEMORY)
+        if "provenance" in values:
+            _answer_provenance(output, data, certificates, values["provenance"])
+            continue
+        height, width = values["size"]
+        budget = _AskedBudget(output, messages)
         _answer(output, data, (height, width), limits, budget)
 
 
@@ -72,6 +80,15 @@ def _answer(
     else:
         answer = {"header": header_as_json(result.header), "note": result.note}
         send(output, answer, result.pixels.tobytes())
+
+
+def _answer_provenance(output: BinaryIO, data: bytes, certificates: str, details: str) -> None:
+    """Send what a file states; whatever is raised ends this process, and the scan looks itself."""
+    # Most scans never ask for it.
+    checked = import_module("..provenance.checked", __package__)
+    provenance: Provenance = checked.find_checked(data, certificates, details)
+    answer = {"provenance": provenance_as_json(provenance)}
+    send(output, answer, provenance.details.encode())
 
 
 def _send_error(output: BinaryIO, error: DecodeError) -> None:

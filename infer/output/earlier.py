@@ -9,7 +9,7 @@ from ..errors import OutputError
 from ..results import FileStatus, ScanRow
 from ..system.descriptors import BINARY
 from .reader import kept_rows, placed_rows
-from .rows import RowFormat, decode_row, header, unescape_path
+from .rows import Columns, RowFormat, decode_row, header, unescape_path
 from .run_identity import RunIdentity
 from .stamps import Fingerprints, Stamp, Stamps, fingerprint, read_stamps
 
@@ -23,18 +23,22 @@ class EarlierRows:
         descriptor: of the file of rows; stays open, and is closed by ``close``.
         path: of the file, as messages call it.
         row_format: of the file.
+        columns: of its rows.
         stamps: of the files when these rows were made.
 
     Raises:
         OutputError: the file cannot be read, or holds something else than rows of ours.
     """
 
-    def __init__(self, descriptor: int, path: str, row_format: RowFormat, stamps: Stamps) -> None:
-        self._descriptor, self._format, self._stamps = descriptor, row_format, stamps
+    def __init__(
+        self, descriptor: int, path: str, row_format: RowFormat, columns: Columns, stamps: Stamps
+    ) -> None:
+        self._descriptor, self._format, self._columns = descriptor, row_format, columns
+        self._stamps = stamps
         fingerprints, self._starts, self._sizes = array("Q"), array("Q"), array("L")
-        end = kept_rows(descriptor, path, row_format).size
+        end = kept_rows(descriptor, path, row_format, columns).size
         for start, size, values in placed_rows(
-            descriptor, len(header(row_format)), end, row_format
+            descriptor, len(header(row_format, columns)), end, row_format, columns
         ):
             if values[_STATUS] == FileStatus.OK:
                 fingerprints.append(fingerprint(unescape_path(values[_PATH]), stamps.key))
@@ -53,7 +57,7 @@ class EarlierRows:
             return None
         start = self._starts[place]
         end = start + self._sizes[place]
-        rows = placed_rows(self._descriptor, start, end, self._format)
+        rows = placed_rows(self._descriptor, start, end, self._format, self._columns)
         values = next(rows, None)
         # Two paths can have one fingerprint.
         if values is None or unescape_path(values[2][_PATH]) != path:
@@ -66,13 +70,14 @@ class EarlierRows:
 
 
 def earlier_rows(
-    path: str, row_format: RowFormat, identity: RunIdentity
+    path: str, row_format: RowFormat, columns: Columns, identity: RunIdentity
 ) -> tuple[EarlierRows | None, str]:
     """Open what an update can take over, or say why that is nothing.
 
     Args:
         path: of a finished output.
         row_format: of the output.
+        columns: of its rows.
         identity: of the run that begins.
 
     Raises:
@@ -89,7 +94,7 @@ def earlier_rows(
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
     try:
-        return EarlierRows(descriptor, path, row_format, stamps), ""
+        return EarlierRows(descriptor, path, row_format, columns, stamps), ""
     except BaseException:
         os.close(descriptor)
         raise

@@ -25,7 +25,7 @@ from ..system.durable import Identity, identity_of, sync_folder_of
 from .destination import Existing, Target, find_target, is_still_there, opened
 from .earlier import EarlierRows, earlier_rows
 from .reader import KeptRows, kept_paths, kept_rows
-from .rows import RowFormat
+from .rows import Columns, RowFormat
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
 from .writer import RowSink, RowWriter
@@ -43,7 +43,12 @@ class Output(RowSink):
     """
 
     def __init__(
-        self, target: Target, descriptor: int, row_format: RowFormat, existing: Existing
+        self,
+        target: Target,
+        descriptor: int,
+        row_format: RowFormat,
+        existing: Existing,
+        columns: Columns,
     ) -> None:
         self.path = target.path
         self.identities: set[Identity] = {identity_of(os.fstat(descriptor))}
@@ -56,16 +61,16 @@ class Output(RowSink):
         self._updates = existing is Existing.UPDATE
         self._stamps: StampWriter | None = None
         self._descriptor = descriptor
-        self._format = row_format
+        self._format, self._columns = row_format, columns
         self._kept = KeptRows()
         self._writer: RowWriter | None = None
         self._old_identity: RunIdentity | None = None
         if target.resumes:
-            self._kept = kept_rows(descriptor, target.path, row_format)
+            self._kept = kept_rows(descriptor, target.path, row_format, columns)
             self._old_identity = self._identity_of_kept()
         else:
             # A full disk is detected here, before anything slow is done.
-            self._writer = RowWriter(descriptor, target.path, row_format)
+            self._writer = RowWriter(descriptor, target.path, row_format, columns)
 
     def begin(self, identity: RunIdentity) -> KeptRows:
         """Settle which rows stay, and write the run's identity, before the first row.
@@ -91,7 +96,11 @@ class Output(RowSink):
                 )
         if self._writer is None:
             self._writer = RowWriter(
-                self._descriptor, self.path, self._format, kept_bytes=self._kept.size
+                self._descriptor,
+                self.path,
+                self._format,
+                self._columns,
+                kept_bytes=self._kept.size,
             )
         if not self._kept.verdicts:
             write_identity(self.path, identity)
@@ -107,7 +116,7 @@ class Output(RowSink):
         self._stamps = StampWriter(self.path, identity, goes_on=goes_on)
         if self._target.replaces is not None:
             self.earlier, self.starts_anew = earlier_rows(
-                str(self._target.replaces), self._format, identity
+                str(self._target.replaces), self._format, self._columns, identity
             )
 
     def _know_own_files(self) -> None:
@@ -119,7 +128,7 @@ class Output(RowSink):
 
     def kept(self) -> Iterator[bytes]:
         """Return the paths of the rows that stay, lazily."""
-        return kept_paths(self._descriptor, self._kept, self._format)
+        return kept_paths(self._descriptor, self._kept, self._format, self._columns)
 
     @property
     def rows(self) -> int:
@@ -223,7 +232,10 @@ class Output(RowSink):
 
 @contextmanager
 def open_output(
-    destination: str, row_format: RowFormat, existing: Existing = Existing.REFUSE
+    destination: str,
+    row_format: RowFormat,
+    existing: Existing = Existing.REFUSE,
+    columns: Columns = Columns.USUAL,
 ) -> Iterator[Output]:
     """Open what ``--out`` names, before anything slow is done.
 
@@ -235,6 +247,7 @@ def open_output(
         destination: a path, or ``-``.
         row_format: CSV or JSON lines.
         existing: policy for an output that exists.
+        columns: columns of the rows.
 
     Raises:
         OutputError: the output exists, is being written by another run, cannot be resumed, or
@@ -243,7 +256,7 @@ def open_output(
     target = find_target(destination, existing)
     with opened(target, destination) as descriptor:
         try:
-            output = Output(target, descriptor, row_format, existing)
+            output = Output(target, descriptor, row_format, existing, columns)
         except BaseException:
             if not target.is_stream and not target.resumes:
                 with contextlib.suppress(OSError):

@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import OutputError
 from ..results import FileStatus, VerdictLabel
 from ..system.descriptors import read_at
-from .rows import COLUMNS, RowFormat, header, unescape_path
+from .rows import COLUMNS, Columns, RowFormat, header, names_of, unescape_path
 
 _BLOCK = 1 << 20
 _LONGEST_FIELD = 1 << 24
@@ -35,6 +35,7 @@ _LONGEST_LINE = 1 << 24
 _STATUSES = frozenset(status.value for status in FileStatus)
 _VERDICTS = frozenset(["", *(label.value for label in VerdictLabel)])
 _PATH, _STATUS, _VERDICT = (COLUMNS.index(name) for name in ("path", "status", "verdict"))
+_ORIGIN = names_of(Columns.WITH_PROVENANCE).index("origin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,34 +45,42 @@ class KeptRows:
     Attributes:
         size: bytes of these rows and the header.
         verdicts: number of rows with each verdict; the empty text is for rows without one.
+        origins: number of rows with each pair of origin and verdict; empty without provenance.
     """
 
     size: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
+    origins: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
-def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
+def kept_rows(
+    descriptor: int, path: str, row_format: RowFormat, columns: Columns = Columns.USUAL
+) -> KeptRows:
     """Return the rows of a file that can be kept.
 
     Args:
         descriptor: open for reading; its position is neither used nor moved.
         path: path of the file in messages.
         row_format: format of the file.
+        columns: columns that its rows should have.
 
     Raises:
         OutputError: the file cannot be read, or holds anything but rows of a scan.
     """
     try:
-        first = header(row_format)
+        first = header(row_format, columns)
         start = read_at(descriptor, len(first), 0).partition(b"\0")[0]
         if start != first and first.startswith(start):
             return KeptRows()
         if start != first:
             raise _NotOursError("its header differs")
-        size, verdicts = len(first), Counter[str]()
-        for line_size, values in _rows(descriptor, size, os.fstat(descriptor).st_size, row_format):
+        size, verdicts, origins = len(first), Counter[str](), Counter[tuple[str, str]]()
+        end = os.fstat(descriptor).st_size
+        for line_size, values in _rows(descriptor, size, end, row_format, columns):
             size += line_size
             verdicts[values[_VERDICT]] += 1
+            if columns is Columns.WITH_PROVENANCE:
+                origins[values[_ORIGIN], values[_VERDICT]] += 1
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
     except _NotOursError as error:
@@ -79,40 +88,48 @@ def kept_rows(descriptor: int, path: str, row_format: RowFormat) -> KeptRows:
             f"{path} does not hold rows of this version ({error}); "
             "choose another name, or replace it with --force"
         ) from error
-    return KeptRows(size, verdicts)
+    return KeptRows(size, verdicts, origins)
 
 
-def kept_paths(descriptor: int, kept: KeptRows, row_format: RowFormat) -> Iterator[bytes]:
+def kept_paths(
+    descriptor: int, kept: KeptRows, row_format: RowFormat, columns: Columns = Columns.USUAL
+) -> Iterator[bytes]:
     """Yield the paths of kept rows, in their order.
 
     Args:
         descriptor: as for ``kept_rows``; it may be closed after the first path.
         kept: kept rows of the file; rows that were added later are not read.
         row_format: format of the file.
+        columns: columns of its rows.
 
     Raises:
         OutputError: the file can no longer be read.
     """
     own = os.dup(descriptor)
     try:
-        for _, _, values in placed_rows(own, len(header(row_format)), kept.size, row_format):
+        start = len(header(row_format, columns))
+        for _, _, values in placed_rows(own, start, kept.size, row_format, columns):
             yield unescape_path(values[_PATH])
     finally:
         os.close(own)
 
 
 def placed_rows(
-    descriptor: int, start: int, end: int, row_format: RowFormat
+    descriptor: int,
+    start: int,
+    end: int,
+    row_format: RowFormat,
+    columns: Columns = Columns.USUAL,
 ) -> Iterator[tuple[int, int, Sequence[str]]]:
     """Yield the rows between two places in a file: the place and size of each, and its values.
 
-    Values are texts in the order of ``COLUMNS``, empty for nothing.
+    Values are texts in the order of the columns, empty for nothing.
 
     Raises:
         OutputError: the file can no longer be read.
     """
     try:
-        for size, values in _rows(descriptor, start, end, row_format):
+        for size, values in _rows(descriptor, start, end, row_format, columns):
             yield start, size, values
             start += size
     except (OSError, _NotOursError) as error:
@@ -145,16 +162,17 @@ class _NotOursError(Exception):
 
 
 def _rows(
-    descriptor: int, start: int, end: int, row_format: RowFormat
+    descriptor: int, start: int, end: int, row_format: RowFormat, columns: Columns
 ) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield the rows between two places in a file: the bytes of each line, and its values."""
     lines = _whole_lines(descriptor, start, end)
-    number = 0
+    number, names = 0, names_of(columns)
+    is_csv = row_format is RowFormat.CSV
     try:
-        parsed = _parsed_csv(lines) if row_format is RowFormat.CSV else _parsed_json(lines)
+        parsed = _parsed_csv(lines) if is_csv else _parsed_json(lines, names)
         for number, (size, values) in enumerate(parsed, 1):
             if (
-                len(values) != len(COLUMNS)
+                len(values) != len(names)
                 or values[_STATUS] not in _STATUSES
                 or values[_VERDICT] not in _VERDICTS
             ):
@@ -194,10 +212,12 @@ def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
         yield len(line), values
 
 
-def _parsed_json(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
+def _parsed_json(
+    lines: Iterator[bytes], names: tuple[str, ...]
+) -> Iterator[tuple[int, Sequence[str]]]:
     for line in lines:
         values = json.loads(line)
-        if not isinstance(values, dict) or tuple(values) != COLUMNS:
+        if not isinstance(values, dict) or tuple(values) != names:
             raise ValueError("other columns")
         if not isinstance(values["path"], str):
             raise TypeError("a path is not a text")

@@ -21,11 +21,20 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum, auto
 
-from ..results import P_AI_DECIMALS, FileStatus, ScanRow, Verdict, VerdictLabel
+from ..results import (
+    P_AI_DECIMALS,
+    FileStatus,
+    Origin,
+    OriginGrade,
+    Provenance,
+    ScanRow,
+    Verdict,
+    VerdictLabel,
+)
 
 Value = str | int | float | None
 """Value of a column in one row; ``None`` is empty in CSV and ``null`` in JSON."""
@@ -36,6 +45,14 @@ class RowFormat(StrEnum):
 
     CSV = "csv"
     JSONL = "jsonl"
+
+
+class Columns(Enum):
+    """Which columns rows have."""
+
+    USUAL = auto()
+    WITH_PROVENANCE = auto()
+    """The usual ones, then what a file states about its origin."""
 
 
 _ESCAPED = re.compile(
@@ -69,16 +86,17 @@ def unescape_path(text: str) -> bytes:
     return _ESCAPE.sub(_unescaped, text.encode())
 
 
-def header(row_format: RowFormat) -> bytes:
+def header(row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
     """Return the beginning of a file of rows."""
-    return _csv_line(COLUMNS) if row_format is RowFormat.CSV else b""
+    return _csv_line(names_of(columns)) if row_format is RowFormat.CSV else b""
 
 
-def encode_row(row: ScanRow, row_format: RowFormat) -> bytes:
+def encode_row(row: ScanRow, row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
     """Return one row as one line of bytes, line end included."""
+    table = _TABLES[columns]
     if row_format is RowFormat.CSV:
-        return _csv_line([column.csv_text(row) for column in TABLE])
-    values = {column.name: column.json_value(row) for column in TABLE}
+        return _csv_line([column.csv_text(row) for column in table])
+    values = {column.name: column.json_value(row) for column in table}
     return json.dumps(values, ensure_ascii=False).encode() + b"\n"
 
 
@@ -86,12 +104,14 @@ def decode_row(values: Sequence[str]) -> ScanRow:
     """Return the row that was written with these texts; ``encode_row`` writes them again.
 
     Args:
-        values: in the order of ``COLUMNS``, empty for nothing.
+        values: in the order of ``COLUMNS``, empty for nothing; then those of provenance, if any.
 
     Raises:
         ValueError: they are those of no row.
     """
-    texts = dict(zip(COLUMNS, values, strict=True))
+    has_provenance = len(values) > len(COLUMNS)
+    columns = Columns.WITH_PROVENANCE if has_provenance else Columns.USUAL
+    texts = dict(zip(names_of(columns), values, strict=True))
     label, width, height, size = (texts[name] for name in ("verdict", "width", "height", "bytes"))
     return ScanRow(
         path=unescape_path(texts["path"]).decode("utf-8", "surrogateescape"),
@@ -103,6 +123,16 @@ def decode_row(values: Sequence[str]) -> ScanRow:
         bytes=int(size) if size else None,
         error=_unescape_text(texts["error"], "error"),
         note=_unescape_text(texts["note"], "note"),
+        provenance=_provenance_of(texts) if has_provenance else None,
+    )
+
+
+def _provenance_of(texts: Mapping[str, str]) -> Provenance:
+    evidence = texts["origin_evidence"]
+    return Provenance(
+        Origin(texts["origin"]),
+        OriginGrade(texts["origin_grade"]),
+        tuple(evidence.split(";")) if evidence else (),
     )
 
 
@@ -196,3 +226,30 @@ TABLE = (
 
 COLUMNS = tuple(column.name for column in TABLE)
 """Names of all columns."""
+
+
+def _origin(row: ScanRow) -> str | None:
+    return None if row.provenance is None else row.provenance.origin.value or None
+
+
+def _origin_grade(row: ScanRow) -> str | None:
+    return None if row.provenance is None else row.provenance.grade.value or None
+
+
+def _origin_evidence(row: ScanRow) -> str | None:
+    return None if row.provenance is None else ";".join(row.provenance.evidence) or None
+
+
+PROVENANCE_TABLE = (
+    _same("origin", _origin),
+    _same("origin_grade", _origin_grade),
+    _same("origin_evidence", _origin_evidence),
+)
+"""Columns that only rows with provenance have."""
+
+_TABLES = {Columns.USUAL: TABLE, Columns.WITH_PROVENANCE: (*TABLE, *PROVENANCE_TABLE)}
+
+
+def names_of(columns: Columns) -> tuple[str, ...]:
+    """Return the names of columns, in their order."""
+    return tuple(column.name for column in _TABLES[columns])

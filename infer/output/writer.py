@@ -14,7 +14,7 @@ from typing import Protocol
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import sync_file
-from .rows import RowFormat, encode_row, header
+from .rows import Columns, RowFormat, encode_row, header
 
 STANDARD_OUTPUT = "-"
 
@@ -52,6 +52,7 @@ class RowWriter:
         descriptor: descriptor that is open for writing.
         path: path of the file in messages; ``-`` for standard output.
         row_format: CSV or JSON lines.
+        columns: columns of the rows.
         kept_bytes: bytes of a file that stay, header included; the rest is cut off. ``None`` to
             begin with a header at the descriptor's position.
 
@@ -64,12 +65,17 @@ class RowWriter:
     """
 
     def __init__(
-        self, descriptor: int, path: str, row_format: RowFormat, kept_bytes: int | None = None
+        self,
+        descriptor: int,
+        path: str,
+        row_format: RowFormat,
+        columns: Columns = Columns.USUAL,
+        kept_bytes: int | None = None,
     ) -> None:
         self.rows = 0
         self._path = path
         self._descriptor = descriptor
-        self._format = row_format
+        self._format, self._columns = row_format, columns
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
         self._rows_at_sync, self._synced_at = 0, time.monotonic()
         if kept_bytes is None:
@@ -78,7 +84,7 @@ class RowWriter:
             self._size = os.lseek(descriptor, kept_bytes, os.SEEK_SET)
             self.trim()
         if not kept_bytes:
-            self._write(header(row_format))
+            self._write(header(row_format, columns))
 
     def write(self, row: ScanRow) -> None:
         """Write one row.
@@ -87,7 +93,7 @@ class RowWriter:
             OutputError: the row cannot be written; once trimmed, the file ends with a whole row.
             BrokenPipeError: the reader of the stream closed it.
         """
-        self._write(encode_row(row, self._format))
+        self._write(encode_row(row, self._format, self._columns))
         self.rows += 1
         if (
             self.rows - self._rows_at_sync >= _SYNC_ROWS

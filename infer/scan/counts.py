@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..files.left_out import LeftOut
 from ..output.writer import STANDARD_OUTPUT
-from ..results import ScanRow, VerdictLabel
+from ..results import Origin, ScanRow, VerdictLabel
 
 if TYPE_CHECKING:
     from ..output.output import Output
@@ -23,17 +23,25 @@ class ScanCounts:
     kept: int = 0
     """Rows that an earlier run made."""
     _counts: Counter[str] = field(default_factory=Counter)
+    _origins: Counter[tuple[str, str]] = field(default_factory=Counter)
 
     def add(self, row: ScanRow) -> None:
         """Count one row."""
+        if row.provenance is not None:
+            verdict = "" if row.verdict is None else row.verdict.label.value
+            self._origins[row.provenance.origin.value, verdict] += 1
         self._counts[_FAILED if row.verdict is None else row.verdict.label.value] += 1
 
-    def add_kept(self, verdicts: Mapping[str, int]) -> None:
+    def add_kept(
+        self, verdicts: Mapping[str, int], origins: Mapping[tuple[str, str], int] | None = None
+    ) -> None:
         """Count the rows that an earlier run wrote.
 
         Args:
             verdicts: number of rows with each verdict; the empty text is for rows without one.
+            origins: number of rows with each pair of origin and verdict.
         """
+        self._origins.update(origins or {})
         for verdict, count in verdicts.items():
             self._counts[verdict or _FAILED] += count
             self.kept += count
@@ -47,6 +55,16 @@ class ScanCounts:
     def failed(self) -> int:
         """Number of rows without a verdict."""
         return self._counts[_FAILED]
+
+    @property
+    def generated(self) -> int:
+        """Number of files that state that they are generated."""
+        return sum(count for (origin, _), count in self._origins.items() if origin == Origin.AI)
+
+    @property
+    def contradicted(self) -> int:
+        """Number of those whose verdict is ``real``."""
+        return self._origins[Origin.AI.value, VerdictLabel.REAL.value]
 
     def by_kind(self) -> dict[str, int]:
         """Return the number of each verdict and of failures, always in the same order."""
@@ -67,7 +85,23 @@ def summary(counts: ScanCounts, seconds: float, provider: str) -> str:
     files = "file" if counts.files == 1 else "files"
     kept = f" ({counts.kept} done before)" if counts.kept else ""
     on = f" with {provider}" if provider else ""
-    return f"{counts.files} {files}{kept}: {kinds}; {seconds:.1f} s, {rate:.1f} images/s{on}"
+    done = f"{seconds:.1f} s, {rate:.1f} images/s{on}"
+    return f"{counts.files} {files}{kept}: {kinds}; {done}{contradictions(counts)}"
+
+
+def contradictions(counts: ScanCounts) -> str:
+    """Return where files and the model disagree; empty if no file states that it is generated."""
+    if not counts.generated:
+        return ""
+    files = (
+        "1 file says itself that it is"
+        if counts.generated == 1
+        else (f"{counts.generated} files say themselves that they are")
+    )
+    of_them = "it" if counts.generated == 1 else f"{counts.contradicted} of them"
+    if counts.generated == 1 and not counts.contradicted:
+        return f"; {files} generated"
+    return f"; {files} generated; the model calls {of_them} real"
 
 
 @dataclass(slots=True)

@@ -10,6 +10,7 @@ import os
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
 from typing import Any, NoReturn
 
 import numpy as np
@@ -28,9 +29,11 @@ from ..isolation.child import (
     read_or_end,
     send,
 )
-from ..isolation.messages import limits_from_json, unpacked
+from ..isolation.messages import limits_from_json, provenance_as_json, unpacked
 from ..isolation.pool import WorkerPool
+from ..provenance.options import Details, ProvenanceOptions
 from ..results import Doubt, FileStatus
+from .decode_processes import MAX_HELPED_DETAILS
 from .prepare import PreparedImage, Resources, prepare
 
 
@@ -45,7 +48,14 @@ def main() -> None:
     pixels = np.frombuffer(shared, np.uint8).reshape(slots, height, width, 3)
     limits = limits_from_json(setup["limits"])
     limits = replace(limits, max_bytes=min(limits.max_bytes, setup["largest"]))
-    resources = Resources(MemoryBudget(setup["memory"]), _Elsewhere(), Isolation.ODD)
+    elsewhere = _Elsewhere()
+    origins = None
+    if setup["provenance"] is not None:
+        options = ProvenanceOptions(Details[setup["provenance"]])
+        # Most scans never ask for it.
+        origins = import_module("..isolation.origins", __package__).OriginReader(options, elsewhere)
+    budget = MemoryBudget(setup["memory"])
+    resources = Resources(budget, elsewhere, Isolation.ODD, origins=origins)
     while True:
         asked, data = unpacked(read_or_end, sys.maxsize)
         _go_to(asked["folder"])
@@ -59,8 +69,16 @@ def main() -> None:
         send(output, {"rows": rows})
 
 
+class _LeftError(Exception):
+    """The scan must look at this file."""
+
+
 class _Elsewhere(WorkerPool):
     """Workers that refuse every file: the scan has workers of its own."""
+
+    def ask(self, *_: object) -> NoReturn:
+        """Leave the file to the scan."""
+        raise _LeftError
 
     def decode_to_size(self, *_: object) -> NoReturn:
         """Leave the file to the scan."""
@@ -72,12 +90,21 @@ def _prepared(
 ) -> list[Any] | None:
     """Fill a slot; return the row's other values, or ``None`` if the scan must take the file."""
     height, width, _ = slot.shape
-    prepared = prepare(Found(path), (height, width), limits, resources)
+    try:
+        prepared = prepare(Found(path), (height, width), limits, resources)
+    except _LeftError:
+        return None
     if not isinstance(prepared, PreparedImage) or not prepared.row.note.isprintable():
+        return None
+    provenance = prepared.row.provenance
+    if provenance is not None and len(provenance.details) > MAX_HELPED_DETAILS:
         return None
     slot[:] = prepared.pixels
     row, doubt = prepared.row, prepared.doubt
-    return [row.width, row.height, row.format, row.bytes, row.note, doubt and Doubt(doubt).name]
+    name = doubt and Doubt(doubt).name
+    stated = None if provenance is None else provenance_as_json(provenance)
+    details = "" if provenance is None else provenance.details
+    return [row.width, row.height, row.format, row.bytes, row.note, name, stated, details]
 
 
 def _go_to(folder: str | None) -> None:

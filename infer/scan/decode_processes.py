@@ -26,12 +26,16 @@ from ..files.paths import path_text
 from ..images.formats.registry import registered_formats
 from ..images.limits import Limits
 from ..images.preprocess import PixelArray
-from ..isolation.messages import limits_as_json
+from ..isolation.messages import limits_as_json, provenance_from_json
 from ..isolation.process import ChildProcess, Gone, TooSlow
 from ..isolation.shared_memory import memory_file
-from ..results import Doubt, FileStatus, ScanRow
+from ..results import Doubt, FileStatus, Provenance, ScanRow
 from ..system.memory import usable_memory
 from .prepare import PreparedImage
+
+MAX_HELPED_DETAILS = 1 << 12
+"""Characters of a file's provenance details that a helper's answer holds; the scan reads longer
+ones itself."""
 
 CHUNK = 8
 """Files that a decode process gets at once: few enough that none is the last for long."""
@@ -62,12 +66,14 @@ class HelperSetup:
         limits: limits on one file.
         memory: bytes for decoding a picture in one process.
         largest: bytes of the largest file that a process reads.
+        details: name of the detail that is kept of provenance; ``None`` to read none.
     """
 
     size: tuple[int, int]
     limits: Limits
     memory: int
     largest: int
+    details: str | None = None
 
 
 class Helper:
@@ -120,6 +126,7 @@ class Helper:
         self._receive(_ANSWER_S)
         told = {"size": self._setup.size, "slots": CHUNK, "memory": self.memory}
         told |= {"limits": limits_as_json(self._setup.limits), "largest": self._setup.largest}
+        told |= {"provenance": self._setup.details}
         self._send(told)
         self.was_ready = True
         return True
@@ -226,7 +233,16 @@ def _prepared(path: bytes, values: object, pixels: PixelArray) -> PreparedImage:
         HelperGone: the answer is invalid.
     """
     match values:
-        case [int(width), int(height), str(kind), int(size), str(note), str() | None as name]:
+        case [
+            int(width),
+            int(height),
+            str(kind),
+            int(size),
+            str(note),
+            str() | None as name,
+            stated,
+            str(details),
+        ]:
             doubt = None if name is None else Doubt.__members__.get(name)
             is_doubted = (name is None) == (doubt is None)
             is_sound = min(width, height, size) > 0 and kind in registered_formats()
@@ -239,9 +255,24 @@ def _prepared(path: bytes, values: object, pixels: PixelArray) -> PreparedImage:
                     format=kind,
                     bytes=size,
                     note=note,
+                    provenance=_provenance(stated, details),
                 )
                 return PreparedImage(pixels, row, doubt)
     raise HelperGone
+
+
+def _provenance(stated: object, details: str) -> Provenance | None:
+    """Provenance from a helper, checked; ``None`` if none was read.
+
+    Raises:
+        HelperGone: it is something else.
+    """
+    if stated is None:
+        return None
+    try:
+        return provenance_from_json(stated, details.encode())
+    except ValueError as error:
+        raise HelperGone from error
 
 
 def _folder() -> str | None:

@@ -53,7 +53,9 @@ def helpers_of(
     if not count:
         return None
     each = int(HELPED_SHARE * total) // count
-    return Helpers(HelperSetup(input_size, limits, each, resources.budget.large_file), count)
+    details = None if resources.origins is None else resources.origins.details.name
+    setup = HelperSetup(input_size, limits, each, resources.budget.large_file, details)
+    return Helpers(setup, count)
 
 
 class DecodeThreads:

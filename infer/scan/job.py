@@ -1,5 +1,6 @@
 """A scan from its request to its last row."""
 
+import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
@@ -20,9 +21,12 @@ from ..model.providers import Device
 from ..model.spec import ModelSpec
 from ..model.verdicts import VerdictRule
 from ..output.destination import Existing
+from ..output.details import open_details
 from ..output.output import open_output
-from ..output.rows import COLUMNS, escape_path
-from ..output.run_identity import RunIdentity
+from ..output.rows import Columns, escape_path, names_of
+from ..output.run_identity import Json, RunIdentity
+from ..provenance.credentials.trust import load_trust_list
+from ..provenance.options import Details, ProvenanceOptions
 from ..results import ScanRow
 from ..system.background import waited_for
 from ..system.cores import available_cores
@@ -61,8 +65,12 @@ def run_scan(
         Patterns(patterns)
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
-        output = stack.enter_context(open_output(request.out, request.row_format, request.existing))
+        columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
+        output = stack.enter_context(
+            open_output(request.out, request.row_format, request.existing, columns)
+        )
         report.output = output
+        details = stack.enter_context(open_details(request.provenance_details, request.existing))
         stack.enter_context(signals.surfacing())
         # An import that swallowed the interruption must not let the scan wait for its model.
         signals.check()
@@ -70,7 +78,7 @@ def run_scan(
         session = model.session
         options = options_for(request, session.device)
         kept = output.begin(_identity(request, model, rule, options))
-        report.counts.add_kept(kept.verdicts)
+        report.counts.add_kept(kept.verdicts, kept.origins)
         report.begin(session.provider)
         if output.starts_anew and not request.quiet:
             tell(f"all files are scanned again: {output.starts_anew}")
@@ -87,6 +95,7 @@ def run_scan(
         )
         show = stack.enter_context(progress(report.counts))
         for row in while_present(rows):
+            details(row)
             output.write(row)
             if update is not None:
                 output.stamp(row.path.encode("utf-8", "surrogateescape"), update.next_stamp())
@@ -181,18 +190,33 @@ def options_for(
         memory=request.memory or options.memory,
         isolation=request.isolation,
         decode_processes=request.decode_processes,
+        provenance=provenance_options(request),
     )
+
+
+def provenance_options(request: ScanRequest) -> ProvenanceOptions | None:
+    """Return how to read provenance; ``None`` if the request does not ask for it.
+
+    Raises:
+        InputError: the trust list cannot be used.
+    """
+    if not request.reads_provenance:
+        return None
+    trust_list = None if request.trust_list is None else load_trust_list(Path(request.trust_list))
+    details = Details.ALL if request.provenance_details else Details.NONE
+    return ProvenanceOptions(details, trust_list)
 
 
 def _identity(
     request: ScanRequest, model: BatchedModel, rule: VerdictRule, options: ScanOptions
 ) -> RunIdentity:
     """Return the settings that decide the rows; threads and batch sizes do not."""
+    columns = Columns.USUAL if options.provenance is None else Columns.WITH_PROVENANCE
     depends_on_folder = request.files_from is not None or not all(map(os.path.isabs, request.paths))
     return RunIdentity(
         {
             "trustthepixels": installed_version("trustthepixels"),
-            "columns": list(COLUMNS),
+            "columns": list(names_of(columns)),
             "model": model.session.model.fingerprint,
             "provider": model.session.provider,
             "thresholds": asdict(rule),
@@ -206,8 +230,17 @@ def _identity(
             "--follow-links": request.follow_links,
             "--any-name": request.any_name,
             "--system-files": request.system_files,
+            **_provenance_identity(options.provenance),
         }
     )
+
+
+def _provenance_identity(options: ProvenanceOptions | None) -> dict[str, Json]:
+    """Return the settings that decide the columns of provenance, if there are any."""
+    if options is None:
+        return {}
+    digest = hashlib.sha256(options.certificates.encode()).hexdigest()
+    return {"trust list": digest[:16], "c2pa-python": installed_version("c2pa-python")}
 
 
 def _text(argument: str) -> str:

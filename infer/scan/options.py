@@ -7,6 +7,7 @@ from ..files.walk import WalkOptions
 from ..images.limits import Isolation, Limits
 from ..model.batching import Batches
 from ..model.providers import ON_CPU, Device
+from ..provenance.options import ProvenanceOptions
 from ..system.cores import available_cores
 from ..system.memory import default_memory
 from .decode_processes import usual_decode_processes
@@ -35,6 +36,8 @@ class ScanOptions:
         decode_processes: processes that decode in parallel; ``None`` for the usual number.
         operator_threads: threads of one operator of the model on the CPU; ``None`` for those of the
             detector.
+        provenance: how to read what files state about their origin; ``None`` reads nothing. It
+            changes no verdict.
     """
 
     walk: WalkOptions = field(default_factory=WalkOptions)
@@ -49,6 +52,7 @@ class ScanOptions:
     window: int = 8192
     decode_processes: int | None = None
     operator_threads: int | None = None
+    provenance: ProvenanceOptions | None = None
 
     @classmethod
     def for_device(

@@ -18,6 +18,8 @@ in any thread, an early ``close`` of the iterator and Ctrl-C end all of them.
 
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from ..files.source import LOCAL, LocalFiles, Source
 from ..files.walk import Found
@@ -29,10 +31,14 @@ from ..isolation.pool import WorkerPool
 from ..model.cuda import Allocate, plain_memory
 from ..model.session import Classifier
 from ..model.verdicts import VerdictRule
+from ..provenance.options import ProvenanceOptions
 from ..results import ScanRow
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .options import ScanOptions
 from .prepare import PreparedImage, Resources
+
+if TYPE_CHECKING:
+    from ..isolation.origins import OriginReader
 
 NumberedRow = tuple[int, ScanRow]
 
@@ -88,7 +94,8 @@ def scan_found(
     batches = BatchAssembler[tuple[int, PreparedImage]](buffers)
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool() if WorkerPool.is_available else None
-    resources = Resources(MemoryBudget(options.memory), workers, options.isolation, source)
+    origins = None if options.provenance is None else origin_reader(options.provenance, workers)
+    resources = Resources(MemoryBudget(options.memory), workers, options.isolation, source, origins)
     helpers = helpers_of(options.helpers, spec.input_size, options.limits, resources)
 
     def find() -> None:
@@ -130,6 +137,20 @@ def scan_found(
             window.leave()
     finally:
         stages.stop()
+
+
+def origin_reader(options: ProvenanceOptions, workers: WorkerPool | None) -> "OriginReader":
+    """Return a reader of what files state about their origin.
+
+    Args:
+        options: what is read, and whose signatures are trusted.
+        workers: processes that can be killed.
+    """
+    # Most scans never ask for it, so its modules wait.
+    reader: OriginReader = import_module("..isolation.origins", __package__).OriginReader(
+        options, workers
+    )
+    return reader
 
 
 def in_order(numbered: Iterable[list[NumberedRow]]) -> Iterator[ScanRow]:

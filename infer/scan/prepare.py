@@ -5,6 +5,7 @@ Paths are not opened here: bytes come from the scan's ``Source``.
 """
 
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from ..errors import ImageError
 from ..files.paths import path_text
@@ -13,15 +14,19 @@ from ..files.source import LOCAL, Source
 from ..files.walk import Found
 from ..flow.budget import MemoryBudget
 from ..flow.channel import Cancelled
-from ..images.decode import ImageHeader, Limits, ModelInput, decode_to_size
+from ..images.decode import ImageHeader, Limits, decode_to_size
 from ..images.doubts import doubt_of
+from ..images.encoded import EncodedImage
 from ..images.failures import unexpected
 from ..images.formats.registry import identify
 from ..images.limits import Isolation
 from ..images.preprocess import PixelArray
 from ..isolation.policy import needs_worker
 from ..isolation.pool import WorkerPool
-from ..results import Doubt, FileStatus, ScanRow
+from ..results import Doubt, FileStatus, Provenance, ScanRow
+
+if TYPE_CHECKING:
+    from ..isolation.origins import OriginReader
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +54,14 @@ class Resources:
             here, without a limit on time.
         isolation: files to isolate.
         source: origin of the bytes.
+        origins: reads what files state about their origin; ``None`` reads nothing.
     """
 
     budget: MemoryBudget = field(default_factory=MemoryBudget)
     workers: WorkerPool | None = None
     isolation: Isolation = Isolation.ODD
     source: Source = LOCAL
+    origins: "OriginReader | None" = None
 
 
 def prepare(
@@ -108,13 +115,21 @@ def _decoded(
     limits: Limits,
     resources: Resources,
 ) -> PreparedImage | ScanRow:
+    workers = resources.workers
+    encoded, is_isolated = None, False
     try:
-        decoded = _to_size(content, input_size, limits, resources)
+        encoded = identify(content)
+        is_isolated = workers is not None and needs_worker(encoded, limits, resources.isolation)
+        if workers is not None and is_isolated:
+            decoded = workers.decode_to_size(content, input_size, limits, resources.budget)
+        else:
+            decoded = decode_to_size(encoded, input_size, limits, resources.budget)
     except Cancelled:
         raise
     except Exception as error:  # noqa: BLE001 - after any failure, the other files get rows
         failure = unexpected(error)
-        return _failed(path, failure, len(content), failure.header)
+        row = _failed(path, failure, len(content), failure.header)
+        return replace(row, provenance=_origin(encoded, limits, resources, is_isolated))
     header = decoded.header
     doubt = doubt_of(header.width, header.height, decoded.pixels)
     row = ScanRow(
@@ -125,18 +140,17 @@ def _decoded(
         format=header.format,
         bytes=len(content),
         note="; ".join(text for text in (decoded.note, doubt) if text),
+        provenance=_origin(encoded, limits, resources, is_isolated),
     )
     return PreparedImage(decoded.pixels, row, doubt)
 
 
-def _to_size(
-    content: bytes, input_size: tuple[int, int], limits: Limits, resources: Resources
-) -> ModelInput:
-    workers, budget = resources.workers, resources.budget
-    encoded = identify(content)
-    if workers is not None and needs_worker(encoded, limits, resources.isolation):
-        return workers.decode_to_size(content, input_size, limits, budget)
-    return decode_to_size(encoded, input_size, limits, budget)
+def _origin(
+    encoded: EncodedImage | None, limits: Limits, resources: Resources, is_isolated: bool
+) -> Provenance | None:
+    if resources.origins is None or encoded is None:
+        return None
+    return resources.origins.read(encoded, limits, is_isolated=is_isolated)
 
 
 def _failed(

@@ -205,6 +205,34 @@ class ScanRequest:
             "or all of them.",
         ),
     )
+    provenance: bool = option(
+        False,
+        Option(
+            "--provenance",
+            "Also read what each file states about its origin (content credentials, XMP, EXIF, "
+            "texts), and add the columns origin, origin_grade and origin_evidence. It moves no "
+            "verdict.",
+            sets=True,
+        ),
+    )
+    provenance_details: str | None = option(
+        None,
+        Option(
+            "--provenance-details",
+            "Also write all that was read to FILE, one JSON object for each picture; it can hold "
+            "prompts and names. Implies --provenance.",
+            "FILE",
+        ),
+    )
+    trust_list: str | None = option(
+        None,
+        Option(
+            "--trust-list",
+            "Certificates of trusted signers, in place of the bundled C2PA Trust List. Implies "
+            "--provenance.",
+            "FILE",
+        ),
+    )
     model: str = option(
         DEFAULT_MODEL,
         Option(
@@ -294,6 +322,11 @@ class ScanRequest:
         ),
     )
     quiet: bool = option(False, Option("--quiet", "Say nothing but errors.", sets=True))
+
+    @property
+    def reads_provenance(self) -> bool:
+        """True if an option asks for what files state about their origin."""
+        return self.provenance or bool(self.provenance_details or self.trust_list)
 
     def __post_init__(self) -> None:
         """Refuse a request for nothing."""

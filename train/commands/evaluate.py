@@ -9,7 +9,7 @@ from trustthepixels.infer.commands.options import request_options
 from trustthepixels.infer.system.cores import available_cores
 
 from ..data.splits import Split
-from ..evaluation.request import DataRequest, EvaluationRequest, parse_fold_models
+from ..evaluation.request import DataRequest, EvaluationRequest, Labels, parse_fold_models
 from ..pictures.tiers import Tier
 from .typed import typed_options
 
@@ -59,6 +59,12 @@ from .typed import typed_options
     help="What happens to each picture first; repeatable.  [default: clean]",
 )
 @click.option("--all-tiers", is_flag=True, help="Every tier, one after the other.")
+@click.option(
+    "--labels-from-provenance",
+    is_flag=True,
+    help="DATA is any folder: measure on its pictures whose content credentials hold, labelled by "
+    "what those state (ai, or camera for real).",
+)
 @click.option(
     "--leak-probe",
     is_flag=True,
@@ -129,10 +135,11 @@ def evaluate(
 
 
 def _request(model: str, data: Path, options: dict[str, Any]) -> EvaluationRequest:
-    split = options.pop("split")
+    split, stated = options.pop("split"), options.pop("labels_from_provenance")
     choice = DataRequest(
         data,
         split=Split(split) if split else None,
+        labels=Labels.PROVENANCE if stated else Labels.DATA_SET,
         **{name: options.pop(name) for name in ("splits", "fold", "exclude_sources", "external")},
     )
     tiers = tuple(dict.fromkeys(map(Tier, options.pop("tiers")))) or (Tier.CLEAN,)

@@ -12,7 +12,8 @@ from trustthepixels.infer.files.labelled import MANIFEST_NAME
 from ..data.folds import FOLDS, leave_sources_out, split_by_fold
 from ..data.manifest import Sample, list_samples, without_sources
 from ..data.splits import Split, read_splits, select, splits_fingerprint
-from .request import DataRequest, EvaluationRequest
+from ..data.stated import stated_samples
+from .request import DataRequest, EvaluationRequest, Labels
 
 
 class PartKind(StrEnum):
@@ -24,6 +25,7 @@ class PartKind(StrEnum):
     TEST = "test split"
     HELD_OUT = "sources held out"
     EXTERNAL = "external"
+    STATED = "labelled by their own credentials"
 
 
 _KIND = {
@@ -124,6 +126,10 @@ def _parts(request: EvaluationRequest) -> Iterator[Part]:
         raise UsageError("--splits and --split go together: the file, and the part of it")
     if choice.split is not None and choice.fold is not None:
         raise UsageError("--split and --fold exclude each other")
+    if choice.labels is Labels.PROVENANCE:
+        yield _stated(request)
+        yield from _external(request)
+        return
     samples = list_samples(choice.data)
     kept = without_sources(samples, choice.exclude_sources)
     name, excluded = _name(choice.data), choice.exclude_sources
@@ -136,9 +142,23 @@ def _parts(request: EvaluationRequest) -> Iterator[Part]:
             for fold, model in sorted(request.fold_models.items())
         )
         yield Part(name, PartKind.HELD_OUT, tuple(portions), excluded)
-    for folder in choice.external:
+    yield from _external(request)
+
+
+def _external(request: EvaluationRequest) -> Iterator[Part]:
+    for folder in request.data.external:
         portion = Portion(request.model, tuple(list_samples(folder)))
         yield Part(_name(folder), PartKind.EXTERNAL, (portion,))
+
+
+def _stated(request: EvaluationRequest) -> Part:
+    choice = request.data
+    if choice.split or choice.fold is not None or request.fold_models or choice.exclude_sources:
+        raise UsageError(
+            "--labels-from-provenance knows no splits, folds and sources; leave those options out"
+        )
+    portion = Portion(request.model, tuple(stated_samples(choice.data)))
+    return Part(_name(choice.data), PartKind.STATED, (portion,))
 
 
 def _own(

@@ -1,6 +1,7 @@
 """What ``trustthepixels evaluate`` was asked to measure."""
 
 from dataclasses import dataclass, field
+from enum import Enum, auto
 from pathlib import Path
 
 from trustthepixels.infer.errors import UsageError
@@ -11,6 +12,15 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from ..data.folds import FOLDS
 from ..data.splits import Split
 from ..pictures.tiers import Tier
+
+
+class Labels(Enum):
+    """Where labels come from."""
+
+    DATA_SET = auto()
+    """The manifest, or the folders ``AI/`` and ``Real/``."""
+    PROVENANCE = auto()
+    """Content credentials that hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,7 @@ class DataRequest:
         fold: measure on the sources that this fold holds out, in place of a split.
         exclude_sources: sources of the manifest to leave out.
         external: further data sets that no model was trained on.
+        labels: where the labels of ``data`` come from.
     """
 
     data: Path
@@ -32,6 +43,7 @@ class DataRequest:
     fold: int | None = None
     exclude_sources: tuple[str, ...] = ()
     external: tuple[Path, ...] = ()
+    labels: Labels = Labels.DATA_SET
 
 
 @dataclass(frozen=True, slots=True)

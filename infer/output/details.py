@@ -1,0 +1,73 @@
+"""Details of provenance beside the rows: one JSON object a line with all that was read."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..errors import OutputError
+from ..results import Provenance, ScanRow
+from .destination import Existing
+from .rows import escape_path
+
+_FLAGS = {
+    Existing.REFUSE: os.O_EXCL,
+    Existing.REPLACE: os.O_TRUNC,
+    Existing.RESUME: os.O_APPEND,
+    Existing.UPDATE: os.O_APPEND,
+}
+
+
+@contextmanager
+def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[ScanRow], None]]:
+    """Open a file of details; the value takes each row that has provenance.
+
+    Args:
+        path: of the file; ``None`` for no file.
+        existing: policy for a file that exists. A run that goes on with earlier rows adds to it.
+
+    Raises:
+        OutputError: the file exists, or cannot be written.
+    """
+    if path is None:
+        yield lambda _row: None
+        return
+    try:
+        # Prompts are private: nobody else may read them.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _FLAGS[existing], 0o600)
+    except FileExistsError as error:
+        raise OutputError(f"{path} exists; choose another name, or replace it with --force") from (
+            error
+        )
+    except OSError as error:
+        raise OutputError(f"cannot write {path}: {error.strerror}") from error
+    with os.fdopen(descriptor, "wb") as file:
+
+        def write(row: ScanRow) -> None:
+            # A row that was taken over has its details in the file already.
+            if row.provenance is not None and not is_taken_over(row.provenance):
+                try:
+                    file.write(details_line(row))
+                    file.flush()
+                except OSError as error:
+                    raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+        yield write
+
+
+def is_taken_over(provenance: Provenance) -> bool:
+    """Return whether provenance comes from an earlier run's row, which holds no details."""
+    return bool(provenance.evidence) and not provenance.details
+
+
+def details_line(row: ScanRow) -> bytes:
+    """Return a row's provenance with all its details as one line of JSON."""
+    assert row.provenance is not None
+    values = {
+        "path": escape_path(row.path),
+        "origin": row.provenance.origin.value or None,
+        "origin_grade": row.provenance.grade.value or None,
+        "origin_evidence": list(row.provenance.evidence),
+        "statements": json.loads(row.provenance.details or "[]"),
+    }
+    return json.dumps(values).encode() + b"\n"

@@ -1,0 +1,1 @@
+"""Statements of a file about its own origin."""

@@ -1,0 +1,1 @@
+"""Metadata segments of each container."""
