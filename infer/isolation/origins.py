@@ -9,12 +9,12 @@ from typing import Any
 from ..errors import ImageError
 from ..images.encoded import EncodedImage
 from ..images.limits import Limits
-from .messages import MAX_DETAILS, limits_as_json, provenance_from_json
-from .pool import WorkerPool
 from ..provenance.credentials.check import is_available
 from ..provenance.find import find, read_metadata
 from ..provenance.options import Details, ProvenanceOptions
 from ..results import Provenance
+from .messages import MAX_DETAILS, limits_as_json, provenance_from_json
+from .pool import WorkerPool
 
 
 class OriginReader:

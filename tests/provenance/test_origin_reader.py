@@ -12,13 +12,13 @@ from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError
 from trustthepixels.infer.images.formats.registry import identify
 from trustthepixels.infer.images.limits import Limits
+from trustthepixels.infer.isolation import origins
 from trustthepixels.infer.isolation.messages import provenance_as_json, provenance_from_json
+from trustthepixels.infer.isolation.origins import OriginReader
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.provenance.credentials.trust import TrustList
 from trustthepixels.infer.provenance.options import Details, ProvenanceOptions
 from trustthepixels.infer.results import FileStatus, Origin, OriginGrade, Provenance
-from trustthepixels.infer.isolation import origins
-from trustthepixels.infer.isolation.origins import OriginReader
 
 OPTIONS = ProvenanceOptions(Details.ALL)
 TEXT, GIF = identify(png_texts(parameters=A1111)), identify(gif_xmp(AI_TYPE))

@@ -9,12 +9,12 @@ from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.files.walk import WalkOptions, walk
 from trustthepixels.infer.images.formats.registry import identify
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
+from trustthepixels.infer.isolation.origins import OriginReader
 from trustthepixels.infer.isolation.policy import needs_worker
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.provenance.credentials.check import is_available
 from trustthepixels.infer.provenance.options import ProvenanceOptions
 from trustthepixels.infer.results import Origin, OriginGrade, Provenance
-from trustthepixels.infer.isolation.origins import OriginReader
 
 from .manifest import Sample
 
