@@ -29,11 +29,13 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "flow": LOW | {"system"},
     "output": LOW | {"system"},
     "files": LOW | {"system", "images"},
-    "isolation": LOW | {"system", "images", "flow"},
+    "isolation": LOW | {"system", "images", "flow", "provenance"},
     "model": LOW | {"system", "images", "files"},
-    "scan": LOW | {"system", "images", "flow", "files", "output", "isolation", "model"},
+    "scan": LOW
+    | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance"},
     "report": LOW | {"images", "model", "output"},
-    "detector": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
+    "detector": LOW
+    | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "scan"},
 }
 """Parts of ``infer``, from the bottom up, that each part may import. ``commands`` is the roof."""
 
@@ -307,7 +309,7 @@ def test_private_names_stay_private(path):
             assert not [name for name in names if name.startswith("_")], names
 
 
-OPEN_TO_OTHERS = {"errors", "results", "system", "images", "files", "model"}
+OPEN_TO_OTHERS = {"errors", "results", "system", "images", "files", "model", "provenance"}
 
 
 @pytest.mark.parametrize(

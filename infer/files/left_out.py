@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class LeftOut:
-    """What a walk left out.
+    """Counts of files that a walk left out.
 
     Attributes:
         no_pictures: files that are none by their names.

@@ -1,4 +1,4 @@
-"""What files state about their origin, read beside the decoding of a scan.
+"""Reading of what files state about their origin, beside the decoding of a scan.
 
 Decoding does not wait for it, and no verdict depends on it: a file is decoded first, whatever it
 states, and reading its metadata never fails a file.

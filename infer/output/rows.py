@@ -48,7 +48,7 @@ class RowFormat(StrEnum):
 
 
 class Columns(Enum):
-    """Which columns rows have."""
+    """Choice of the columns of rows."""
 
     USUAL = auto()
     WITH_PROVENANCE = auto()

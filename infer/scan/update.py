@@ -1,4 +1,4 @@
-"""What ``--update`` adds to a scan: files that are as they were keep their rows."""
+"""Files that need no scan: those of an interrupted run, and unchanged ones of ``--update``."""
 
 import stat
 import time

@@ -5,6 +5,7 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,11 @@ def _first_fold(
 ) -> tuple[list[Sample], list[Sample]]:
     """The first of ``folds`` group-wise folds, and all the others together."""
     # Takes seconds to import, which a command that only checks its input should not cost.
-    from sklearn.model_selection import StratifiedGroupKFold
+    model_selection = import_module("sklearn.model_selection")
 
     strata = _strata(samples, folds)
     groups = [sample.group for sample in samples]
-    splitter = StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
+    splitter = model_selection.StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
         # Sources smaller than the number of folds are expected; they land whole somewhere.
         warnings.simplefilter("ignore", UserWarning)

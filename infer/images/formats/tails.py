@@ -8,7 +8,7 @@ ZEROS = 1024
 """Fewest zero bytes at the end of image data that look as if they were never written."""
 
 CODED_ZEROS = 64
-"""The same number for arithmetic coders. Those of flat pictures write four in a row at most."""
+"""Largest number for arithmetic coders. Those of flat pictures write four in a row at most."""
 
 UNWRITTEN = "its pixel data ends in zeros, as if never written"
 
