@@ -1,4 +1,4 @@
-"""Counts of what a walk left out, and what to say of it."""
+"""Counts of files that a walk left out, and their lines for people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class LeftOut:
-    """What a walk left out.
+    """Counts of files that a walk left out.
 
     Attributes:
-        no_pictures: files that are none by their names.
-        no_content: files that are none by their names nor their first bytes, with ``any_name``.
+        no_pictures: files that are not pictures by their names.
+        no_content: files that are not pictures by their names or their first bytes, with
+            ``any_name``.
         system_files: files and folders of Macs, NAS boxes and file managers.
         patterns: options whose pattern matched nothing, once a walk has ended.
     """

@@ -85,7 +85,7 @@ class JpegMarkers:
 
     @property
     def has_usual_sampling(self) -> bool:
-        """Whether ``simplejpeg`` decodes these sampling factors."""
+        """True if ``simplejpeg`` decodes these sampling factors."""
         if len(self.sampling) == 1:
             return True
         first, *others = self.sampling
@@ -97,7 +97,7 @@ class JpegMarkers:
 
     @property
     def _has_whole_shares(self) -> bool:
-        """Whether all factors divide the largest, as libjpeg's upsampling needs."""
+        """True if all factors divide the largest, as libjpeg's upsampling needs."""
         across, down = [[by >> 4 for by in self.sampling], [by & 15 for by in self.sampling]]
         return all(by and max(side) % by == 0 for side in (across, down) for by in side)
 
