@@ -123,7 +123,7 @@ def test_a_fine_tuned_run_leaves_answers_and_no_checkpoints(request_of, pictures
     ("extra", "reason"),
     [
         (["--variant", "best"], "no variant 'best'"),
-        (["--weights", "x.safetensors"], "--weights and --run go together"),
+        (["--weights", "x.safetensors"], "--weights and --run are needed together"),
         (["--init", "absent.safetensors"], "absent.safetensors: not a weights file"),
     ],
 )
