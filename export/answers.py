@@ -1,4 +1,4 @@
-"""What PyTorch, ONNX Runtime and plain arithmetic make of the same pictures."""
+"""Pixels and answers of PyTorch, ONNX Runtime and plain arithmetic for the same pictures."""
 
 import os
 from collections.abc import Sequence
@@ -27,19 +27,20 @@ from trustthepixels.train.networks.network import Classifier
 FloatArray = npt.NDArray[np.floating]
 
 _PLAIN_MODES = frozenset({"RGB", "L", "CMYK"})
-"""Where our decoding is, by contract, that of the reference recipe: Pillow's ``convert("RGB")``."""
+"""Modes of which, by contract, decoding equals the reference recipe's: Pillow's
+``convert("RGB")``."""
 
 IN_FULL = Limits(decode_size=DecodeSize.FULL)
 """Scaled decoding of large JPEGs is no part of what torchvision is compared with."""
 
 _CONVERSIONS = frozenset({"Cast", "QuantizeLinear", "DequantizeLinear"})
-"""What fp16 and int8 put between the normalised pixels and the first convolution."""
+"""Operators that fp16 and int8 put between the normalised pixels and the first convolution."""
 
 
 def scanner_pixels(
     paths: Sequence[Path], size: tuple[int, int], limits: Limits = DEFAULT_LIMITS
 ) -> PixelArray:
-    """What the scanner feeds to the model, uint8 (n, *size, 3).
+    """Return the scanner's pixels of pictures, uint8 (n, *size, 3).
 
     Raises:
         InputError: a picture cannot be read or decoded.
@@ -54,9 +55,9 @@ def scanner_pixels(
 
 
 def torchvision_pixels(path: Path, size: tuple[int, int]) -> PixelArray | None:
-    """The same by Pillow and torchvision's ``Resize`` alone; ``None`` where they do not define it.
+    """Return pixels by Pillow and torchvision's ``Resize`` alone; ``None`` if they define none.
 
-    That is so for transparency, palettes and more than 8 bits.
+    They define none for transparency, palettes and more than 8 bits.
     """
     with Image.open(path) as image:
         if image.mode not in _PLAIN_MODES or image.has_transparency_data:
@@ -66,20 +67,21 @@ def torchvision_pixels(path: Path, size: tuple[int, int]) -> PixelArray | None:
 
 
 def torch_p_ai(network: Classifier, spec: ModelSpec, images: PixelArray) -> FloatArray:
-    """PyTorch's calibrated probabilities, float32 (n,)."""
+    """Return PyTorch's calibrated probabilities, float32 (n,)."""
     with torch.inference_mode():
         logits = network(torch.from_numpy(images)).numpy()
     return probability(logits, spec.calibration)
 
 
 def session_p_ai(session: Session, images: PixelArray, batch_size: int) -> FloatArray:
-    """ONNX Runtime's, float32 (n,), run in batches; the last may be smaller."""
+    """Return ONNX Runtime's probabilities, float32 (n,), run in batches; the last may be
+    smaller."""
     starts = range(0, len(images), batch_size)
     return np.concatenate([session.run(images[start : start + batch_size]) for start in starts])
 
 
 def graph_normalised(model: onnx.ModelProto, images: PixelArray) -> FloatArray:
-    """What reaches the graph's first convolution before any rounding, (n, 3, height, width).
+    """Return the input of the graph's first convolution before any rounding, (n, 3, height, width).
 
     Raises:
         InputError: the graph has no convolution.
@@ -101,6 +103,6 @@ def graph_normalised(model: onnx.ModelProto, images: PixelArray) -> FloatArray:
 
 
 def spec_normalised(spec: ModelSpec, images: PixelArray) -> FloatArray:
-    """``(x / 255 - mean) / std`` in float64, (n, 3, height, width)."""
+    """Return ``(x / 255 - mean) / std`` in float64, (n, 3, height, width)."""
     channels_last: FloatArray = (images / 255.0 - np.array(spec.mean)) / np.array(spec.std)
     return channels_last.transpose(0, 3, 1, 2)

@@ -1,8 +1,8 @@
-"""What an exported file must pass, each figure with its bound.
+"""Checks of an exported file, each a figure with its bound.
 
-The order is that of Hugging Face Optimum's validator, names, dtypes, dynamic batch axis, shapes,
-values, with the preprocessing between shapes and values. Every function yields its checks one by
-one, so that the caller can stop at the first that fails.
+The order is that of Hugging Face Optimum's validator: names, dtypes, dynamic batch axis, shapes,
+preprocessing, values. Every function yields its checks one by one, so the caller can stop at the
+first that fails.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,26 +36,26 @@ from .report import Check, Relation
 from .request import Precision
 
 BATCH_SIZES = (1, 2, 7, 32)
-"""Alone, a pair, an odd number, and a large batch."""
+"""One picture, a pair, an odd number, and a large batch."""
 
 P_AI_BOUNDS = {Precision.FP32: 1e-4, Precision.FP16: 5e-3}
 """Largest difference of ``p_ai`` from PyTorch's."""
 
 AGREEMENT_BOUND = 0.99
-"""int8: smallest share of validation pictures with the verdict that PyTorch gives them."""
+"""int8: smallest share of validation pictures whose verdict equals PyTorch's."""
 
 ACCURACY_BOUND = 0.5
 """int8: largest fall of the balanced accuracy, in percentage points."""
 
 NORMALISATION_BOUND = 1e-5
-"""Of normalised pixels, which go up to 2.7; one step of a pixel is 0.017."""
+"""Largest difference of normalised pixels, which go up to 2.7; one step of a pixel is 0.017."""
 
 CALIBRATION_BOUND = 1e-6
-"""Of ``p_ai`` against the calibration of the file's own logits: below the printed decimals."""
+"""Largest difference of ``p_ai`` from the calibrated logits: below the printed decimals."""
 
 
 def signature_checks(model: onnx.ModelProto, spec: ModelSpec) -> Iterator[Check]:
-    """What the file declares of its input and outputs."""
+    """Check the file's declared input and outputs."""
     inputs = {value.name: value for value in model.graph.input}
     outputs = {value.name: value for value in model.graph.output}
     yield _equal("input names", ", ".join(inputs), INPUT_NAME)
@@ -77,13 +77,13 @@ def signature_checks(model: onnx.ModelProto, spec: ModelSpec) -> Iterator[Check]
 def preprocessing_checks(
     model: onnx.ModelProto, spec: ModelSpec, samples: Sequence[Sample], images: PixelArray
 ) -> Iterator[Check]:
-    """The scanner's pixels against those of training and of torchvision, then the normalisation.
+    """Check the scanner's pixels against training's and torchvision's, then the normalisation.
 
     Args:
         model: the exported graph.
-        spec: of the model.
+        spec: specification of the model.
         samples: the pictures.
-        images: the scanner's pixels of them, uint8 (n, height, width, 3).
+        images: the scanner's pixels of the samples, uint8 (n, height, width, 3).
     """
     trained = [load_pixels(sample.path, spec.input_size) for sample in samples]
     differing = sum(not np.array_equal(*pair) for pair in zip(images, trained, strict=True))
@@ -105,18 +105,18 @@ def preprocessing_checks(
 
 
 def batch_size_checks(answers: Mapping[int, FloatArray]) -> Iterator[Check]:
-    """That every batch size ran; ``answers`` holds ``p_ai`` (n,) of those that did."""
+    """Check that every batch size ran; ``answers`` holds ``p_ai`` (n,) of those that did."""
     yield _equal("batch sizes that run", _listed(answers), _listed(BATCH_SIZES))
 
 
 def invariance_checks(
     answers: Mapping[int, FloatArray], other_threads: FloatArray
 ) -> Iterator[Check]:
-    """That no bit of an answer depends on the batch size or the number of threads.
+    """Check that no bit of an answer depends on the batch size or the number of threads.
 
     Args:
         answers: ``p_ai`` (n,) by batch size.
-        other_threads: the same with another number of threads.
+        other_threads: ``p_ai`` (n,) by batch size, with another number of threads.
     """
     first, *others = [*answers.values(), other_threads]
     changing = np.any([other != first for other in others], axis=0)
@@ -124,7 +124,7 @@ def invariance_checks(
 
 
 def calibration_checks(session: Session, images: PixelArray) -> Iterator[Check]:
-    """That ``p_ai`` is the calibration of ``logits`` that the spec states."""
+    """Check that ``p_ai`` equals the spec's calibration of ``logits``."""
     expected = probability(session.logits(images), session.spec.calibration)
     difference = _largest(session.run(images), expected)
     yield _at_most("p_ai: difference from the calibrated logits", difference, CALIBRATION_BOUND)
@@ -133,7 +133,7 @@ def calibration_checks(session: Session, images: PixelArray) -> Iterator[Check]:
 def difference_checks(
     answers: Mapping[int, FloatArray], reference: FloatArray, bound: float
 ) -> Iterator[Check]:
-    """fp32 and fp16: ``p_ai`` of each batch size against PyTorch's, (n,) each."""
+    """Check, for fp32 and fp16, ``p_ai`` of each batch size against PyTorch's, (n,) each."""
     for batch_size, p_ai in answers.items():
         name = f"p_ai: difference from PyTorch, batch size {batch_size}"
         yield _at_most(name, _largest(p_ai, reference), bound)
@@ -142,7 +142,7 @@ def difference_checks(
 def verdict_checks(
     answers: Mapping[int, FloatArray], reference: FloatArray, spec: ModelSpec
 ) -> Iterator[Check]:
-    """fp32: that no verdict changes at any operating point."""
+    """Check, for fp32, that no verdict changes at any operating point."""
     for point in spec.thresholds.ai:
         rule = spec.rule(false_positive_rate=point.false_positive_rate)
         expected = _verdicts(rule, reference)
@@ -153,11 +153,11 @@ def verdict_checks(
 def agreement_checks(
     p_ai: FloatArray, reference: FloatArray, targets: npt.NDArray[np.int64], spec: ModelSpec
 ) -> Iterator[Check]:
-    """int8: verdicts and balanced accuracy on the validation pictures against PyTorch's.
+    """Check, for int8, verdicts and balanced accuracy on validation pictures against PyTorch's.
 
     Args:
-        p_ai: of the exported model, (n,).
-        reference: of PyTorch, (n,).
+        p_ai: probabilities of the exported model, (n,).
+        reference: probabilities of PyTorch, (n,).
         targets: indices of the true labels, n.
         spec: its default operating point makes the verdicts.
     """
@@ -171,13 +171,13 @@ def agreement_checks(
 
 
 def p_ai_by_batch_size(session: Session, images: PixelArray) -> dict[int, FloatArray]:
-    """``p_ai`` (n,) at every batch size that the model accepts."""
+    """Return ``p_ai`` (n,) at every batch size that the model accepts."""
     answers = {}
     for batch_size in BATCH_SIZES:
         try:
             answers[batch_size] = session_p_ai(session, images, batch_size)
         except (ModelError, ProviderError):
-            # A batch axis frozen inside the graph; its absence here fails the check.
+            # The batch axis is frozen inside the graph; the missing size fails the check.
             continue
     return answers
 

@@ -1,4 +1,4 @@
-"""A trained network → its ONNX graph in float32: pixels in, logits and ``p_ai`` out."""
+"""Export of a trained network as an ONNX graph in float32: pixels in, logits and ``p_ai`` out."""
 
 import copy
 import warnings
@@ -16,7 +16,7 @@ from trustthepixels.infer.results import LABELS
 from trustthepixels.train.networks.network import Classifier
 
 OPSET = 18
-"""The version that PyTorch's exporter writes natively, so that nothing is converted after it.
+"""Version that PyTorch's exporter writes natively, without conversion.
 
 ONNX Runtime since 1.14 and OpenVINO read it, and it has all that int8 (QDQ, per
 channel) and fp16 need.
@@ -26,21 +26,21 @@ PRODUCER = "trustthepixels"
 
 
 def export_graph(network: Classifier, spec: ModelSpec) -> onnx.ModelProto:
-    """The graph of the contract, without metadata: the same weights give the same graph.
+    """Return the graph of the contract, without metadata: equal weights make equal graphs.
 
     Input ``images``, uint8 (batch, height, width, 3); outputs ``logits``, float32 (batch, 2), and
     ``p_ai``, float32 (batch,). Normalisation and calibration are inside, batch norm is folded
     into the convolutions, and the batch axis is dynamic.
 
     Args:
-        network: in evaluation mode, float32, on the CPU.
-        spec: gives the input size and the calibration.
+        network: network in evaluation mode, float32, on the CPU.
+        spec: specification with the input size and the calibration.
     """
     height, width = spec.input_size
-    # Two rows, because PyTorch takes a size of 1 for a constant.
+    # Two rows: PyTorch takes a size of 1 for a constant.
     example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
     with torch.inference_mode(), warnings.catch_warnings():
-        # What the exporter deprecates inside itself is nothing that its users can mend.
+        # Users cannot act on deprecations inside the exporter.
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             _CalibratedNetwork(network, spec.calibration).eval(),
@@ -48,7 +48,7 @@ def export_graph(network: Classifier, spec: ModelSpec) -> onnx.ModelProto:
             dynamo=True,
             input_names=[INPUT_NAME],
             output_names=[LOGITS_NAME, P_AI_NAME],
-            # A named Dim makes the exporter fail where it would otherwise freeze the axis.
+            # With a named Dim the exporter fails instead of freezing the axis.
             dynamic_shapes={INPUT_NAME: {0: torch.export.Dim("batch")}},
             opset_version=OPSET,
             optimize=True,
@@ -59,20 +59,20 @@ def export_graph(network: Classifier, spec: ModelSpec) -> onnx.ModelProto:
 
 
 def tidy(model: ir.Model) -> onnx.ModelProto:
-    """A model in topological order without what differs from run to run or names our paths."""
+    """Return a model in topological order, without paths and values that differ between runs."""
     ClearMetadataAndDocStringPass()(model)
     for value in (*model.graph.inputs, *model.graph.outputs):
         value.metadata_props.clear()
     model.graph.sort()
     model.producer_name, model.producer_version = PRODUCER, None
     proto = ir.to_proto(model)
-    # Shapes between nodes are derived again by whoever loads the file.
+    # ONNX Runtime derives the shapes between nodes again.
     del proto.graph.value_info[:]
     return proto
 
 
 class _CalibratedNetwork(nn.Module):
-    """A classifier with its calibration, its head in a form that no batch size can change."""
+    """A classifier with its calibration, and a head that is independent of the batch size."""
 
     def __init__(self, network: Classifier, calibration: Calibration) -> None:
         super().__init__()
@@ -88,7 +88,7 @@ class _CalibratedNetwork(nn.Module):
                 backbone.set_submodule(name, _MeanPool())
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits of shape (batch, 2) and ``p_ai`` of shape (batch,)."""
+        """Return logits of shape (batch, 2) and ``p_ai`` of shape (batch,)."""
         logits = self.network(images)
         margin = logits[:, LABELS.index("ai")] - logits[:, LABELS.index("real")]
         scores = margin / self.calibration.temperature + self.calibration.bias
@@ -98,8 +98,8 @@ class _CalibratedNetwork(nn.Module):
 class _RowLinear(nn.Module):
     """A linear layer as products and a sum along each row.
 
-    Matrix products choose the order of their sums by the number of rows and threads, so that a
-    picture's last bits could depend on the pictures beside it.
+    Matrix products choose the order of their sums by the number of rows and threads. A picture's
+    last bits could then depend on the other pictures of its batch.
     """
 
     def __init__(self, linear: nn.Linear) -> None:
@@ -111,7 +111,8 @@ class _RowLinear(nn.Module):
 
 
 class _MeanPool(nn.Module):
-    """Global average pooling as a plain mean; the exporter makes index arithmetic of the other."""
+    """Global average pooling as a plain mean; the exporter turns timm's module into index
+    arithmetic."""
 
     def forward(self, features: Tensor) -> Tensor:
         return features.mean(dim=(2, 3), keepdim=True)

@@ -1,4 +1,4 @@
-"""float32 graph → float16 graph for GPUs, with the same uint8 input and float32 outputs."""
+"""Conversion of a float32 graph to float16 for GPUs, with uint8 input and float32 outputs."""
 
 import onnx
 import onnx_ir as ir
@@ -12,8 +12,8 @@ from .int8.sections import sections
 def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
     """Convert the body of the network; normalisation and head stay in float32.
 
-    ONNX Runtime's converter takes the body as a graph of its own. On the whole graph it would
-    round the outputs to float16 as well, and ``p_ai`` has to keep six decimals.
+    ONNX Runtime's converter takes the body as a graph of its own. On the whole graph it would also
+    round the outputs to float16, but ``p_ai`` needs six decimals.
 
     Raises:
         InputError: the graph cannot be divided, see ``sections``.

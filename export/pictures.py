@@ -1,4 +1,4 @@
-"""Which labelled pictures an export is calibrated and checked on."""
+"""Choice of the labelled pictures for the calibration and the checks of an export."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from trustthepixels.train.data.splits import Split, read_splits, select, split_b
 from .request import ExportRequest, Precision
 
 CHECK_SIZE = 64
-"""Pictures that every export is checked on, at every batch size."""
+"""Number of pictures for the checks of every export, at every batch size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +21,7 @@ class Pictures:
 
     Attributes:
         calibration: training pictures for the ranges of int8; empty for other precisions.
-        validation: pictures that the network was not trained on, where the split is known.
+        validation: pictures without a part in the training, if the split is known.
         check: some of ``validation``, of both classes.
     """
 
@@ -33,7 +33,7 @@ class Pictures:
 def choose_pictures(request: ExportRequest) -> Pictures:
     """Take pictures spread evenly over the training and validation splits.
 
-    Without a split file, fp32 and fp16 are checked on all of the data: they only compare.
+    Without a split file, fp32 and fp16 are checked on all of the data: they are only compared.
 
     Raises:
         InputError: the data cannot be used, or it has too few pictures.
@@ -58,6 +58,7 @@ def choose_pictures(request: ExportRequest) -> Pictures:
 
 
 def spread(samples: Sequence[Sample], count: int) -> list[Sample]:
-    """At most ``count`` samples at even distances, so of every class and source in proportion."""
+    """Return at most ``count`` samples at even distances: of every class and source in
+    proportion."""
     steps = np.linspace(0, len(samples) - 1, min(count, len(samples)))
     return [samples[round(step)] for step in steps]

@@ -1,4 +1,4 @@
-"""Checks with their figures and bounds: as a table for the terminal and as JSON."""
+"""Checks with their figures and bounds, as a table for the terminal and as JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ from trustthepixels.infer.errors import ExportCheckError
 
 
 class Relation(StrEnum):
-    """How a figure must stand to its bound."""
+    """Required relation of a figure to its bound."""
 
     EQUAL = "="
     AT_MOST = "≤"
@@ -19,13 +19,13 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One figure and its bound.
+    """A figure and its bound.
 
     Attributes:
-        name: what was measured, with its unit where it has one.
+        name: name of the figure, with its unit if it has one.
         measured: the figure.
-        relation: how it must stand to the bound.
-        bound: likewise.
+        relation: required relation to the bound.
+        bound: the bound.
     """
 
     name: str
@@ -35,17 +35,17 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether the figure keeps its bound; NaN never does."""
+        """True if the figure keeps its bound; NaN never does."""
         if self.relation is Relation.EQUAL:
             return self.measured == self.bound
         measured, bound = float(self.measured), float(self.bound)
         return measured <= bound if self.relation is Relation.AT_MOST else measured >= bound
 
     def require(self) -> None:
-        """Do nothing if the check passed.
+        """Raise an error if the check failed.
 
         Raises:
-            ExportCheckError: it did not; the text names the figure and the bound.
+            ExportCheckError: the check failed; the text names the figure and the bound.
         """
         if not self.passed:
             raise ExportCheckError(
@@ -55,7 +55,7 @@ class Check:
 
 
 def table(checks: Sequence[Check]) -> str:
-    """The checks in aligned columns, in the order in which they were made."""
+    """Return the checks in aligned columns, in their order."""
     rows = [("check", "measured", "bound", "")]
     rows += [
         (
@@ -74,7 +74,7 @@ def table(checks: Sequence[Check]) -> str:
 
 
 def to_json(checks: Sequence[Check], facts: Mapping[str, Any]) -> str:
-    """The report that is kept beside the model: facts of the export, then every check."""
+    """Return the report next to the model: facts of the export, then every check."""
     entries = [
         {
             "name": check.name,

@@ -1,4 +1,4 @@
-"""What one export was asked to do."""
+"""Request of one export."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,9 +14,9 @@ class Precision(StrEnum):
 
 
 class RangeMethod(StrEnum):
-    """How int8 chooses the range of each activation from the training pictures.
+    """Method by which int8 chooses the range of each activation from the training pictures.
 
-    ``LEAST_SQUARES`` is of ``activation_ranges``, the others are ONNX Runtime's.
+    ``LEAST_SQUARES`` is that of ``activation_ranges``; the others are ONNX Runtime's.
     """
 
     LEAST_SQUARES = "least-squares"
@@ -27,21 +27,21 @@ class RangeMethod(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:
-    """What to export where, and on which pictures to check it.
+    """Checkpoint to export, target file, and pictures for the checks.
 
     Attributes:
         checkpoint: weights of a training run.
         out: the ONNX file.
         report: the JSON of the checks.
-        precision: of the exported model.
+        precision: precision of the exported model.
         data: a manifest, or a folder with one or with ``AI/`` and ``Real/``.
         splits: a ``file,split`` CSV; ``None`` makes the split from ``seed`` as ``train`` does.
         exclude_sources: sources of the manifest to leave out.
-        seed: of the split, where there is no ``splits``.
+        seed: seed of the split if there is no ``splits``.
         range_method: int8 only.
-        calibration: JSON of ``trustthepixels calibrate`` in place of the checkpoint's own
-            calibration and thresholds; ``None`` keeps those.
-        calibration_size: int8 only, training pictures that the ranges are measured on.
+        calibration: JSON of ``trustthepixels calibrate`` instead of the checkpoint's own
+            calibration and thresholds; ``None`` uses the checkpoint's.
+        calibration_size: int8 only: number of training pictures for measuring the ranges.
         threads: threads of PyTorch and ONNX Runtime.
     """
 

@@ -1,4 +1,4 @@
-"""One export from the checkpoint to a checked file, or to nothing at all."""
+"""One export: from the checkpoint to a checked file, or to no file at all."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -54,8 +54,8 @@ def export_model(request: ExportRequest, show: Callable[[str], None]) -> None:
     """Write the model and its report if every check passes.
 
     Args:
-        request: what to export.
-        show: takes the table of the checks, also of those that failed.
+        request: the export's request.
+        show: takes the table of the checks, also after a failure.
 
     Raises:
         ExportCheckError: a check failed; neither file was written.
@@ -63,14 +63,14 @@ def export_model(request: ExportRequest, show: Callable[[str], None]) -> None:
         TrustThePixelsError: the checkpoint, the data or the output cannot be used.
     """
     if request.report == request.out:
-        raise UsageError("the report and the model cannot be the same file")
+        raise UsageError("the report and the model are the same file; use --report with another")
     load_onnxruntime()
     torch.set_num_threads(request.threads)
     with staged(request.out) as model_path, staged(request.report) as report_path:
         network, spec = load_checkpoint(request.checkpoint)
         if request.calibration is not None:
             calibration, thresholds = read_calibration(request.calibration)
-            # Accuracies belong to the calibration that they were measured with; areas do not.
+            # Accuracies depend on the calibration of their measurement; areas do not.
             figures = {name: v for name, v in spec.evaluation.items() if name.endswith("_auc")}
             spec = replace(spec, calibration=calibration, thresholds=thresholds, evaluation=figures)
         pictures = choose_pictures(request)
@@ -83,7 +83,7 @@ def export_model(request: ExportRequest, show: Callable[[str], None]) -> None:
         answer = _known_answer(file, request)
         known = replace(spec, known_answer=answer)
         model_path.write_bytes(model_bytes(graph, known, request.precision))
-        # Verified as whoever loads it will: digest, signature and known answer.
+        # Verified as a scan does it: digest, signature and known answer.
         file = read_model_file(model_path)
         open_session(file, Device.CPU, request.threads)
         facts = _facts(request, file, pictures)
@@ -106,7 +106,7 @@ def _graph(
 
 
 def _known_answer(file: ModelFile, request: ExportRequest) -> float:
-    """``p_ai`` of the built-in picture, by which a session can tell that it works."""
+    """Return ``p_ai`` of the built-in picture, by which a session verifies its device."""
     session = open_session(file, Device.CPU, request.threads)
     (p_ai,) = session.run(known_picture(file.spec.input_size)[np.newaxis])
     return round(float(p_ai), P_AI_DECIMALS)
@@ -115,7 +115,7 @@ def _known_answer(file: ModelFile, request: ExportRequest) -> float:
 def _checks(
     request: ExportRequest, network: Classifier, file: ModelFile, pictures: Pictures
 ) -> Iterator[Check]:
-    """All checks of a file, read back from where it was written."""
+    """Yield all checks of a file, which is read back from the disk."""
     spec = file.spec
     model = onnx.load_model_from_string(file.content)
     yield from signature_checks(model, spec)
@@ -141,7 +141,7 @@ def _checks(
 def _on_validation(
     session: Session, network: Classifier, samples: list[Sample]
 ) -> tuple[FloatArray, FloatArray]:
-    """``p_ai`` of the file and of PyTorch, (n,) each, holding one batch of pixels at a time."""
+    """Return ``p_ai`` of the file and of PyTorch, (n,) each; one batch of pixels is in memory."""
     p_ai, reference = [], []
     with tqdm(total=len(samples), desc="validation", unit="img", disable=None) as bar:
         for start in range(0, len(samples), _LARGEST_BATCH):
@@ -154,7 +154,7 @@ def _on_validation(
 
 
 def _until_failure(checks: Iterable[Check]) -> list[Check]:
-    """The checks up to and with the first that failed: what comes after it means nothing."""
+    """Return the checks up to the first failure; later ones would mean nothing."""
     made = []
     for check in checks:
         made.append(check)
@@ -164,7 +164,7 @@ def _until_failure(checks: Iterable[Check]) -> list[Check]:
 
 
 def _facts(request: ExportRequest, file: ModelFile, pictures: Pictures) -> dict[str, Any]:
-    """What the report says besides the checks; nothing that differs from run to run."""
+    """Return the report's facts besides the checks; none of them differs between runs."""
     facts: dict[str, Any] = {
         "model": request.out.name,
         "name": file.spec.name,
@@ -188,5 +188,5 @@ def _described(samples: list[Sample]) -> dict[str, Any]:
 
 
 def default_report(out: Path) -> Path:
-    """Where the report lies if nothing else is asked for: beside the model."""
+    """Return the default path of the report: next to the model."""
     return out.with_suffix(".report.json")

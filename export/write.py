@@ -1,4 +1,4 @@
-"""Model and spec → the bytes of one file, and files that appear whole or not at all."""
+"""Bytes of a model file, and files that appear whole or not at all."""
 
 import hashlib
 import importlib.metadata
@@ -21,12 +21,12 @@ _VERSIONED = ("trustthepixels", "torch", "timm", "onnx", "onnxscript", "onnxrunt
 
 
 def model_bytes(model: onnx.ModelProto, spec: ModelSpec, precision: Precision) -> bytes:
-    """One self-contained ONNX file; the same graph and spec give the same bytes.
+    """Return one self-contained ONNX file; equal graphs and specs make equal bytes.
 
     Args:
         model: the graph, without metadata.
-        spec: of the checkpoint; precision, digest and versions are filled in.
-        precision: of the graph.
+        spec: spec of the checkpoint; precision, digest and versions are filled in.
+        precision: precision of the graph.
     """
     _, digest = metadata_and_digest(model.SerializeToString(deterministic=True))
     versions = {**spec.versions, **_installed_versions()}
@@ -45,10 +45,10 @@ def model_bytes(model: onnx.ModelProto, spec: ModelSpec, precision: Precision) -
 
 @contextmanager
 def staged(path: Path) -> Iterator[Path]:
-    """A temporary file beside ``path`` that takes its name if the block ends well.
+    """Yield a temporary file next to ``path``, which gets its name if the block ends well.
 
     Raises:
-        OutputError: the file cannot be made there or renamed.
+        OutputError: the file cannot be created or renamed there.
     """
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     if path.is_dir():
@@ -73,6 +73,6 @@ def _installed_versions() -> dict[str, str]:
         try:
             installed[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
-            # ONNX Runtime goes by other names too, such as onnxruntime-gpu.
+            # ONNX Runtime has other names too, such as onnxruntime-gpu.
             continue
     return installed

@@ -51,7 +51,7 @@ DEFAULT_LIMITS = Limits()
 
 
 def outcome(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage | DecodeError:
-    """What ``decode`` gives or raises; anything else that it raises fails the test."""
+    """Return the result of ``decode`` or its typed error; any other exception fails the test."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -75,7 +75,7 @@ def png_chunk(kind: bytes, content: bytes) -> bytes:
 
 
 def with_png_chunk(data: bytes, kind: bytes, content: bytes) -> bytes:
-    """The same PNG with the content of one chunk replaced."""
+    """Return a PNG with the content of one chunk replaced."""
     start = data.index(kind) - 4
     length = int.from_bytes(data[start : start + 4], "big") + 12
     return data[:start] + png_chunk(kind, content) + data[start + length :]

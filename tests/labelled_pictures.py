@@ -40,7 +40,7 @@ def write_labelled_pictures(
 
 
 def write_pictures_of_many_sources(folder: Path) -> Path:
-    """The same, four crops of each example, and every example a source of its own."""
+    """Write four crops of each example, every example as its own source."""
     write_labelled_pictures(folder, per_picture=4, side=48)
     with (folder / "manifest.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))

@@ -249,7 +249,7 @@ def test_what_was_not_measured_is_said_to_be_so():
 
 
 def on_cuda(parts):
-    """The same parts, measured on CUDA."""
+    """Return the parts as if measured on CUDA."""
     return {part_key(name, "cuda"): part for name, part in parts.items()}
 
 

@@ -16,13 +16,6 @@ FILES = sorted(
     for path in (ROOT / folder).rglob("*.py")
 )
 
-NOT_YET_REWRITTEN: set[str] = {
-    "train",
-    "export",
-    "tests",
-}
-"""Folders and modules with docstrings that still open so. This list may only shrink."""
-
 OPENING = re.compile(
     r"(What|Whether|Where|How|Which|Why|Who|Whose|When|One of|The same|Likewise|From)\b"
 )
@@ -40,15 +33,9 @@ def bad_docstrings(source: str) -> list[str]:
     ]
 
 
-def is_exempt(path: Path) -> bool:
-    """Return whether a file is listed, or below a listed folder."""
-    name = path.relative_to(ROOT)
-    return any(place.as_posix() in NOT_YET_REWRITTEN for place in (name, *name.parents))
-
-
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_docstring_opens_with_a_question_word(path):
-    assert is_exempt(path) or not bad_docstrings(path.read_text(encoding="utf-8"))
+    assert not bad_docstrings(path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize(

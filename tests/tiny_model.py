@@ -41,12 +41,12 @@ SPEC = ModelSpec(
 )
 
 GAIN = 6.0
-"""How much the difference of the logits grows with the mean of the normalised pixels."""
+"""Growth of the difference of the logits with the mean of the normalised pixels."""
 
 
 @dataclass(frozen=True)
 class Graph:
-    """What the graph is made of; the defaults are right, any other value is a defect."""
+    """Parts of the graph; the defaults are right, any other value is a defect."""
 
     input_name: str = "images"
     input_type: int = TensorProto.UINT8
@@ -100,7 +100,7 @@ def flip_bit(path: Path, position: int, bit: int = 0) -> Path:
 
 
 def expected_p_ai(images: np.ndarray, spec: ModelSpec = SPEC) -> np.ndarray:
-    """The same model in NumPy: float64 (batch,) for uint8 images (batch, height, width, 3)."""
+    """Return the model's answer by NumPy: float64 (batch,) for uint8 (batch, height, width, 3)."""
     means = images.reshape(len(images), -1, 3).mean(axis=1) / 255.0
     normalised = (means - np.array(spec.mean)) / np.array(spec.std)
     difference = GAIN * normalised.mean(axis=1)

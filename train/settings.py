@@ -1,4 +1,4 @@
-"""What one training run was asked to do, as its ``config.json`` keeps it."""
+"""Settings of one training run, as its ``config.json`` stores them."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -9,34 +9,34 @@ from trustthepixels.infer.errors import InputError, OutputError, UsageError
 CONFIG_NAME = "config.json"
 SPLITS_NAME = "splits.csv"
 WEIGHTS_NAME = "weights.safetensors"
-"""What a run folder holds, beside logs and checkpoints."""
+"""Files of a run folder, besides logs and checkpoints."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainSettings:
-    """Everything that decides the result of a run, besides the data.
+    """Every setting that decides the result of a run, besides the data.
 
     Attributes:
         data: folder with ``manifest.csv`` or with ``AI/`` and ``Real/``.
         recipe: name in ``recipes.RECIPES``.
         architecture: timm's name of the backbone.
         init: ``imagenet``, ``random`` or a file.
-        average_with: further weights, likewise; the start is the mean of all, see ``average``.
+        average_with: further weights, in the same forms; the start is the mean of all, see
+            ``starting_weights.average``.
         image_size: side of the square input in pixels, at validation and inference.
         train_size: side of the augmented views in pixels. Random crops show things larger than
             whole pictures do; a size below ``image_size`` evens that out and saves time (FixRes,
             Touvron et al. 2019).
         epochs: passes over the training split; 0 fits the last layer alone, see ``last_layer``.
         batch_size: pictures per optimiser step and device.
-        learning_rate: at the top of the schedule.
-        seed: of the split, the order and the augmentation.
+        learning_rate: learning rate at the top of the schedule.
+        seed: seed of the split, the order and the augmentation.
         exclude_sources: sources of the manifest that take no part at all.
-        splits: a ``file,split`` CSV to use; empty makes the split from the seed.
-        fold: of ``folds.py``, whose sources are the test and take no other part; it replaces
+        splits: a ``file,split`` CSV; empty makes the split from the seed.
+        fold: fold of ``folds.py``, whose sources are the test and take no other part; it replaces
             ``splits`` and the seed's split.
-        hard: folders of pictures that join the training split, as ``evaluate --mistakes`` writes
-            them.
-        teachers: weights of trained networks whose mean answers take the place of the labels.
+        hard: folders of ``evaluate --mistakes`` with pictures that join the training split.
+        teachers: weights of trained networks whose mean answers replace the labels.
         views: changed views of each training picture to keep in memory, see ``kept_views``; 0
             changes each picture anew in every epoch.
     """
@@ -65,7 +65,7 @@ def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
 
     Raises:
         OutputError: the folder exists and ``resume`` was not asked for, or cannot be made.
-        InputError: there is no run to resume.
+        InputError: the folder has no run to resume.
         UsageError: the run to resume had other settings; the text names them.
     """
     config = folder / CONFIG_NAME
@@ -83,7 +83,7 @@ def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
     except (OSError, ValueError) as error:
         raise InputError(f"no run to resume in {folder} ({error})") from error
     now = json.loads(json.dumps(asdict(settings)))
-    # There was one teacher at most, under another name.
+    # Older runs had one teacher at most, under another name.
     if before.get("teacher"):
         before.setdefault("teachers", [before["teacher"]])
     # A setting that did not exist when the run began had the value that is now its default.

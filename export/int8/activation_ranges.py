@@ -1,8 +1,8 @@
 """Ranges of activations for int8: half-way between no clipping and the least squared error.
 
-A wide range rounds every value coarsely, a narrow one cuts the largest off. The least squared error
-(as in Banner et al. 2019, ACIQ, but on the measured histogram) weighs both as if all values were
-worth the same; the few largest are where the evidence is, so the range goes half-way back to them.
+A wide range rounds every value coarsely; a narrow one cuts off the largest. The least squared error
+(as in Banner et al. 2019, ACIQ, but on the measured histogram) gives all values the same weight.
+The few largest hold the evidence, so the range goes half-way back to them.
 """
 
 from collections.abc import Iterator, Sequence
@@ -24,22 +24,23 @@ _SHARES = np.linspace(0.3, 1.0, 36)
 """Shares of the full range at which a limit is tried."""
 
 _STRIDE = 11
-"""Every how manyth value enters a histogram: prime, so that no channel or column is left out."""
+"""Step between the values that enter a histogram: prime, so that no channel or column is left
+out."""
 
 
 class Batches(Protocol):
-    """Pictures by the batch, each uint8 (batch, height, width, 3); gone through twice."""
+    """Batches of pictures, each uint8 (batch, height, width, 3); they are read twice."""
 
     def __len__(self) -> int:
-        """How many batches."""
+        """Return the number of batches."""
 
     def __getitem__(self, index: int, /) -> PixelArray:
-        """One batch."""
+        """Return one batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Smallest and largest value that int8 can stand for; 0 lies between or on them."""
+    """Smallest and largest value of an int8 code; 0 lies between or on them."""
 
     low: float
     high: float
@@ -48,10 +49,10 @@ class Range:
 def activation_ranges(
     model: onnx.ModelProto, tensors: Sequence[str], batches: Batches
 ) -> dict[str, Range]:
-    """The range of each tensor on some pictures.
+    """Return the range of each tensor on some pictures.
 
     Args:
-        model: in float32.
+        model: the graph in float32.
         tensors: names of activations.
         batches: the pictures.
     """
@@ -69,11 +70,11 @@ def activation_ranges(
 
 
 def least_squares_range(counts: npt.NDArray[np.int64], full: Range) -> Range:
-    """The range with the least squared error of rounding and clipping together.
+    """Return the range with the least squared error of rounding and clipping together.
 
     Args:
         counts: histogram over ``full``, in bins of equal width.
-        full: from the smallest value to the largest.
+        full: range from the smallest value to the largest.
     """
     edges = np.linspace(full.low, full.high, len(counts) + 1)
     centres = (edges[:-1] + edges[1:]) / 2.0
@@ -99,7 +100,7 @@ def _half_way(full: Range, counts: npt.NDArray[np.int64]) -> Range:
 def _activations(
     model: onnx.ModelProto, tensors: Sequence[str], batches: Batches
 ) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
-    """The tensors' values of each batch."""
+    """Yield the tensors' values of each batch."""
     shaped = onnx.shape_inference.infer_shapes(model)
     known = {value.name: value for value in shaped.graph.value_info}
     shaped.graph.output.extend(known[name] for name in tensors)

@@ -1,6 +1,6 @@
-"""Take back what rounding adds to the logits on average.
+"""Correction of the last layer's bias for the mean shift that rounding causes.
 
-Rounded weights and activations shift the mean of what they compute. The shift of the logits is
+Rounded weights and activations shift the mean of a layer's results. The shift of the logits is
 measured on training pictures and subtracted in the last layer (the bias correction of Nagel et al.
 2019, "Data-Free Quantization Through Weight Equalization and Bias Correction", for one layer).
 """
@@ -22,7 +22,7 @@ def correct_bias(rounded: onnx.ModelProto, exact: onnx.ModelProto, batches: Batc
 
     Args:
         rounded: the quantized graph, changed in place.
-        exact: the same in float32.
+        exact: the graph in float32.
         batches: training pictures.
 
     Raises:

@@ -1,4 +1,4 @@
-"""float32 graph → int8 graph: static, QDQ, per channel, activations uint8 and weights int8."""
+"""Static quantization to int8: QDQ, per channel, activations uint8 and weights int8."""
 
 import contextlib
 import io
@@ -25,28 +25,29 @@ from .sections import sections
 from .weight_scales import weight_scales
 
 LoadPixels = Callable[[Path], PixelArray]
-"""A file to what the network sees of it, uint8 (height, width, 3)."""
+"""Function from a file to the network's view of it, uint8 (height, width, 3)."""
 
 _ACTIVE = frozenset({"Conv", "Relu", "Clip", "MaxPool"})
-"""Operators whose results are rounded, as far as a quantized convolution takes or gives them."""
+"""Operators with rounded results, as far as they are inputs or outputs of quantized
+convolutions."""
 
 _BATCH_SIZE = 4
-"""Pictures whose activations are held at a time: about 200 MB for a ResNet34 at 224 pixels."""
+"""Pictures whose activations are in memory at once: about 200 MB for a ResNet34 at 224 pixels."""
 
 
 def to_int8(
     model: onnx.ModelProto, pictures: Sequence[Path], load: LoadPixels, method: RangeMethod
 ) -> onnx.ModelProto:
-    """Quantize the convolutions of the network but the first and few, narrow shortcuts.
+    """Quantize the network's convolutions, except the first one and a few narrow shortcuts.
 
-    Normalisation, these convolutions, residual stream and head stay float32: they take next to no
-    time, and what is rounded there is lost for all that follows.
+    Normalisation, these convolutions, residual stream and head stay in float32. They take almost no
+    time, and their rounding errors would affect everything after them.
 
     Args:
-        model: as ``export_graph`` made it.
-        pictures: training pictures from which the ranges of the activations are taken.
-        load: how to read them.
-        method: how to choose those ranges.
+        model: graph of ``export_graph``.
+        pictures: training pictures, on which the ranges of the activations are measured.
+        load: reads a picture.
+        method: method for choosing the ranges.
 
     Raises:
         InputError: the graph cannot be divided, see ``sections``.
@@ -82,7 +83,7 @@ def to_int8(
             per_channel=True,
             nodes_to_exclude=[node.name for node in kept],
             calibrate_method=methods[method],
-            # Batch by batch, or the activations of all pictures are held at once.
+            # Batch by batch; otherwise the activations of all pictures are in memory at once.
             extra_options={
                 "CalibStridedMinMax": 1,
                 "DedicatedQDQPair": True,
@@ -98,7 +99,7 @@ def to_int8(
 def _weight_overrides(
     model: onnx.ModelProto, nodes: list[onnx.NodeProto]
 ) -> dict[str, list[dict[str, Any]]]:
-    """ONNX Runtime's form of ``weight_scales``."""
+    """Return ``weight_scales`` in ONNX Runtime's form."""
     zero = np.array(0, np.int8)
     return {
         name: [{"axis": 0, "scale": np.array(scale), "zero_point": zero} for scale in scales]
@@ -107,7 +108,7 @@ def _weight_overrides(
 
 
 class _Reader:
-    """ONNX Runtime's ``CalibrationDataReader``: reads pictures only when their batch is due."""
+    """ONNX Runtime's ``CalibrationDataReader``; it reads pictures only when their batch is due."""
 
     def __init__(self, pictures: Sequence[Path], load: LoadPixels) -> None:
         self._batches = [
@@ -117,25 +118,25 @@ class _Reader:
         self.set_range(0, len(self))
 
     def __getitem__(self, index: int) -> PixelArray:
-        """One batch, uint8 (batch, height, width, 3); read anew every time."""
+        """Return one batch, uint8 (batch, height, width, 3); it is read anew every time."""
         return np.stack([self._load(picture) for picture in self._batches[index]])
 
     def __len__(self) -> int:
         return len(self._batches)
 
     def set_range(self, start_index: int, end_index: int) -> None:
-        """Make ``get_next`` go through these batches."""
+        """Select the batches of ``get_next``."""
         self._pending = iter(range(start_index, min(end_index, len(self))))
 
     def get_next(self) -> dict[str, PixelArray] | None:
-        """The next batch of the range, ``None`` at its end."""
+        """Return the next batch of the range; ``None`` at its end."""
         index = next(self._pending, None)
         return None if index is None else {INPUT_NAME: self[index]}
 
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what the library prints and logs off standard output and standard error."""
+    """Suppress the library's prints and logs on standard output and standard error."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:

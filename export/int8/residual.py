@@ -1,7 +1,7 @@
-"""The residual stream of a quantized graph stays in float32.
+"""Residual stream of a quantized graph, which stays in float32.
 
-Every block adds its result to what came before. What is lost by rounding the sum to 8 bits after
-every block stays lost, and the additions take next to no time.
+Every block adds its result to the stream. Rounding the sum to 8 bits after every block would add up
+errors, and the additions take almost no time.
 """
 
 import math
@@ -12,7 +12,7 @@ from .sections import Sections
 
 
 def additions(parts: Sections) -> list[onnx.NodeProto]:
-    """The body's additions, and the activations that follow them directly."""
+    """Return the body's additions, and the activations that follow them directly."""
     sums = [node for node in parts.body if node.op_type == "Add"]
     outputs = {name for node in sums for name in node.output}
     following = [
@@ -24,9 +24,9 @@ def additions(parts: Sections) -> list[onnx.NodeProto]:
 
 
 def exact_shortcuts(model: onnx.ModelProto, parts: Sections) -> list[onnx.NodeProto]:
-    """The body's convolutions from stream to stream, where a stage changes its width.
+    """Return the body's convolutions from stream to stream, at which a stage changes its width.
 
-    None where they hold more than a hundredth of the weights: a small file matters more there.
+    Return none if they hold more than a hundredth of the weights: then a small file matters more.
     """
     sizes = {value.name: math.prod(value.dims) for value in model.graph.initializer}
     found = _shortcuts(parts)
@@ -48,10 +48,10 @@ def _shortcuts(parts: Sections) -> list[onnx.NodeProto]:
 
 
 def keep_stream(model: onnx.ModelProto) -> None:
-    """Let additions take a block's input as it is, not the int8 copy made for its convolutions.
+    """Let additions take a block's float32 input, not the int8 copy for its convolutions.
 
     Args:
-        model: quantized with ``additions`` left out; changed in place.
+        model: graph quantized without ``additions``; changed in place.
     """
     producers = {name: node for node in model.graph.node for name in node.output}
     for node in model.graph.node:

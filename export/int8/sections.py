@@ -1,7 +1,7 @@
-"""The three parts of an exported graph: normalisation, network body, head.
+"""Three parts of an exported graph: normalisation, network body, head.
 
-Reduced precision is for the body alone. Normalisation and head stay in float32: they take next to
-no time, and what is rounded there is lost for all that follows, or printed.
+Reduced precision is for the body alone. Normalisation and head stay in float32. They take almost no
+time, and their rounding errors would affect everything after them, or be printed.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ class Sections:
 
     Attributes:
         normalisation: from ``images`` to the input of the first convolution.
-        body: the convolutions and all between them.
+        body: the convolutions and all nodes between them.
         head: from the global average pooling on, of one stage or of several.
     """
 
@@ -40,7 +40,7 @@ class Sections:
 
 
 def sections(model: onnx.ModelProto) -> Sections:
-    """Divide a float32 graph that ``export_graph`` made.
+    """Divide a float32 graph of ``export_graph`` into its parts.
 
     Raises:
         InputError: it does not begin with a convolution or has no global average pooling.
@@ -52,7 +52,7 @@ def sections(model: onnx.ModelProto) -> Sections:
     if not head:
         raise InputError(
             "the architecture is not convolutions with global average pooling, "
-            "so that only --precision fp32 can be exported"
+            "so export it with --precision fp32"
         )
     return Sections(
         tuple(nodes[:first]),
@@ -65,7 +65,7 @@ _POOLING = frozenset({"ReduceMean", "Reshape"})
 
 
 def _head(nodes: list[onnx.NodeProto]) -> set[str]:
-    """Names of the poolings that no convolution follows, of what prepares and what follows them."""
+    """Return the names of poolings without a later convolution, with the nodes before and after."""
     needed: set[str] = set()
     for node in reversed(nodes):
         if node.op_type == "Conv" or not needed.isdisjoint(node.output):

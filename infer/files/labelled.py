@@ -1,4 +1,4 @@
-"""Pictures whose true label is known: listed in a ``manifest.csv``, or in ``AI/`` and ``Real/``."""
+"""Pictures with a true label: listed in a ``manifest.csv``, or in ``AI/`` and ``Real/``."""
 
 import csv
 from collections.abc import Iterator
@@ -10,17 +10,17 @@ from ..images.formats.registry import image_extensions
 from ..results import LABELS
 
 CLASS_FOLDERS = {"AI": "ai", "Real": "real"}
-"""Folder names of a prepared data set, and the labels they stand for. Readers ignore case."""
+"""Labels by folder names of a prepared data set. Readers ignore case."""
 
 MANIFEST_NAME = "manifest.csv"
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledFile:
-    """A picture file and what it truly is.
+    """A picture file and its true label.
 
     Attributes:
-        path: where it is.
+        path: path of the file.
         file: the path relative to the data set's root, ``/``-separated, as a manifest gives it.
         label: ``ai`` or ``real``.
         source: the data set or generator that it came from; empty if unknown.
@@ -42,7 +42,7 @@ def labelled_files(root: Path) -> list[LabelledFile]:
             and ``Real`` in any case, which are searched recursively.
 
     Raises:
-        InputError: it is none of these, it has no pictures, or the manifest is not sound.
+        InputError: the root is none of these, has no pictures, or its manifest is invalid.
     """
     if root.is_file():
         files = read_manifest(root)

@@ -1,4 +1,4 @@
-"""Counts of what a walk left out, and what to say of it."""
+"""Counts of files that a walk left out, and their lines for people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -9,8 +9,9 @@ class LeftOut:
     """Counts of files that a walk left out.
 
     Attributes:
-        no_pictures: files that are none by their names.
-        no_content: files that are none by their names nor their first bytes, with ``any_name``.
+        no_pictures: files that are not pictures by their names.
+        no_content: files that are not pictures by their names or their first bytes, with
+            ``any_name``.
         system_files: files and folders of Macs, NAS boxes and file managers.
         patterns: options whose pattern matched nothing, once a walk has ended.
     """

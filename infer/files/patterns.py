@@ -69,7 +69,7 @@ class Patterns:
 
 
 def _compiled(text: str) -> _Pattern:
-    # A tenth of a second, which only scans with patterns shall pay.
+    # Takes a tenth of a second, so it runs only for scans with patterns.
     gitignore = import_module("pathspec.patterns.gitignore.spec").GitIgnoreSpecPattern
     try:
         regex, takes = gitignore.pattern_to_regex(f"\\{text}" if text.startswith("#") else text)

@@ -1,4 +1,4 @@
-"""Sources of a scan: where its files are found, and where their bytes come from."""
+"""Sources of a scan: they find its files and read their bytes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -14,13 +14,13 @@ class Source(Protocol):
     """Files that a scan judges. ``read`` is called by many threads at once."""
 
     def find(self) -> Iterator[Found]:
-        """Yield the files, lazily; one that is known to be unreadable with its failure."""
+        """Yield the files, lazily; a file known to be unreadable comes with its failure."""
 
     def read(self, found: Found, max_bytes: int) -> bytes:
         """Return the bytes of a file.
 
         Raises:
-            ReadError: the file cannot be read, or has more bytes than that.
+            ReadError: the file cannot be read, or is too large.
         """
 
 
@@ -52,7 +52,7 @@ class LocalFiles:
 
 
 LOCAL = LocalFiles()
-"""Reads any path of this machine, and finds none."""
+"""Source that reads any path of this machine, and finds none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class HeldFiles:
         """Return the bytes of a file.
 
         Raises:
-            ReadError: there are more than that.
+            ReadError: the file is too large.
         """
         content = found.content if isinstance(found, Held) else b""
         if len(content) > max_bytes:

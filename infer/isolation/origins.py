@@ -1,7 +1,7 @@
-"""Reading of what files state about their origin, beside the decoding of a scan.
+"""Statements of files about their origin, read next to the decoding of a scan.
 
-Decoding does not wait for it, and no verdict depends on it: a file is decoded first, whatever it
-states, and reading its metadata never fails a file.
+Decoding does not wait for it, and no verdict depends on it. A file is decoded first, and reading
+its metadata never fails a file.
 """
 
 from typing import Any
@@ -18,10 +18,10 @@ from .pool import WorkerPool
 
 
 class OriginReader:
-    """Reads the metadata of files.
+    """Reader of the metadata of files.
 
     Args:
-        options: what is read, and whose signatures are trusted.
+        options: metadata to read, and trusted signatures.
         workers: processes that can be killed; without them, credentials are not checked.
     """
 
@@ -36,12 +36,13 @@ class OriginReader:
         return self._options.details
 
     def read(self, encoded: EncodedImage, limits: Limits, *, is_isolated: bool) -> Provenance:
-        """Return what a file states about its origin.
+        """Return a file's statements about its origin.
 
         Args:
             encoded: the whole file.
-            limits: limits on what it may cost.
-            is_isolated: decoded in a worker process; its metadata then are read in one too.
+            limits: limits on one file.
+            is_isolated: true if the file is decoded in a worker process; its metadata are then read
+                in one too.
 
         Raises:
             Cancelled: the run was cancelled.
@@ -63,5 +64,5 @@ class OriginReader:
             answer, texts = workers.ask(requests, limits, MAX_DETAILS)
             return provenance_from_json(answer.get("provenance"), texts)
         except (ImageError, ValueError):
-            # The check is in code that is not ours. What follows is bounded, and checks nothing.
+            # The check runs another project's code. The rest is bounded, and checks nothing.
             return find(read_metadata(encoded), None, self._options.details)

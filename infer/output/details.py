@@ -1,4 +1,4 @@
-"""Details of provenance beside the rows: one JSON object a line with all that was read."""
+"""Details of provenance next to the rows: one line of JSON for each row that has any."""
 
 import json
 import os
@@ -23,8 +23,8 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
     """Open a file of details; the value takes each row that has provenance.
 
     Args:
-        path: of the file; ``None`` for no file.
-        existing: policy for a file that exists. A run that goes on with earlier rows adds to it.
+        path: path of the file; ``None`` for no file.
+        existing: policy for a file that exists. A run that continues earlier rows adds to it.
 
     Raises:
         OutputError: the file exists, or cannot be written.
@@ -33,7 +33,7 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
         yield lambda _row: None
         return
     try:
-        # Prompts are private: nobody else may read them.
+        # Prompts are private: other users may not read them.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _FLAGS[existing], 0o600)
     except FileExistsError as error:
         raise OutputError(f"{path} exists; choose another name, or replace it with --force") from (

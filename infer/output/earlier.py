@@ -1,4 +1,4 @@
-"""The rows of a finished output that ``--update`` need not make again."""
+"""Rows of a finished output that ``--update`` takes over."""
 
 import os
 from array import array
@@ -20,14 +20,14 @@ class EarlierRows:
     """Sound rows, found by path; about forty bytes of memory for each.
 
     Args:
-        descriptor: of the file of rows; stays open, and is closed by ``close``.
-        path: of the file, as messages call it.
-        row_format: of the file.
-        columns: of its rows.
-        stamps: of the files when these rows were made.
+        descriptor: descriptor of the file of rows; it stays open until ``close``.
+        path: path of the file in messages.
+        row_format: format of the file.
+        columns: columns of its rows.
+        stamps: stamps of the files at the time of these rows.
 
     Raises:
-        OutputError: the file cannot be read, or holds something else than rows of ours.
+        OutputError: the file cannot be read, or holds anything but rows of a scan.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class EarlierRows:
         self._places = Fingerprints(stamps.key, np.array(fingerprints, np.uint64))
 
     def unchanged(self, path: bytes, stamp: Stamp) -> ScanRow | None:
-        """Return the row of a file that is as it was; ``None`` where it must be scanned.
+        """Return the row of an unchanged file; ``None`` if it must be scanned.
 
         Raises:
-            OutputError: the row cannot be read any more.
+            OutputError: the row can no longer be read.
         """
         place = self._places.last(path)
         if place is None or self._stamps.find(path) != stamp:
@@ -72,16 +72,16 @@ class EarlierRows:
 def earlier_rows(
     path: str, row_format: RowFormat, columns: Columns, identity: RunIdentity
 ) -> tuple[EarlierRows | None, str]:
-    """Open what an update can take over, or say why that is nothing.
+    """Open the rows that an update can take over, or return the reason why there are none.
 
     Args:
-        path: of a finished output.
-        row_format: of the output.
-        columns: of its rows.
-        identity: of the run that begins.
+        path: path of a finished output.
+        row_format: format of the output.
+        columns: columns of its rows.
+        identity: identity of the run that begins.
 
     Raises:
-        OutputError: the file cannot be read, or holds something else than rows of ours.
+        OutputError: the file cannot be read, or holds anything but rows of a scan.
     """
     stamps = read_stamps(path)
     if stamps is None:

@@ -48,11 +48,11 @@ class RowFormat(StrEnum):
 
 
 class Columns(Enum):
-    """Choice of the columns of rows."""
+    """Set of columns in the rows."""
 
     USUAL = auto()
     WITH_PROVENANCE = auto()
-    """The usual ones, then what a file states about its origin."""
+    """The usual columns, then a file's statements about its origin."""
 
 
 _ESCAPED = re.compile(
@@ -104,10 +104,11 @@ def decode_row(values: Sequence[str]) -> ScanRow:
     """Return the row that was written with these texts; ``encode_row`` writes them again.
 
     Args:
-        values: in the order of ``COLUMNS``, empty for nothing; then those of provenance, if any.
+        values: texts in the order of ``COLUMNS``, empty for nothing; then those of provenance, if
+            any.
 
     Raises:
-        ValueError: they are those of no row.
+        ValueError: the texts are not those of a row.
     """
     has_provenance = len(values) > len(COLUMNS)
     columns = Columns.WITH_PROVENANCE if has_provenance else Columns.USUAL
@@ -245,7 +246,7 @@ PROVENANCE_TABLE = (
     _same("origin_grade", _origin_grade),
     _same("origin_evidence", _origin_evidence),
 )
-"""Columns that only rows with provenance have."""
+"""Columns of rows with provenance alone."""
 
 _TABLES = {Columns.USUAL: TABLE, Columns.WITH_PROVENANCE: (*TABLE, *PROVENANCE_TABLE)}
 

@@ -1,10 +1,10 @@
-"""Size and time of each file when it was scanned: what ``--update`` keeps in ``NAME.update``.
+"""Size and time of each scanned file, which ``--update`` stores in ``NAME.update``.
 
 The file begins with one line of JSON: the identity of its run, and a key. A record of fixed size
 follows for each row: a fingerprint of the path, and the file's size and time. Records are found by
-path and not by their place. So a record without its row, or a row without its record, does no harm:
-the file is scanned again. When an update ends, its rows take their place first, so that an older
-record never vouches for a newer row of changed content.
+path, not by position. So a record without its row, or a row without its record, is harmless: the
+file is scanned again. When an update ends, its rows get their name first, so an older record never
+vouches for a newer row of changed content.
 """
 
 import contextlib
@@ -34,7 +34,7 @@ _LARGEST_HEAD = 1 << 24
 
 
 def stamps_path(rows: str) -> str:
-    """Return where the stamps of a file of rows lie."""
+    """Return the path of the stamps of a file of rows."""
     return f"{rows}{STAMPS_SUFFIX}"
 
 
@@ -45,11 +45,11 @@ def remove_stamps(rows: str) -> None:
 
 
 class Fingerprints:
-    """Places of paths in a list, in sixteen bytes for each.
+    """Positions of paths in a list, in sixteen bytes for each.
 
     Args:
-        key: secret, so that no file name can be made to look like another.
-        fingerprints: of the paths, in the order of the list.
+        key: secret key; no file name can then be made to look like another.
+        fingerprints: fingerprints of the paths, in the order of the list.
     """
 
     def __init__(self, key: bytes, fingerprints: npt.NDArray[np.uint64]) -> None:
@@ -58,7 +58,7 @@ class Fingerprints:
         self._sorted = fingerprints[self._order]
 
     def last(self, path: bytes) -> int | None:
-        """Return the last place of a path; ``None`` where it is not in the list."""
+        """Return the last position of a path; ``None`` if it is not in the list."""
         value = np.uint64(fingerprint(path, self._key))
         place = int(self._sorted.searchsorted(value, side="right")) - 1
         is_there = place >= 0 and self._sorted[place] == value
@@ -66,17 +66,17 @@ class Fingerprints:
 
 
 def fingerprint(path: bytes, key: bytes) -> int:
-    """Return eight bytes that stand for a path."""
+    """Return eight bytes that represent a path."""
     return int.from_bytes(blake2b(path, digest_size=8, key=key).digest())
 
 
 class Stamps:
-    """The stamps of an earlier run, in memory.
+    """Stamps of an earlier run, in memory.
 
     Args:
-        identity: of that run.
-        key: of its fingerprints.
-        records: of its files.
+        identity: identity of that run.
+        key: key of its fingerprints.
+        records: records of its files.
     """
 
     def __init__(self, identity: RunIdentity, key: bytes, records: npt.NDArray[np.void]) -> None:
@@ -86,7 +86,7 @@ class Stamps:
         self._places = Fingerprints(key, np.ascontiguousarray(records["path"]))
 
     def find(self, path: bytes) -> Stamp | None:
-        """Return the last stamp of a file; ``None`` where there is none."""
+        """Return the last stamp of a file; ``None`` if it has none."""
         place = self._places.last(path)
         if place is None:
             return None
@@ -95,10 +95,10 @@ class Stamps:
 
 
 def read_stamps(rows: str) -> Stamps | None:
-    """Return the stamps beside a file of rows; ``None`` where there are none, or none of ours.
+    """Return the stamps of a file of rows; ``None`` if it has none, or invalid ones.
 
     Raises:
-        OutputError: they cannot be read.
+        OutputError: the stamps cannot be read.
     """
     path = stamps_path(rows)
     try:
@@ -119,15 +119,15 @@ def read_stamps(rows: str) -> Stamps | None:
 
 
 class StampWriter:
-    """Writes the stamps of a run.
+    """Writer of the stamps of a run.
 
     Args:
-        rows: the file of rows that they lie beside.
-        identity: of the run.
+        rows: path of the file of rows.
+        identity: identity of the run.
         goes_on: keep what an interrupted run wrote.
 
     Raises:
-        OutputError: they cannot be written.
+        OutputError: the stamps cannot be written.
     """
 
     def __init__(self, rows: str, identity: RunIdentity, *, goes_on: bool) -> None:
@@ -154,7 +154,7 @@ class StampWriter:
         """Write the stamp of one file.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the stamp cannot be written.
         """
         try:
             self._file.write(struct.pack(_PACKED, fingerprint(path, self._key), *stamp))
@@ -162,10 +162,10 @@ class StampWriter:
             raise self._failure(error) from error
 
     def complete(self, rows: str) -> None:
-        """Lay the stamps beside the file of rows that is in its place by now.
+        """Move the stamps next to the finished file of rows.
 
         Raises:
-            OutputError: they cannot be written.
+            OutputError: the stamps cannot be written.
         """
         try:
             self._file.flush()
@@ -176,7 +176,7 @@ class StampWriter:
             raise self._failure(error) from error
 
     def abandon(self) -> None:
-        """Leave what there is, for the next run."""
+        """Leave the stamps so far for the next run."""
         with contextlib.suppress(OSError):
             self._file.close()
 

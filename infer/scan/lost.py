@@ -1,4 +1,4 @@
-"""A share or disk that goes away ends a scan, in place of an error row for each file on it."""
+"""End of a scan when a share or disk goes away, instead of an error row for each file on it."""
 
 from collections.abc import Iterable, Iterator
 
@@ -8,18 +8,18 @@ from ..files.read import is_lost, os_failure
 from ..results import ScanRow
 
 _MANY = 50
-"""Files in a row that cannot be read before their share counts as gone."""
+"""Number of consecutive unreadable files after which their share counts as gone."""
 
 
 def while_present(rows: Iterable[ScanRow]) -> Iterator[ScanRow]:
-    """Yield rows as long as there is something to scan.
+    """Yield rows as long as the share or disk is present.
 
-    Rows that say that their share is gone are held back until one says otherwise. So a resumed scan
-    scans these files.
+    Rows of a missing share are held back until a later file is readable. So a resumed scan scans
+    these files again.
 
     Raises:
-        SourceLostError: many rows one after the other say so; or the last ones do, and their folder
-            cannot be looked at either.
+        SourceLostError: many consecutive rows report a missing share; or the last ones do, and
+            their folder is missing too.
     """
     held: list[ScanRow] = []
     for row in rows:

@@ -14,17 +14,18 @@ from ..output.reader import Fingerprints
 from ..output.stamps import Stamp
 
 _SETTLED_NS = 2 * 10**9
-"""A file that changed so lately can change again within one tick of its file system's clock."""
+"""Age of a last change in nanoseconds; a younger file can change again within one tick of its
+clock."""
 
 
 class Update:
-    """Takes over rows, and remembers the size and time of each file until its row is written.
+    """Reuse of earlier rows, with the size and time of each file until its row is written.
 
     Args:
-        earlier: rows that may be taken over; ``None`` for nothing.
+        earlier: rows that may be taken over; ``None`` for none.
 
     Attributes:
-        taken_over: number of rows that were.
+        taken_over: number of rows that were taken over.
     """
 
     def __init__(self, earlier: EarlierRows | None) -> None:
@@ -33,7 +34,7 @@ class Update:
         self._stamps: deque[Stamp | None] = deque()
 
     def marked(self, files: Iterable[Found]) -> Iterator[Found]:
-        """Yield the files, with their row where they are as they were."""
+        """Yield the files, those that are unchanged with their row."""
         for file in files:
             stamp = None if file.failure is not None else stamp_of(file.path)
             self._stamps.append(stamp)
@@ -49,7 +50,7 @@ class Update:
 
 
 def stamp_of(path: bytes) -> Stamp | None:
-    """Return the size and time of a regular file; ``None`` where they prove nothing later."""
+    """Return the size and time of a regular file; ``None`` if they cannot reveal a later change."""
     try:
         status = stat_path(path)
     except (OSError, ValueError):

@@ -110,7 +110,7 @@ def test_thresholds_are_no_stricter_than_the_promise_to_new_pictures_demands():
     [
         (logits_of([1.0, 2.0]), [1, 1], "both classes"),
         (logits_of([np.nan, 2.0]), [0, 1], "not finite"),
-        (logits_of([1.0, 2.0]), [0, 1, 1], "do not fit"),
+        (logits_of([1.0, 2.0]), [0, 1, 1], "differ in length"),
     ],
 )
 def test_unusable_held_out_results_are_refused(logits, targets, reason):

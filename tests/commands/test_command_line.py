@@ -1,4 +1,4 @@
-"""What all commands share: help without waiting, one line for an error, honest exit codes."""
+"""Behaviour of all commands: help without waiting, one line for an error, honest exit codes."""
 
 import importlib.metadata
 import importlib.util

@@ -101,7 +101,7 @@ BUSY_WITH = {
     "a slow decode": ("scan.decode_stage", "prepare", IN_A_LIBRARY),
     "the disk": ("system.durable", "os.fsync", "time.sleep(600)"),
 }
-"""Where the command is when the signal comes: module, function, and what it does there."""
+"""Places of the command when the signal comes: module, function, and its work there."""
 
 
 @pytest.mark.parametrize("what", BUSY_WITH)

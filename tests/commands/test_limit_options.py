@@ -1,4 +1,4 @@
-"""What one file may cost, as the command line says it."""
+"""Limits on one file, set on the command line."""
 
 import csv
 import io

@@ -134,7 +134,7 @@ def test_a_group_over_sources_of_different_folds_is_an_error():
 
 @pytest.mark.parametrize("fold", [-1, FOLDS])
 def test_there_are_only_five_folds(fold):
-    with pytest.raises(UsageError, match="the folds are 0 to 4"):
+    with pytest.raises(UsageError, match="use one of 0 to 4"):
         leave_sources_out(small_data(), fold)
 
 

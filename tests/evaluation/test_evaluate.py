@@ -281,7 +281,7 @@ def test_a_model_without_mistakes_gets_a_sheet_that_says_so(tmp_path):
 @pytest.mark.parametrize(
     ("options", "error", "reason"),
     [
-        ({"split": Split.TEST}, UsageError, "--splits and --split go together"),
+        ({"split": Split.TEST}, UsageError, "--splits FILE and --split PART are needed together"),
         ({"exclude_sources": ("nobody",)}, InputError, "no such source in the data: nobody"),
         ({"false_positive_rate": 0.5}, UsageError, "no operating point"),
     ],

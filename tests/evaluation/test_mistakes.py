@@ -63,7 +63,7 @@ def report_of(model, data, **choice):
 
 
 def outcomes(model, folder):
-    """How often each outcome came, by its name."""
+    """Return the number of each outcome, by its name."""
     scorer = open_scorer(str(model), Device.CPU, 1)
     return Counter(one.outcome for one in replay(folder, scorer))
 
@@ -149,7 +149,7 @@ def test_the_command_gathers_and_says_how_many(models, crops, tmp_path):
     ("options", "message"),
     [
         (("--regressions", "--tier", "web"), "--regressions and --tier exclude each other"),
-        (("--mark-fixed",), "--mark-fixed is for --regressions"),
+        (("--mark-fixed",), "--mark-fixed needs --regressions"),
         (("--mistakes", "m", "--tier", "web"), "add --tier clean"),
         (("--mistakes", "m", "--fold-model", "1=x"), "add --split or --fold"),
         (("--regressions",), "cannot read the list"),

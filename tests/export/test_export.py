@@ -31,7 +31,7 @@ def request_fp32(tmp_path_factory: pytest.TempPathFactory) -> ExportRequest:
 
 @pytest.fixture(scope="module")
 def graph_fp32(request_fp32: ExportRequest) -> onnx.ModelProto:
-    """What PyTorch's exporter, which takes seconds, makes of the checkpoint."""
+    """Return the graph that PyTorch's exporter makes of the checkpoint, which takes seconds."""
     return export_graph(*load_checkpoint(request_fp32.checkpoint))
 
 
@@ -41,7 +41,7 @@ def exported(
     graph_fp32: onnx.ModelProto,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[Precision, ExportRequest]:
-    """The same checkpoint in every precision, each in a folder of its own."""
+    """Return the checkpoint exported in every precision, each in its own folder."""
     requests = {}
     for precision in Precision:
         folder = tmp_path_factory.mktemp(precision)
@@ -59,7 +59,7 @@ def export_from(graph: onnx.ModelProto, request: ExportRequest) -> None:
 
 
 def into(folder: Path, request: ExportRequest, **changes: object) -> ExportRequest:
-    """The same export into another folder."""
+    """Return the request with another folder."""
     return replace(
         request,
         out=folder / "model.onnx",

@@ -1,4 +1,4 @@
-"""What int8 rounds, how coarsely, and that every CPU rounds alike."""
+"""Rounding of int8: its parts, its coarseness, and equality on every CPU."""
 
 from dataclasses import dataclass
 from functools import partial

@@ -1,4 +1,4 @@
-"""Which files a scan finds, and in which order."""
+"""Files that a scan finds, and their order."""
 
 import os
 import socket

@@ -135,7 +135,7 @@ def test_nothing_to_resume_is_said_in_one_line(pictures, tmp_path):
     ("options", "code", "message"),
     [
         (("--recipe", "magic"), 2, "no recipe 'magic'"),
-        (("--arch", "nonsense"), 2, "there is no architecture 'nonsense'"),
+        (("--arch", "nonsense"), 2, "no architecture 'nonsense'"),
         (("--init", "missing.safetensors"), 2, "cannot read the weights missing.safetensors"),
         (("--exclude-source", "mars"), 2, "no such source in the data: mars"),
         (("--device", "cuda"), 3, "no CUDA device"),

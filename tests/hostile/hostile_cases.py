@@ -49,7 +49,7 @@ def content(data: bytes) -> Make:
 
 
 def edited(data: bytes, mark: bytes, offset: int, value: bytes) -> bytes:
-    """The same bytes with ``value`` in place, counted from the first ``mark``."""
+    """Return bytes with ``value`` in place, counted from the first ``mark``."""
     start = data.index(mark) + offset
     return data[:start] + value + data[start + len(value) :]
 
@@ -106,7 +106,7 @@ def webp_claiming(width: int, height: int) -> bytes:
 
 
 def tiff_tag(data: bytes, tag: int, value: int) -> bytes:
-    """The same little-endian TIFF with another value of one tag."""
+    """Return a little-endian TIFF with another value of one tag."""
     (directory,) = struct.unpack_from("<I", data, 4)
     (entries,) = struct.unpack_from("<H", data, directory)
     for at in range(directory + 2, directory + 2 + 12 * entries, 12):

@@ -21,7 +21,7 @@ from trustthepixels.infer.scan.options import ScanOptions
 
 MEMORY = 300 << 20
 ADDRESS_SPACE = 4 << 30
-"""What the scan may map at all: the runtime of the model, and libraries, take most of it."""
+"""Most address space of the scan; the model's runtime and libraries take most of it."""
 
 pytestmark = pytest.mark.timeout(300)
 

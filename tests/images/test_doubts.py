@@ -23,7 +23,7 @@ RULE = VerdictRule(ai=0.9, real=0.1)
 
 
 def page(width, height, size, ink, paper, filled=1.0):
-    """What a screenshot of an article, a chat or an editor looks like."""
+    """Return a picture like a screenshot of an article, a chat or an editor."""
     image = Image.new("RGB", (width, height), paper)
     draw, font = ImageDraw.Draw(image), ImageFont.load_default(size)
     for line, top in enumerate(range(size, int(height * filled) - 2 * size, int(1.5 * size))):

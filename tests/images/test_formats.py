@@ -1,4 +1,4 @@
-"""Which formats are decoded depends on what is installed, and the walk follows."""
+"""Decoded formats depend on the installed decoders, and the walk follows."""
 
 import sys
 from collections.abc import Iterator

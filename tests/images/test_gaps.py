@@ -42,7 +42,7 @@ def png_of(mode: str, interlaced: bool, rows: int = 72) -> bytes:
 
 
 def tiff_tag(data: bytes, tag: int, change) -> bytes:
-    """The same little-endian TIFF with the value of one tag changed."""
+    """Return a little-endian TIFF with the value of one tag changed."""
     start = int.from_bytes(data[4:8], "little")
     for entry in range(int.from_bytes(data[start : start + 2], "little")):
         at = start + 2 + 12 * entry

@@ -35,7 +35,7 @@ SMALL = (9, 12)
 
 
 def edited(data: bytes, marker: bytes, offset: int, value: bytes) -> bytes:
-    """The same file with bytes replaced, counted from the first ``marker``."""
+    """Return a file with bytes replaced, counted from the first ``marker``."""
     start = data.index(marker) + offset
     return data[:start] + value + data[start + len(value) :]
 
@@ -168,7 +168,7 @@ class TestDamage:
 
 
 class TestOddities:
-    """What a strict decoder warns of although no pixel is lost."""
+    """Oddities of which a strict decoder warns although no pixel is lost."""
 
     @pytest.mark.parametrize(
         "data",

@@ -25,7 +25,7 @@ KINDS = {
 """Photometric interpretation, samples and extra samples by name."""
 
 ALWAYS = {"grey", "RGB", "RGBA", "CMYK"}
-"""What is decoded however it is stored."""
+"""Pictures that are decoded in any form of storage."""
 
 LAYOUTS = list(itertools.product((8, 16), (False, True), "<>", (0, 16), (RAW, DEFLATE)))
 

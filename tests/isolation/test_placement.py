@@ -1,4 +1,4 @@
-"""Which files are decoded in a thread of the scan, and which in a process that can be killed."""
+"""Choice between a thread of the scan and a process that can be killed."""
 
 import zlib
 

@@ -35,7 +35,7 @@ def made(monkeypatch) -> list["PlayedLanes"]:
 
 
 class PlayedLanes:
-    """What ``Lanes`` is told, and which batches come through it."""
+    """Stand-in for ``Lanes`` that records its arguments and its batches."""
 
     def __init__(self, session, open_one, batch_size, count):
         self.session, self.spec = session, session.spec

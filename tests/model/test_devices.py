@@ -1,4 +1,4 @@
-"""How much of a machine a model gets where the user does not say: batches, threads."""
+"""Default batches and threads of a model on a machine."""
 
 import subprocess
 import sys

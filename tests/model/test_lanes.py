@@ -1,4 +1,4 @@
-"""What runs on a GPU alone, as far as a CPU can play it: lanes, their memory, its options."""
+"""Code for GPUs alone, as far as a CPU can run it: lanes, their memory, its options."""
 
 from dataclasses import replace
 from functools import partial

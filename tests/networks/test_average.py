@@ -109,7 +109,7 @@ def test_a_slim_network_is_averaged_with_the_channels_that_it_has_kept(shallower
 
 def test_weights_of_another_network_are_refused(tuned, tmp_path):
     other = _saved(tmp_path / "other.pt", "mobilenetv3_small_050", seed=0)
-    with pytest.raises(InputError, match="which this architecture has not"):
+    with pytest.raises(InputError, match="which is not in this architecture"):
         initialise(Classifier("resnet34"), tuned, [other])
 
 

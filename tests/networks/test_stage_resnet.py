@@ -82,7 +82,7 @@ def test_timms_weights_fit_all_but_the_last_layer():
 
 
 def test_a_network_without_stages_in_its_last_layer_cannot_have_it_fitted():
-    with pytest.raises(UsageError, match="take resnet34_stages"):
+    with pytest.raises(UsageError, match="use resnet34_stages"):
         fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, (SIDE, SIDE), EXACT)
 
 
@@ -161,7 +161,7 @@ class TestFitting:
             *("--init", "random", "--image-size", SIDE, "--epochs", "0"),
         )
         assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)
-        assert "take resnet34_stages" in outcome.stderr
+        assert "use resnet34_stages" in outcome.stderr
         assert not (tmp_path / "run").exists()
 
     @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_nothing_but_the_file_is_left_behind(tmp_path):
 def test_a_file_without_spec_is_refused(tmp_path):
     state = timm.create_model("resnet10t", num_classes=2).state_dict()
     save_file(state, tmp_path / "bare.safetensors")
-    with pytest.raises(SpecError, match="carries no trustthepixels specification"):
+    with pytest.raises(SpecError, match="has no trustthepixels specification"):
         load_checkpoint(tmp_path / "bare.safetensors")
 
 

@@ -61,7 +61,7 @@ def write(destination: Path | str, *rows: ScanRow, existing: Existing = Existing
 
 
 def failing(number: int) -> Callable[..., None]:
-    """What raises this error, whatever it is called with."""
+    """Return a function that raises this error for any arguments."""
 
     def fail(*_arguments):
         raise OSError(number, os.strerror(number))
@@ -424,7 +424,7 @@ class TestFaults:
 
 
 class TestChangedByOthers:
-    """What other programs do to the file while it is written."""
+    """Changes of the file by other programs while it is written."""
 
     @pytest.mark.parametrize("change", [b"", b"x" * 10_000, HEADER])
     def test_a_file_that_is_emptied_cut_or_added_to_is_an_error_at_the_next_row(self, out, change):

@@ -15,7 +15,7 @@ PICTURES = ("AI/portrait-f17.jpg", "AI/portrait-f3.jpg", "Real/astronaut.jpg", "
 
 
 def rows_written() -> int:
-    """How many rows a scan that is running has written; a file that is just begun is empty."""
+    """Return the number of rows that a running scan has written; a file just begun is empty."""
     path = Path("rows.csv")
     lines = path.read_bytes().count(b"\r\n") if path.exists() else 0
     return max(0, lines - 1)

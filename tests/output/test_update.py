@@ -73,7 +73,7 @@ def scan(
 
 
 def whole(out: Path, row_format: RowFormat = RowFormat.CSV) -> bytes:
-    """What a scan from the beginning writes."""
+    """Return the output of a scan from the beginning."""
     fresh = out.with_name("fresh")
     scan(fresh, Existing.REFUSE, row_format)
     content = fresh.read_bytes()

@@ -168,7 +168,7 @@ class TestRefusals:
     def test_three_quarters_of_the_memory_may_be_taken(self, monkeypatch):
         monkeypatch.setattr(kept_views, "usable_memory", lambda: 400)
         require_memory(100)
-        with pytest.raises(UsageError, match="give fewer --views"):
+        with pytest.raises(UsageError, match="use fewer --views"):
             require_memory(101)
 
     def test_both_splits_are_counted(self, samples, monkeypatch):
@@ -187,7 +187,7 @@ class TestRefusals:
         monkeypatch.setattr(kept_views, "usable_memory", lambda: 100_000_000)
         outcome = _train(pictures, tmp_path / "run", "--views", str(count))
         assert outcome.returncode == 2
-        assert "room for 0.1 GB; give fewer --views, or 0 to keep none\n" in outcome.stderr
+        assert "room for 0.1 GB; use fewer --views, or 0 to keep none\n" in outcome.stderr
         assert not (tmp_path / "run").exists()
 
     def test_a_recipe_of_pairs_needs_new_views(self, tmp_path):

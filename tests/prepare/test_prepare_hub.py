@@ -69,7 +69,7 @@ def test_a_data_set_that_the_hub_does_not_know_is_one_line(
         done = run_command(*arguments, **home | hub.environment)
 
     assert done.returncode == 2
-    assert done.stderr.startswith("error: there is no data set 'someone/else' on the Hugging Face")
+    assert done.stderr.startswith("error: no data set 'someone/else' on the Hugging Face")
     assert done.stderr.count("\n") == 1
 
 

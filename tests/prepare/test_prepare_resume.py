@@ -172,7 +172,7 @@ def test_a_stopped_command_goes_on_and_ends_the_same(
     assert not (tmp_path / "out" / "manifest.csv").exists()
     if signal_ == signal.SIGINT:
         assert stopped.returncode == 130
-        assert "the same command goes on from here" in complaint
+        assert "run the same command again to resume" in complaint
     for out in (tmp_path / "out", tmp_path / "whole"):
         assert trustthepixels(*arguments, out).returncode == 0
 

@@ -37,11 +37,11 @@ class Signer:
 
     @property
     def anchors(self):
-        """What a trust list would hold."""
+        """Certificates for a trust list."""
         return _pem(self.authority).decode()
 
     def sign(self, data, media_type, manifest, ingredients=(), remote_url=None, embedded=True):
-        """The same picture with a signed manifest."""
+        """Return a picture with a signed manifest."""
         import c2pa
 
         info = c2pa.C2paSignerInfo(

@@ -17,7 +17,7 @@ from trustthepixels.infer.provenance.find import find
 from trustthepixels.infer.provenance.options import Details
 
 _MEMORY = 256 << 20
-"""What reading a header may take in a process that decodes."""
+"""Bytes for reading a header in a process that decodes."""
 
 
 def mutant(data, others, random_numbers):

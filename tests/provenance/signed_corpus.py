@@ -31,7 +31,7 @@ def _made(name, data, origin, grade, word, unchecked_origin=None, unchecked_word
 
 @functools.cache
 def anchors():
-    """What the trust list of these tests holds."""
+    """Return the trust list of these tests."""
     return trusted().anchors + maker_of_none().anchors + _expired()[0].anchors
 
 

@@ -55,7 +55,7 @@ def test_a_manifest_that_cannot_be_read_does_not_fit(cases):
 
 
 def test_a_trusted_editor_of_other_trust_does_not_decide(cases):
-    """The same picture is signed under one list and intact under another."""
+    """A picture can be signed under one list and intact under another."""
     data = cases["opened-trusted-ai.jpg"].data
     store = checked_store(data, "JPEG", bundled_trust_list().certificates)
     assert columns(find(read_metadata(data), store))[:2] == ("ai", "intact")

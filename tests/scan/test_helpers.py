@@ -71,7 +71,7 @@ def expected(folder: Path, session: Session) -> list[ScanRow]:
 
 @pytest.fixture
 def asked(monkeypatch) -> list[list[PreparedImage | None]]:
-    """What helpers answer, which are there from the first file on."""
+    """Return answers of decode processes that exist from the first file on."""
     answers: list[list[PreparedImage | None]] = []
 
     def prepare_and_note(self, paths):
@@ -256,7 +256,7 @@ def until(is_so) -> None:
 
 
 def runs(pid: int) -> bool:
-    """Whether a process runs, and not only waits to be reaped."""
+    """Return whether a process runs, not only waits to be reaped."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:

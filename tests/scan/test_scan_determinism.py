@@ -1,4 +1,4 @@
-"""The same files give the same bytes, for any number of threads and any batch size."""
+"""Equal files give equal bytes, for any number of threads and any batch size."""
 
 import subprocess
 import sysconfig

@@ -1,4 +1,4 @@
-"""Where little is to be had (descriptors, memory, cores, homes) it works, or says why in a line."""
+"""With few resources (descriptors, memory, cores, no home) a scan works, or fails in one line."""
 
 import os
 import re

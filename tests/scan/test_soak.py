@@ -23,7 +23,7 @@ MOST_GROWTH_KB = 64 * 1024
 
 @dataclass(frozen=True)
 class Resources:
-    """What a process holds."""
+    """Resources that a process holds."""
 
     memory_kb: int
     descriptors: int

@@ -91,7 +91,7 @@ def test_answers_of_another_study_are_not_taken_over(pictures, elsewhere, init, 
     (out / "request.json").write_text('{"side": 64, "seed": 42}')
     done = trustthepixels(*arguments(pictures, elsewhere, init, out))
     assert done.returncode == 2
-    assert "holds a study of other data, external, init, splits, side" in done.stderr
+    assert "holds a study with other data, external, init, splits, side" in done.stderr
     assert [path.name for path in out.iterdir()] == ["request.json"]
 
 
@@ -123,8 +123,8 @@ def test_a_fine_tuned_run_leaves_answers_and_no_checkpoints(request_of, pictures
     ("extra", "reason"),
     [
         (["--variant", "best"], "no variant 'best'"),
-        (["--weights", "x.safetensors"], "--weights and --run go together"),
-        (["--init", "absent.safetensors"], "absent.safetensors is no file of weights"),
+        (["--weights", "x.safetensors"], "--weights and --run are needed together"),
+        (["--init", "absent.safetensors"], "absent.safetensors: not a weights file"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_one_line(

@@ -1,4 +1,4 @@
-"""What reads and writes files runs where Python lacks a part of POSIX, as on Windows."""
+"""Code that reads and writes files runs without parts of POSIX, as on Windows."""
 
 import subprocess
 import sys

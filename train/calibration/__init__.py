@@ -1,1 +1,1 @@
-"""Logits to probabilities and thresholds."""
+"""Calibration: logits to probabilities and thresholds."""

@@ -1,4 +1,4 @@
-"""From the logits of held-out pictures to calibrated probabilities and the verdicts' thresholds."""
+"""Calibrated probabilities and the verdicts' thresholds, fitted to logits of held-out pictures."""
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ FALSE_NEGATIVE_RATE = 0.05
 """Share of AI pictures that may be called ``real``."""
 
 _MAX_TEMPERATURE = 1000.0
-"""For a network that has learned nothing: every ``p_ai`` is then close to 0.5."""
+"""Bound for a network that has learned nothing: every ``p_ai`` is then close to 0.5."""
 
 
 def calibrate(logits: FloatArray, targets: IntArray) -> tuple[Calibration, Thresholds]:
@@ -35,9 +35,9 @@ def calibrate(logits: FloatArray, targets: IntArray) -> tuple[Calibration, Thres
             ``p_ai`` of exactly 1 that no threshold keeps a false positive rate.
     """
     if logits.ndim != 2 or logits.shape[1] != len(LABELS) or targets.shape != logits.shape[:1]:
-        raise InputError(f"logits {logits.shape} and targets {targets.shape} do not fit")
+        raise InputError(f"logits {logits.shape} and targets {targets.shape} differ in length")
     if not np.isfinite(logits).all():
-        raise InputError("the network gives logits that are not finite; it did not train")
+        raise InputError("the network returns logits that are not finite; its training failed")
     if set(targets.tolist()) != set(range(len(LABELS))):
         raise InputError("calibration needs held-out pictures of both classes")
     calibration = fit_platt(logits, targets)
@@ -45,23 +45,23 @@ def calibrate(logits: FloatArray, targets: IntArray) -> tuple[Calibration, Thres
 
 
 def probability(logits: FloatArray, calibration: Calibration) -> npt.NDArray[np.float32]:
-    """``p_ai`` as the exported graph computes it, float32 of shape (n,), 0 to 1.
+    """Return ``p_ai`` as the exported graph computes it, float32 of shape (n,), 0 to 1.
 
     Args:
         logits: shape (n, 2), in the order of ``LABELS``.
         calibration: temperature and bias.
     """
     scores = margin_of(logits) / calibration.temperature + calibration.bias
-    # tanh neither overflows nor warns, whatever the score.
+    # tanh neither overflows nor warns for any score.
     return (0.5 * (1.0 + np.tanh(0.5 * scores))).astype(np.float32)
 
 
 def fit_platt(logits: FloatArray, targets: IntArray) -> Calibration:
-    """Temperature and bias of greatest likelihood, both classes weighing the same.
+    """Return temperature and bias of greatest likelihood, both classes with the same weight.
 
-    The weights make ``p_ai`` the probability for a picture from a pool that is half AI, whatever
-    the mix of the held-out pictures. Platt's softened targets, (n+1)/(n+2) and 1/(n+2) in place
-    of 1 and 0, keep the fit finite where the classes separate perfectly.
+    The weights make ``p_ai`` the probability for a picture from a pool that is half AI, for any mix
+    of the held-out pictures. Platt's softened targets, (n+1)/(n+2) and 1/(n+2) instead of 1 and 0,
+    keep the fit finite if the classes separate perfectly.
 
     Source: Platt 1999, "Probabilistic outputs for support vector machines".
     """
@@ -83,12 +83,12 @@ def fit_platt(logits: FloatArray, targets: IntArray) -> Calibration:
 
 
 def fit_thresholds(p_ai: FloatArray, targets: IntArray) -> Thresholds:
-    """Thresholds that hold the stated error rates on the given pictures and on others like them.
+    """Return thresholds that hold the stated error rates on these pictures and on similar ones.
 
-    A conservative quantile: of n photographs at most ``rate * (n + 1) - 1`` reach a threshold, so
-    that a further one reaches it with a probability of at most ``rate`` (split conformal
-    prediction, Vovk et al. 2005). With fewer than ``1 / rate - 1`` pictures none reaches it.
-    ``ai`` is never below 0.5 and ``real`` never above it: no verdict contradicts its probability.
+    A conservative quantile is used. Of n photographs at most ``rate * (n + 1) - 1`` reach a
+    threshold, so a further one reaches it with a probability of at most ``rate`` (split conformal
+    prediction, Vovk et al. 2005). With fewer than ``1 / rate - 1`` pictures none reaches it. ``ai``
+    is never below 0.5 and ``real`` never above it: no verdict contradicts its probability.
 
     Args:
         p_ai: shape (n,), 0 to 1.
@@ -108,7 +108,7 @@ def fit_thresholds(p_ai: FloatArray, targets: IntArray) -> Thresholds:
 
 
 def _upper_threshold(scores: npt.NDArray[np.float64], rate: float) -> float:
-    """Reached by at most ``rate`` of the scores; mid-gap, so that rounding is harmless."""
+    """Return a threshold that at most ``rate`` of the scores reach, mid-gap against rounding."""
     ordered = np.sort(scores)[::-1]
     # The small term undoes the rounding of products such as 0.01 * 100.
     allowed = max(0, int(np.floor(rate * (len(ordered) + 1) + 1e-9)) - 1)
@@ -124,6 +124,6 @@ def _upper_threshold(scores: npt.NDArray[np.float64], rate: float) -> float:
 
 
 def margin_of(logits: FloatArray) -> npt.NDArray[np.float64]:
-    """Logit of ``ai`` less logit of ``real``, shape (n,), for logits of shape (n, 2)."""
+    """Return the logit of ``ai`` less that of ``real``, shape (n,), for logits of shape (n, 2)."""
     ai, real = LABELS.index("ai"), LABELS.index("real")
     return logits[:, ai].astype(np.float64) - logits[:, real].astype(np.float64)

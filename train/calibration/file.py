@@ -1,4 +1,4 @@
-"""A calibration as JSON: what ``calibrate`` writes and ``export --calibration`` takes."""
+"""A calibration as JSON: output of ``calibrate``, input of ``export --calibration``."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,12 +17,12 @@ def write_calibration(
     thresholds: Thresholds,
     evidence: Sequence[Mapping[str, Any]],
 ) -> None:
-    """Write it with what it rests on.
+    """Write a calibration with its evidence.
 
     Args:
         path: a new file, or one to replace.
-        calibration: from logits to ``p_ai``.
-        thresholds: from ``p_ai`` to verdicts.
+        calibration: turns logits into ``p_ai``.
+        thresholds: turn ``p_ai`` into verdicts.
         evidence: values of JSON, one mapping for each run.
 
     Raises:
@@ -42,10 +42,10 @@ def write_calibration(
 
 
 def read_calibration(path: Path) -> tuple[Calibration, Thresholds]:
-    """Read what ``write_calibration`` wrote.
+    """Read a file of ``write_calibration``.
 
     Raises:
-        InputError: the file cannot be read as that.
+        InputError: the file cannot be read, or is not a calibration.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))

@@ -1,10 +1,9 @@
-"""Calibrate a model on sources that its like never saw.
+"""Calibration of a model on sources held out from training.
 
-A network is surer of its training's sources than it ought to be of others. Runs of the same recipe
-with ``--fold`` answer for the pictures of sources that each left out; on these answers temperature,
-bias and thresholds of the full model are fitted. Networks differ in how far they spread their
-answers, so each run's are brought to the full model's scale by what both do on their own validation
-pictures.
+A network is too confident on sources outside its training. Runs of the same recipe with ``--fold``
+answer for the pictures of the sources that each left out. Temperature, bias and thresholds of the
+full model are fitted on these answers. Networks differ in the spread of their answers, so each
+run's answers are scaled to the full model's spread, measured on their own validation pictures.
 """
 
 import json
@@ -36,11 +35,11 @@ from .logits import score
 
 @dataclass(frozen=True, slots=True)
 class HeldOutAnswers:
-    """What one run says of sources that it never saw.
+    """Answers of one run for sources that it never saw.
 
     Attributes:
-        fold: which it left out.
-        sources: their names.
+        fold: fold that it left out.
+        sources: names of the sources.
         margin: logit of ``ai`` less logit of ``real``, in units of the spread of the run's own
             validation pictures, (n,).
         targets: indices of the true labels, (n,).
@@ -55,18 +54,18 @@ class HeldOutAnswers:
 def calibrate_on_held_out(
     weights: Path, data: Path, splits: Path, runs: Sequence[Path], out: Path
 ) -> None:
-    """Write the calibration as JSON, with what it rests on.
+    """Write the calibration as JSON, with its evidence.
 
     Args:
-        weights: of the full model.
-        data: what it was trained on.
+        weights: weights of the full model.
+        data: data set of its training.
         splits: its ``file,split``; only the validation pictures are read.
-        runs: finished training runs with ``--fold``, each another, of the same recipe.
-        out: takes ``calibration``, ``thresholds`` and ``evidence``.
+        runs: finished training runs of the same recipe, each with another ``--fold``.
+        out: file for ``calibration``, ``thresholds`` and ``evidence``.
 
     Raises:
         InputError: a run left no sources out, or those of another run; a network answers the same
-            to everything; or something cannot be read.
+            to every picture; or a file cannot be read.
         OutputError: the file cannot be written.
     """
     folds = [fold_of(run) for run in runs]
@@ -75,7 +74,7 @@ def calibrate_on_held_out(
     network, spec = load_checkpoint(weights)
     samples = load_samples(data)
     parts = read_splits(splits)
-    # A run may have left sources out altogether.
+    # A run may have excluded sources entirely.
     own = select([sample for sample in samples if sample.file in parts], parts, Split.VALIDATION)
     spread = _spread(weights, _margin(network, own, spec.input_size))
     answers = [held_out_answers(run, samples) for run in runs]
@@ -96,11 +95,11 @@ def calibrate_on_held_out(
 
 
 def held_out_answers(run: Path, samples: Sequence[Sample]) -> HeldOutAnswers:
-    """Let a run judge the sources that it left out.
+    """Score the sources that a run left out.
 
     Raises:
-        InputError: it left none out, its network answers the same to everything, or its files
-            cannot be read.
+        InputError: the run left none out, its network answers the same to every picture, or its
+            files cannot be read.
     """
     fold = fold_of(run)
     samples = without_sources(samples, tuple(_config(run)["exclude_sources"]))
@@ -117,15 +116,15 @@ def _config(run: Path) -> dict[str, Any]:
     try:
         config: dict[str, Any] = json.loads((run / CONFIG_NAME).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{run} is no finished training run ({error})") from error
+        raise InputError(f"{run}: not a finished training run ({error})") from error
     return config
 
 
 def fold_of(run: Path) -> int:
-    """The fold that a training run left out.
+    """Return the fold that a training run left out.
 
     Raises:
-        InputError: it left none out, or is no finished run.
+        InputError: the run left none out, or is not finished.
     """
     fold = _config(run).get("fold")
     if fold is None:

@@ -1,4 +1,4 @@
-"""What a network answers to labelled pictures, in float32."""
+"""Logits of a network for labelled pictures, in float32."""
 
 from collections.abc import Callable, Sequence
 
@@ -36,9 +36,9 @@ def score(network: Classifier, samples: Sequence[Sample], see: See, device: str)
     """Return logits, (n, 2); those of several views are averaged.
 
     Args:
-        network: moved to the device.
-        samples: what to score.
-        see: gives the views of a picture, always as many.
+        network: network; moved to the device.
+        samples: pictures to score.
+        see: returns the views of a picture, always equally many.
         device: ``cuda`` or ``cpu``.
 
     Raises:

@@ -1,1 +1,1 @@
-"""Commands of the training half."""
+"""Commands for training."""

@@ -1,4 +1,4 @@
-"""``trustthepixels calibrate``: how sure a model may be of pictures from elsewhere."""
+"""``trustthepixels calibrate``: calibrate a model on sources held out from training."""
 
 from pathlib import Path
 
@@ -29,10 +29,10 @@ import click
     help="JSON that 'export --calibration' takes.",
 )
 def calibrate(weights: Path, data: Path, splits: Path, runs: tuple[Path, ...], out: Path) -> None:
-    """Fit WEIGHTS' probabilities and thresholds on sources that its like never saw.
+    """Calibrate WEIGHTS' probabilities and thresholds on sources held out from training.
 
-    DATA is what it was trained on. The runs left whole sources of it out; what they say of these
-    shows how far the model can be trusted elsewhere.
+    DATA is the data set of the training. Each run left whole sources of it out; its answers for
+    them measure how reliable the model is on new sources.
     """
     from ..calibration.held_out import calibrate_on_held_out
 

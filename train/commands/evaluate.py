@@ -107,20 +107,18 @@ def evaluate(
 ) -> None:
     """Measure MODEL on labelled pictures.
 
-    MODEL is an ONNX file of ours, the name of a bundled model, or weights.safetensors of a
-    training run.
+    MODEL is an ONNX file, the name of a bundled model, or weights.safetensors of a training run.
 
-    DATA is a manifest.csv (columns file and class, also source and group), a folder with one, or
-    a folder with AI/ and Real/; one class is enough for its own figures. Where only --fold-model
-    is given, MODEL itself is not measured on DATA. Intervals are 95 %, from a bootstrap over
-    groups.
+    DATA is a manifest.csv (columns file and class, optionally source and group), a folder with one,
+    or a folder with AI/ and Real/. One class is enough for its own figures. With --fold-model
+    alone, MODEL itself is not measured on DATA. Intervals are 95 %, from a bootstrap over groups.
 
-    Exit codes: 0 all fine; 1 done, but some pictures could not be decoded, and are in none of the
+    Exit codes: 0 success; 1 done, but some pictures could not be decoded and are in none of the
     figures; 2 wrong usage, input or output; 3 the model or the device cannot be used; 4 a picture
     of the regression list is wrong again.
     """
     if mark_fixed and not regressions:
-        raise click.UsageError("--mark-fixed is for --regressions", context)
+        raise click.UsageError("--mark-fixed needs --regressions", context)
     if regressions:
         for option in typed_options(context, context.params.keys() - _WITH_REGRESSIONS):
             raise click.UsageError(f"--regressions and {option} exclude each other", context)

@@ -30,7 +30,7 @@ class _PerClass(click.ParamType[int | None]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> int | None:
-        """Check what was typed."""
+        """Check the value on the command line."""
         if value in ("all", None):
             return None
         number: int = click.IntRange(min=1).convert(value, param, ctx)
@@ -121,8 +121,8 @@ def prepare_data(
     DATASET is an id on the Hugging Face Hub, a parquet file, or a folder of parquet files or of
     images.  [default: theminji/ai-vs-real-200k]
 
-    Interrupted, the same command goes on where it was. Pictures that cannot be decoded are
-    listed in rejected.csv and replaced by others.
+    After an interruption, the same command resumes. Pictures that cannot be decoded are listed in
+    rejected.csv and replaced by others.
     """
     from ..prepare import command
 
@@ -137,7 +137,7 @@ def prepare_data(
     try:
         summary = command.prepare_data(request)
     except KeyboardInterrupt:
-        note("interrupted: the same command goes on from here")
+        note("interrupted: run the same command again to resume")
         raise
     if not summary.splits:
         note("the pictures form too few groups to split: the column split is empty")

@@ -61,14 +61,14 @@ def study(
     runs: tuple[Path, ...],
     **options: Any,
 ) -> None:
-    """Train every recipe six times on DATA's pictures and compare what comes of it.
+    """Train every recipe six times on DATA's pictures and compare the results.
 
-    Once on the ordinary split, once without the sources of each of the five folds. Most recipes
-    train a linear layer on frozen stages, a few fine-tune for one epoch. What the folder holds
-    already is not trained again.
+    One run uses the ordinary split; five runs each leave out the sources of a fold. Most recipes
+    train a linear layer on frozen stages; a few fine-tune for one epoch. Runs whose results are in
+    the folder are not repeated.
     """
     if (weights is None) != (not runs):
-        raise click.UsageError("--weights and --run go together")
+        raise click.UsageError("--weights and --run are needed together")
     from ..study import protocol, run, variants
 
     request = protocol.StudyRequest(data, **options)

@@ -12,7 +12,7 @@ from ..settings import TrainSettings
 from .typed import typed_options
 
 _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
-"""What fitting the last layer alone has no use for."""
+"""Options that do not apply when the last layer alone is fitted."""
 
 
 @click.command("train")

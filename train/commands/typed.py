@@ -1,4 +1,4 @@
-"""Options that were typed, as opposed to those that have their usual value."""
+"""Options on the command line, as opposed to defaults."""
 
 from collections.abc import Collection
 
@@ -7,11 +7,11 @@ from click.core import ParameterSource
 
 
 def typed_options(context: click.Context, names: Collection[str]) -> list[str]:
-    """The options (``--batch-size``) of these parameters that are on the command line.
+    """Return the options (``--batch-size``) of these parameters that are on the command line.
 
     Args:
-        context: of the command.
-        names: of parameters, as its function takes them.
+        context: context of the command.
+        names: names of the parameters in its function.
     """
     return [
         parameter.opts[0]

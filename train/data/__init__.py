@@ -1,1 +1,1 @@
-"""Which labelled pictures there are, and who sees which."""
+"""Labelled pictures, and their splits."""

@@ -1,10 +1,10 @@
-"""Five fixed folds that hold whole sources out, to ask what a model does with sources it never saw.
+"""Five fixed folds that hold whole sources out, to measure a model on sources that it never saw.
 
-Sources form units that are never torn apart: those that share a group, as a photograph and its
-reconstruction or several generators' answers to one prompt do, are one unit. The units, the largest
-first, each go to the fold that has the fewest pictures of the unit's larger class, but sources of
-faces go to different folds as long as there are folds without any, so that a model never loses all
-faces of a class at once. ``KNOWN_FOLDS`` is what this rule gave for the sources of the bundled
+Sources form units that are never torn apart. Those that share a group are one unit, such as a
+photograph and its reconstruction, or several generators' answers to one prompt. The units, the
+largest first, each go to the fold with the fewest pictures of the unit's larger class. Sources of
+faces go to different folds as long as there are folds without any; otherwise a model could miss all
+faces of a class at once. ``KNOWN_FOLDS`` is the result of this rule for the sources of the bundled
 model's data. It was fixed before the first training; other sources are spread around it.
 """
 
@@ -50,7 +50,7 @@ KNOWN_FOLDS: Mapping[str, int] = {
     "modern_ai": 4,
     "comfy_repos": 4,
 }
-"""The fold in which each source of the bundled model's data is held out."""
+"""Fold in which each source of the bundled model's data is held out."""
 
 FACE_SOURCES = frozenset({"sfhq_t2i", "cc0_portraits", "stylegan_faces", "ffhq"})
 
@@ -60,11 +60,11 @@ _VALIDATION_SEED = 42
 def source_folds(
     samples: Sequence[Sample], known: Mapping[str, int] = KNOWN_FOLDS
 ) -> dict[str, int]:
-    """The fold, 0 to 4, in which each source is held out; see the rule above.
+    """Return the fold, 0 to 4, in which each source is held out; see the rule above.
 
     Args:
         samples: the whole data set; its order does not matter.
-        known: sources whose fold is fixed already.
+        known: sources with a fixed fold.
 
     Raises:
         InputError: sources that share a group have different known folds.
@@ -98,14 +98,14 @@ def source_folds(
 
 
 def leave_sources_out(samples: Sequence[Sample], fold: int) -> tuple[list[Sample], list[Sample]]:
-    """The pictures for training and those of the sources that a fold holds out, in their order.
+    """Return the pictures for training, and those of the sources that a fold holds out, in order.
 
     Raises:
-        UsageError: there is no such fold.
-        InputError: one of the two has no pictures of a class, as the data has too few sources.
+        UsageError: the fold does not exist.
+        InputError: one of the two has no pictures of a class, because the data has too few sources.
     """
     if fold not in range(FOLDS):
-        raise UsageError(f"there is no fold {fold}; the folds are 0 to {FOLDS - 1}")
+        raise UsageError(f"no fold {fold}; use one of 0 to {FOLDS - 1}")
     folds = source_folds(samples)
     train = [sample for sample in samples if folds[sample.source] != fold]
     held_out = [sample for sample in samples if folds[sample.source] == fold]
@@ -120,16 +120,16 @@ def leave_sources_out(samples: Sequence[Sample], fold: int) -> tuple[list[Sample
 
 
 def split_by_fold(samples: Sequence[Sample], fold: int) -> dict[str, Split]:
-    """The splits of a training that never sees a fold's sources: they are its test.
+    """Return the splits of a training that never sees a fold's sources: they are its test.
 
-    One of eight of the other pictures, whole groups, are for validation. No seed enters, so the
-    folds are the same for every training.
+    One of eight of the other pictures, in whole groups, is for validation. The folds need no seed
+    and are the same for every training.
 
     Returns:
         The split of each ``Sample.file``.
 
     Raises:
-        UsageError: there is no such fold.
+        UsageError: the fold does not exist.
         InputError: the data has too few sources, or too few groups.
     """
     rest, held_out = leave_sources_out(samples, fold)
@@ -139,7 +139,7 @@ def split_by_fold(samples: Sequence[Sample], fold: int) -> dict[str, Split]:
 
 
 def _units(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
-    """Sources that share groups, directly or by way of others, each unit sorted."""
+    """Return units of sources that share groups, directly or through others, each sorted."""
     unit_of: dict[str, set[str]] = {}
     sources_of: dict[str, set[str]] = defaultdict(set)
     for sample in samples:

@@ -1,4 +1,5 @@
-"""Pictures that a model got wrong, as further training pictures that never spoil a measurement."""
+"""Pictures that a model got wrong, as further training pictures that never distort a
+measurement."""
 
 import hashlib
 import logging
@@ -13,10 +14,10 @@ _log = logging.getLogger(__name__)
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 (hex) of a file's content.
+    """Return the SHA-256 (hex) of a file's content.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         with path.open("rb") as stream:
@@ -31,20 +32,20 @@ def hard_examples(
     measured: Sequence[Sample],
     held_out_sources: Iterable[str] = (),
 ) -> list[Sample]:
-    """What may join the training split from folders of hard pictures, sorted within each folder.
+    """Return the hard pictures that may join the training split, sorted within each folder.
 
     A picture is left out if it, or another of its group, is in the validation or test split, or if
-    its source is held out: the figures would measure memory. One that is in the training split
-    already is left out too. What was left out is logged.
+    its source is held out: the figures would measure memory. A picture that is in the training
+    split already is left out too. The log shows the numbers.
 
     Args:
-        folders: as ``evaluate --mistakes`` writes them, or with ``AI/`` and ``Real/``.
+        folders: folders of ``evaluate --mistakes``, or with ``AI/`` and ``Real/``.
         train: the training split.
         measured: the validation and test splits.
-        held_out_sources: of the fold, if one is held out.
+        held_out_sources: sources of the fold, if one is held out.
 
     Raises:
-        InputError: a folder cannot be used, or nothing of it may be trained on.
+        InputError: a folder cannot be used, or no picture of it may join the training.
     """
     barred = {file_digest(sample.path) for sample in measured}
     barred_groups = {sample.group for sample in measured}

@@ -1,4 +1,4 @@
-"""The list of labelled pictures that training and evaluation read."""
+"""List of labelled pictures for training and evaluation."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,8 @@ class Sample(LabelledFile):
 
 
 def load_samples(root: Path) -> list[Sample]:
-    """The pictures of a data set: from its ``manifest.csv``, else from ``AI/`` and ``Real/``.
+    """Return the pictures of a data set: from its ``manifest.csv``, else from ``AI/`` and
+    ``Real/``.
 
     Args:
         root: a folder, or the manifest file itself.
@@ -48,7 +49,7 @@ def load_samples(root: Path) -> list[Sample]:
 
 
 def list_samples(root: Path) -> list[Sample]:
-    """Return what ``load_samples`` does, also of a data set with pictures of one class only.
+    """Return the pictures of folders that may hold one class only, as ``load_samples``.
 
     Raises:
         InputError: as for ``load_samples``, but for a class without pictures.
@@ -66,7 +67,7 @@ def targets_of(samples: Iterable[Sample]) -> npt.NDArray[np.int64]:
 
 
 def require_both_classes(samples: Iterable[Sample], origin: str) -> None:
-    """Check that there is something to tell apart.
+    """Check that both classes have pictures.
 
     Raises:
         InputError: a class has no pictures; the text begins with ``origin``.
@@ -78,7 +79,7 @@ def require_both_classes(samples: Iterable[Sample], origin: str) -> None:
 
 
 def fingerprint(samples: Iterable[Sample]) -> str:
-    """SHA-256 (hex) over file, label and group of every sample, in order."""
+    """Return the SHA-256 (hex) over file, label and group of every sample, in order."""
     digest = hashlib.sha256()
     for sample in samples:
         digest.update(f"{sample.file}\0{sample.label}\0{sample.group}\n".encode())
@@ -86,10 +87,10 @@ def fingerprint(samples: Iterable[Sample]) -> str:
 
 
 def without_sources(samples: Sequence[Sample], sources: Iterable[str]) -> list[Sample]:
-    """The samples that come from none of the named sources.
+    """Return the samples from none of the named sources.
 
     Raises:
-        InputError: a name is no source of these samples.
+        InputError: a name is not a source of these samples.
     """
     excluded = set(sources)
     unknown = excluded - {sample.source for sample in samples}

@@ -1,4 +1,4 @@
-"""Seeded choice that no library version, input order or platform can change."""
+"""Seeded choice that is independent of library versions, input order and platform."""
 
 import hashlib
 from collections.abc import Iterable
@@ -6,12 +6,12 @@ from enum import StrEnum
 
 
 class Sampling(StrEnum):
-    """How pictures are chosen from a data set.
+    """Way of choosing pictures from a data set.
 
     ``UNIFORM`` reads every label first and draws evenly from the whole data set; it may have to
-    pass over all of the data. ``STREAMED`` takes the blocks of a data set (row groups of parquet
-    files) in random order and keeps what they hold until there are enough, so that little more is
-    downloaded than is kept; pictures of one block come together.
+    read all of the data. ``STREAMED`` takes the blocks of a data set (row groups of parquet files)
+    in random order until there are enough pictures. It downloads little more than it needs, but
+    pictures of one block come together.
     """
 
     UNIFORM = "uniform"
@@ -19,10 +19,10 @@ class Sampling(StrEnum):
 
 
 def shuffled(keys: Iterable[str], seed: int) -> list[str]:
-    """The keys in an order that depends on nothing but the seed and the keys themselves.
+    """Return the keys in an order that depends only on the seed and the keys themselves.
 
     They are sorted by a keyed hash, so the first ``n`` are a uniform draw without replacement
-    (bottom-k sampling, Cohen and Kaplan 2007), whatever order they came in.
+    (bottom-k sampling, Cohen and Kaplan 2007) for any order of the input.
     """
     return sorted(keys, key=lambda key: _priority(key, seed))
 

@@ -18,7 +18,7 @@ _TEST_FOLDS = 7
 _VALIDATION_FOLDS = 8
 
 MINIMUM_GROUPS = _TEST_FOLDS + _VALIDATION_FOLDS
-"""Groups that a data set must have to be split."""
+"""Least number of groups in a data set that can be split."""
 
 
 class Split(StrEnum):
@@ -32,14 +32,15 @@ class Split(StrEnum):
 def split_by_group(samples: Sequence[Sample], seed: int) -> dict[str, Split]:
     """Assign each file to train (about 75 %), validation (11 %) or test (14 %).
 
-    scikit-learn's ``StratifiedGroupKFold`` keeps the mix of class and source alike in each part as
-    far as whole groups allow: one fold of seven is the test, one of eight of the rest validation.
+    scikit-learn's ``StratifiedGroupKFold`` keeps the mix of class and source similar in each part,
+    as far as whole groups allow. One fold of seven is the test; one of eight of the rest is for
+    validation.
 
     Returns:
         The split of each ``Sample.file``.
 
     Raises:
-        InputError: fewer than 15 groups, so that no such split exists.
+        InputError: the samples form fewer than 15 groups.
     """
     if len({sample.group for sample in samples}) < MINIMUM_GROUPS:
         raise InputError(f"the pictures form too few groups to split; {MINIMUM_GROUPS} are needed")
@@ -50,7 +51,7 @@ def split_by_group(samples: Sequence[Sample], seed: int) -> dict[str, Split]:
 
 
 def split_off_validation(samples: Sequence[Sample], seed: int) -> tuple[list[Sample], list[Sample]]:
-    """One of eight pictures for validation, whole groups of them, and the rest for training.
+    """Return one of eight pictures, in whole groups, for validation, and the rest for training.
 
     Raises:
         InputError: fewer than 8 groups.
@@ -63,7 +64,7 @@ def split_off_validation(samples: Sequence[Sample], seed: int) -> tuple[list[Sam
 def _first_fold(
     samples: Sequence[Sample], folds: int, seed: int
 ) -> tuple[list[Sample], list[Sample]]:
-    """The first of ``folds`` group-wise folds, and all the others together."""
+    """Return the first of ``folds`` group-wise folds, and all the others together."""
     # Takes seconds to import, which a command that only checks its input should not cost.
     model_selection = import_module("sklearn.model_selection")
 
@@ -71,18 +72,18 @@ def _first_fold(
     groups = [sample.group for sample in samples]
     splitter = model_selection.StratifiedGroupKFold(n_splits=folds, shuffle=True, random_state=seed)
     with warnings.catch_warnings():
-        # Sources smaller than the number of folds are expected; they land whole somewhere.
+        # Sources smaller than the number of folds are expected; each goes into one fold as a whole.
         warnings.simplefilter("ignore", UserWarning)
         rest, fold = next(iter(splitter.split(np.zeros(len(samples)), strata, groups)))
     return [samples[index] for index in fold], [samples[index] for index in rest]
 
 
 def _strata(samples: Sequence[Sample], folds: int) -> list[str]:
-    """What each part should hold its share of: class and source, or less if all are too rare."""
+    """Return the strata to spread over the parts: class and source, or less if all are too rare."""
     by_source = [f"{sample.label}:{sample.source}" for sample in samples]
     by_label = [sample.label for sample in samples]
     for strata in (by_source, by_label):
-        # scikit-learn wants one stratum at least to reach every fold.
+        # scikit-learn needs at least one stratum that reaches every fold.
         if max(Counter(strata).values()) >= folds:
             return strata
     return [""] * len(samples)
@@ -97,7 +98,7 @@ def write_splits(path: Path, splits: Mapping[str, Split]) -> None:
 
 
 def read_splits(path: Path) -> dict[str, Split]:
-    """Read what ``write_splits`` wrote.
+    """Read a file of ``write_splits``.
 
     Raises:
         InputError: the file cannot be read or a row is not ``file,split``.
@@ -110,7 +111,7 @@ def read_splits(path: Path) -> dict[str, Split]:
 
 
 def select(samples: Sequence[Sample], splits: Mapping[str, Split], split: Split) -> list[Sample]:
-    """The samples of one split.
+    """Return the samples of one split.
 
     Raises:
         InputError: a sample is in no split, or the split is empty.
@@ -126,10 +127,10 @@ def select(samples: Sequence[Sample], splits: Mapping[str, Split], split: Split)
 
 
 def splits_fingerprint(samples: Sequence[Sample], splits: Mapping[str, Split]) -> str:
-    """SHA-256 (hex) over the pictures of train, validation and test, in this order.
+    """Return the SHA-256 (hex) over the pictures of train, validation and test, in this order.
 
-    A model carries it, so that an evaluation can tell whether its splits are the model's own. A
-    picture without a split counts in none of them.
+    A model stores it, so an evaluation can compare its splits with the model's. A picture without a
+    split is not part of it.
     """
     return fingerprint(
         sample for split in Split for sample in samples if splits.get(sample.file) is split

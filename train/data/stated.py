@@ -1,4 +1,4 @@
-"""Pictures that prove by content credentials what they are, as labelled samples."""
+"""Labelled pictures whose content credentials prove their label."""
 
 import os
 from pathlib import Path
@@ -25,15 +25,15 @@ _PROVEN = (OriginGrade.SIGNED, OriginGrade.INTACT)
 def stated_samples(root: Path, options: ProvenanceOptions | None = None) -> list[Sample]:
     """Return the pictures below a folder whose own credentials hold, sorted by file.
 
-    The label is what they state: generated, or taken by a camera. Pictures that AI edited are left
-    out, and so is everything that only claims.
+    The label is the stated origin: generated, or taken by a camera. Pictures that AI edited are
+    left out, and so are unproven claims.
 
     Args:
-        root: a folder, searched with all that is below it.
-        options: whose signatures are trusted.
+        root: a folder, searched with all of its sub-folders.
+        options: options with the trusted signatures.
 
     Raises:
-        InputError: the folder does not exist, or no picture proves what it is.
+        InputError: the folder does not exist, or no picture proves its label.
         MissingExtraError: the library that checks signatures is not installed.
     """
     if not root.is_dir():

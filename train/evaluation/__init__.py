@@ -1,1 +1,1 @@
-"""A model on labelled pictures."""
+"""Evaluation of a model on labelled pictures."""

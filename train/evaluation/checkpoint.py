@@ -20,12 +20,12 @@ from ..networks.weights import load_checkpoint
 def open_checkpoint(
     path: Path, device: Device, threads: int
 ) -> tuple[ModelSpec, Device, Callable[[PixelArray], npt.NDArray[np.float32]]]:
-    """Return a checkpoint's specification, where it runs, and what scores pictures.
+    """Return a checkpoint's specification, its device, and the function that scores pictures.
 
     Raises:
         InputError: the checkpoint cannot be used.
-        ProviderError: there is no CUDA.
-        UsageError: PyTorch does not run on such a device.
+        ProviderError: CUDA is unavailable.
+        UsageError: PyTorch does not support the device.
     """
     if device not in (Device.AUTO, Device.CPU, Device.CUDA):
         raise UsageError(f"a checkpoint cannot run on '{device}'; use auto, cpu or cuda")

@@ -1,4 +1,4 @@
-"""Every figure about what a model said of labelled pictures."""
+"""Figures of a model's answers for labelled pictures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ VERDICTS = (VerdictLabel.AI, VerdictLabel.UNSURE, VerdictLabel.REAL)
 
 @dataclass(frozen=True, slots=True)
 class SourceResult:
-    """The figures of one source and class.
+    """Figures of one source and class.
 
     Attributes:
-        source: its name in the manifest, empty if none is given.
+        source: its name in the manifest, empty if there is none.
         label: ``ai`` or ``real``.
-        count: number of pictures that were scored.
+        count: number of scored pictures.
         recall: share with ``p_ai`` on the right side of 0.5.
-        called_ai: share with the verdict ``ai``; of photographs, the false positive rate.
+        called_ai: share with the verdict ``ai``; for photographs, the false positive rate.
         paired_balanced_accuracy: the mean of ``recall`` and of the recall of all pictures of the
             other class (of the same fold, if every fold has its own model); NaN without any.
         verdicts: number of pictures by verdict.
@@ -47,10 +47,10 @@ class SourceResult:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """Everything that was found out about a model on a set of pictures.
+    """All results of a model on a set of pictures.
 
     Attributes:
-        rule: the verdict thresholds in force; ``None`` where every fold's model has its own.
+        rule: the verdict thresholds in force; ``None`` if every fold's model has its own.
         predictions: one for each sample, in order.
         metrics: figures by name, see ``metrics.detector_metrics``.
         sources: sorted by class, then name.
@@ -67,16 +67,16 @@ class Evaluation:
 
     @property
     def failed(self) -> list[Prediction]:
-        """The pictures that could not be scored."""
+        """Pictures that could not be scored."""
         return [p for p in self.predictions if p.verdict is None]
 
 
 def evaluate(predictions: Sequence[Prediction], rule: VerdictRule | None) -> Evaluation:
-    """Work out the figures; pictures that could not be scored count in none of them.
+    """Compute the figures; pictures that could not be scored count in none of them.
 
     Args:
-        predictions: as ``predict`` gives them, with their ``fold`` if several models made them.
-        rule: the verdict rule that they were made with, ``None`` if each fold's model has its own.
+        predictions: result of ``predict``, with ``fold`` if several models made them.
+        rule: verdict rule of the predictions; ``None`` if each fold's model has its own.
 
     Raises:
         InputError: not one picture could be scored.
@@ -140,7 +140,7 @@ def _tally(called: Sequence[VerdictLabel], member: BoolArray) -> dict[VerdictLab
 def _count(
     labels: Sequence[str], answers: Sequence[Answer], columns: Sequence[Answer]
 ) -> dict[str, dict[Answer, int]]:
-    """Number of pictures by true label and answer."""
+    """Return the number of pictures by true label and answer."""
     names = list(dict.fromkeys([*LABELS, *columns]))
     table = confusion_matrix(labels, [str(answer) for answer in answers], labels=names)
     return {

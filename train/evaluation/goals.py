@@ -1,4 +1,4 @@
-"""What a model that deserves trust must reach, and whether the measurements show it.
+"""Goals for a trustworthy model, and their comparison with the measurements.
 
 The goals were fixed before the first training under this protocol and do not depend on a model.
 """
@@ -16,14 +16,14 @@ from .parts import Part, PartKind
 
 
 class Direction(StrEnum):
-    """Which side of its bound a figure must be on."""
+    """Side of its bound on which a figure must be."""
 
     AT_LEAST = "at least"
     AT_MOST = "at most"
 
 
 class Status(StrEnum):
-    """What became of a goal; it goes by the value, whatever the interval."""
+    """Outcome of a goal; it depends on the value, not on the interval."""
 
     MET = "met"
     MISSED = "missed"
@@ -32,15 +32,15 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """One figure and the bound that it must keep.
+    """A figure and the bound that it must keep.
 
     Attributes:
-        figure: in words.
+        figure: name of the figure in words.
         metric: its name in ``Evaluation.metrics``.
-        kind: the split that it is for.
+        kind: split of the goal.
         bound: 0 to 1, reached if equal.
-        direction: which side of the bound is good.
-        tier: the tier that it is for.
+        direction: the good side of the bound.
+        tier: tier of the goal.
     """
 
     figure: str
@@ -51,7 +51,7 @@ class Goal:
     tier: Tier = Tier.CLEAN
 
     def is_kept(self, value: float) -> bool:
-        """Whether a value is on the good side."""
+        """Return whether a value is on the good side."""
         if self.direction is Direction.AT_LEAST:
             return value >= self.bound
         return value <= self.bound
@@ -115,13 +115,13 @@ GOALS = (
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """One goal against what was measured.
+    """A goal and its measurement.
 
     Attributes:
-        goal: what is asked.
+        goal: the goal.
         status: met, missed, or not measured in this run.
-        part: where the figure is from, ``None`` if it was not measured.
-        estimate: the figure, likewise.
+        part: part with the figure; ``None`` if it was not measured.
+        estimate: the figure; ``None`` if it was not measured.
     """
 
     goal: Goal
@@ -131,7 +131,7 @@ class TargetResult:
 
     @property
     def is_certain(self) -> bool:
-        """Whether the whole interval is on the same side of the bound as the value."""
+        """True if the whole interval is on the same side of the bound as the value."""
         if self.estimate is None or math.isnan(self.estimate.low):
             return False
         ends = (self.estimate.low, self.estimate.high)
@@ -139,7 +139,7 @@ class TargetResult:
 
 
 def check_targets(measurements: Sequence[Measurement]) -> tuple[TargetResult, ...]:
-    """Every goal, once for each part of the data that it applies to."""
+    """Return the results of every goal, one for each part of the data to which it applies."""
     return tuple(result for goal in GOALS for result in _check(goal, measurements))
 
 
@@ -157,7 +157,7 @@ def _check(goal: Goal, measurements: Sequence[Measurement]) -> Iterator[TargetRe
 
 
 def _is_whole(part: Part, goal: Goal) -> bool:
-    """A goal for held-out sources is about all of them: one fold alone says nothing about it."""
+    """Return whether a part is complete: a goal for held-out sources needs all folds."""
     if part.kind is not goal.kind:
         return False
     return part.kind is not PartKind.HELD_OUT or len(part.folds) == FOLDS

@@ -1,9 +1,9 @@
-"""Whether something other than the picture gives its class away.
+"""Probes for file facts that reveal a picture's class.
 
 Many detectors learned that fakes were PNG files and photographs JPEG files. Two probes look for
-such leaks. The first asks a classifier that sees file facts alone, on the files as they are and on
-what the model is tested on: near 50 % means that nothing is left to learn from them. The second
-swaps the codecs, photographs to PNG and AI pictures to JPEG: scores that move were about the file.
+such leaks. The first asks a classifier of file facts alone, on the files as they are and on the
+model's test input. Near 50 % means that it can learn nothing from them. The second swaps the
+codecs, photographs to PNG and AI pictures to JPEG: if scores change, they depended on the file.
 """
 
 import io
@@ -39,12 +39,13 @@ _SEED = 42
 
 
 class Stage(StrEnum):
-    """Which files the first probe sees.
+    """Form of the files for the first probe.
 
     Attributes:
-        FILES: as they are.
-        WEB: as the web tier leaves them, both classes with the same codec and quality.
-        INPUT: that, stretched to the model's input: of all facts only bytes per pixel are left.
+        FILES: the files as they are.
+        WEB: the files after the web tier, both classes with the same codec and quality.
+        INPUT: those files, stretched to the model's input: bytes per pixel is the only remaining
+            fact.
     """
 
     FILES = "files as they are"
@@ -54,11 +55,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FactsProbe:
-    """How well file facts alone tell the classes apart.
+    """Accuracy of a classifier that sees file facts alone.
 
     Attributes:
-        stage: which files.
-        balanced_accuracy: cross-validated over groups; NaN where the groups are too few.
+        stage: form of the files.
+        balanced_accuracy: cross-validated over groups; NaN if the groups are too few.
     """
 
     stage: Stage
@@ -67,14 +68,14 @@ class FactsProbe:
 
 @dataclass(frozen=True, slots=True)
 class SwapProbe:
-    """How far ``p_ai`` moves when a class is written in the other one's usual codec.
+    """Change of ``p_ai`` when a class is written in the usual codec of the other.
 
     Attributes:
         label: the class.
-        codec: what it was written as.
+        codec: codec of the new files.
         count: number of pictures.
-        mean_change: of ``p_ai``; up is towards AI.
-        mean_absolute_change: likewise, without the sign.
+        mean_change: mean change of ``p_ai``; up is towards AI.
+        mean_absolute_change: mean change of ``p_ai`` without the sign.
         verdict_changes: share of pictures with another verdict.
     """
 
@@ -98,10 +99,10 @@ class LeakProbe:
 def probe_facts(
     predictions: Sequence[Prediction], input_size: tuple[int, int]
 ) -> tuple[FactsProbe, ...]:
-    """Ask a classifier that sees file facts alone, at each stage.
+    """Measure a classifier of file facts alone, at each stage.
 
     Args:
-        predictions: of the pictures; those that could not be decoded take no part.
+        predictions: predictions for the pictures; those that could not be decoded are left out.
         input_size: height and width of the model's input.
     """
     samples = [p.sample for p in predictions if p.verdict is not None]
@@ -120,29 +121,29 @@ def probe_facts(
 
 
 def swapped_file(sample: Sample) -> bytes:
-    """The picture as a file of the codec that is usual for the other class.
+    """Return the picture as a file of the codec that is usual for the other class.
 
     Raises:
-        ImageError: it cannot be read or decoded.
+        ImageError: the picture cannot be read or decoded.
     """
     image = decode(_read(sample)).image
     if sample.label == "ai":
         return encode_jpeg(image, SWAP_QUALITY)
     stream = io.BytesIO()
-    # The contract ignores colour profiles, and the plainest file is the best disguise.
+    # The contract ignores colour profiles, and a plain file reveals least.
     image.save(stream, "PNG", icc_profile=None, compress_level=1)
     return stream.getvalue()
 
 
 def see_swapped(sample: Sample, size: tuple[int, int]) -> ModelInput:
-    """What the model sees of that file.
+    """Return the model's view of the swapped file.
 
     Args:
         sample: the picture.
-        size: height and width that the model takes.
+        size: height and width of the model's input.
 
     Raises:
-        ImageError: it cannot be read or decoded.
+        ImageError: the picture cannot be read or decoded.
     """
     return decode_to_size(swapped_file(sample), size, DEFAULT_LIMITS, Unlimited())
 
@@ -173,7 +174,7 @@ def probe_swap(before: Sequence[Prediction], after: Sequence[Prediction]) -> tup
 
 
 def mean_value(values: FloatArray) -> Metric:
-    """The mean of a number over pictures, as a metric."""
+    """Return the mean of a number over pictures, as a metric."""
     return lambda weights: ratio(weights @ values, weights.sum(axis=1))
 
 
@@ -215,19 +216,20 @@ class Chroma(StrEnum):
 
 
 _CHROMA = {0: Chroma.FULL, 1: Chroma.HALF, 2: Chroma.QUARTER}
-"""By the numbers of ``JpegImagePlugin.get_sampling``."""
+"""Chroma by the numbers of ``JpegImagePlugin.get_sampling``."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """The facts of one file.
+    """Facts about one file.
 
     Attributes:
-        format: Pillow's name, as ``JPEG``.
+        format: Pillow's name, such as ``JPEG``.
         width: pixels as stored.
         height: pixels as stored.
         bytes: size of the file.
-        quality: quality of a JPEG's luminance table on libjpeg's scale of 1 to 100, else 0.
+        quality: quality of a JPEG's luminance table on libjpeg's scale of 1 to 100; 0 for other
+            formats.
         chroma: its chroma subsampling.
     """
 
@@ -239,7 +241,7 @@ class FileFacts:
     chroma: Chroma = Chroma.NONE
 
     def features(self) -> list[float]:
-        """The facts as numbers for a classifier, in the order of ``FEATURES``."""
+        """Facts as numbers for a classifier, in the order of ``FEATURES``."""
         formats = [float(self.format == name) for name in _FORMATS]
         kinds = [float(self.chroma is chroma) for chroma in Chroma]
         shape = [float(self.width), float(self.height), self.width / self.height]
@@ -255,7 +257,7 @@ FEATURES = (
     "quality",
     *(f"chroma {chroma}" for chroma in Chroma),
 )
-"""Names of the numbers."""
+"""Names of the features."""
 
 
 def file_facts(content: bytes) -> FileFacts:
@@ -269,7 +271,8 @@ def file_facts(content: bytes) -> FileFacts:
 
 
 def _quality(tables: dict[int, list[int]]) -> float:
-    """libjpeg's scale inverted, on the table's sum so that single clipped entries matter little."""
+    """Return the inverse of libjpeg's scale for the table's sum; single clipped entries matter
+    little."""
     percent = 100.0 * sum(tables[min(tables)]) / _BASE_TABLE_SUM
     quality = (200.0 - percent) / 2.0 if percent <= 100.0 else 5000.0 / percent
     return round(min(100.0, max(1.0, quality)), 1)

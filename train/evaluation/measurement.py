@@ -1,4 +1,4 @@
-"""What one run of ``trustthepixels evaluate`` found, as every form of its report reads it."""
+"""Results of one run of ``trustthepixels evaluate``, for every form of its report."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from .scorer import Scorer
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The figures of one part of the data in one tier."""
+    """Figures of one part of the data in one tier."""
 
     part: Part
     tier: Tier
@@ -23,12 +23,12 @@ class Measurement:
 
     @property
     def title(self) -> str:
-        """Which pictures, which split, which tier."""
+        """Pictures, split and tier of the measurement."""
         return f"{self.part.title}, {self.tier} tier"
 
     @property
     def slug(self) -> str:
-        """Its name in file names."""
+        """Name of the measurement in file names."""
         return f"{self.part.slug}-{self.tier}"
 
 
@@ -37,11 +37,11 @@ class Report:
     """All measurements of a run.
 
     Attributes:
-        model: the model that was asked about.
+        model: name of the model.
         rule: its verdict rule.
-        scorers: every model that answered, as it was named on the command line.
+        scorers: every model that answered, by its name on the command line.
         measurements: part by part, within each tier by tier.
-        probes: what file facts give away, if that was asked.
+        probes: results of the leak probes, if requested.
     """
 
     model: Scorer
@@ -52,16 +52,16 @@ class Report:
 
     @property
     def by_part(self) -> list[list[Measurement]]:
-        """The measurements of each part, one a tier."""
+        """Measurements of each part, one for each tier."""
         return [
             list(measurements)
             for _, measurements in groupby(self.measurements, key=lambda one: one.part.slug)
         ]
 
     def was_trained_apart(self, portion: Portion) -> bool | None:
-        """Whether the model was provably trained with splits that leave these pictures out.
+        """Return whether the model's training splits provably left these pictures out.
 
-        ``None`` where nothing is known about the splits, as of an external data set.
+        ``None`` means that nothing is known about the splits, such as for an external data set.
         """
         if not portion.fingerprint:
             return None

@@ -1,4 +1,4 @@
-"""The folder in which a model's mistakes are gathered, to train on them and to replay them."""
+"""Folder of a model's mistakes, for training on them and for replaying them."""
 
 import csv
 import io
@@ -31,11 +31,11 @@ _NAME_DIGITS = 16
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a run added to the folder.
+    """Pictures that a run added to the folder.
 
     Attributes:
-        new: pictures that were not there yet.
-        known: mistakes that were there already.
+        new: number of pictures that were not there yet.
+        known: number of mistakes that were there already.
     """
 
     new: int
@@ -43,7 +43,7 @@ class Collected:
 
 
 def check_mistakes_request(request: EvaluationRequest) -> None:
-    """Refuse a run from which no mistakes can be gathered, before it starts.
+    """Refuse a run that cannot collect mistakes, before it starts.
 
     Raises:
         UsageError: the clean tier, or DATA under MODEL itself, is not measured.
@@ -59,16 +59,16 @@ def collect_mistakes(folder: Path, report: Report) -> Collected:
     """Copy every picture of DATA that the model got wrong into ``AI/`` and ``Real/``, and list it.
 
     ``manifest.csv`` is for ``train --hard``, ``regressions.csv`` for ``evaluate --regressions``.
-    Both are added to; what is there stays. External data takes no part: to train on it would end
-    its use.
+    Both are extended; existing entries stay. External data is left out: training on it would make
+    it useless for measurements.
 
     Args:
-        folder: new, or from an earlier run.
-        report: a run that ``check_mistakes_request`` let pass.
+        folder: the folder, new or from an earlier run.
+        report: report of a run that ``check_mistakes_request`` accepted.
 
     Raises:
-        InputError: what is in the folder already cannot be read.
-        OutputError: it cannot be written.
+        InputError: the folder's own content cannot be read.
+        OutputError: the folder cannot be written.
     """
     measurement = _own(report)
     wrong = [
@@ -101,7 +101,7 @@ def collect_mistakes(folder: Path, report: Report) -> Collected:
 
 
 def _own(report: Report) -> Measurement:
-    """The clean measurement of DATA under the model itself."""
+    """Return the clean measurement of DATA under the model itself."""
     return next(
         one
         for one in report.measurements
@@ -119,7 +119,7 @@ def _copy(sample: Sample, digest: str, folder: Path) -> str:
 
 
 def _row(file: str, sample: Sample, data: str) -> dict[str, str]:
-    # A group that is only the file's own name groups nothing, and would be a strange name here.
+    # A group with only the file's own name groups nothing.
     group = "" if sample.group == sample.file else sample.group
     return {
         "file": file,
@@ -136,7 +136,7 @@ def _read_manifest(path: Path) -> list[dict[str, str]]:
         with path.open(newline="", encoding="utf-8") as stream:
             return [{name: row[name] or "" for name in _COLUMNS} for row in csv.DictReader(stream)]
     except (OSError, ValueError, KeyError, csv.Error) as error:
-        raise InputError(f"cannot go on in {path}: {one_line(error)}") from error
+        raise InputError(f"cannot extend {path}: {one_line(error)}") from error
 
 
 def _read_list(path: Path) -> list[Regression]:

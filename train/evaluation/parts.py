@@ -1,4 +1,4 @@
-"""The parts of the data that an evaluation measures, and which split each one is."""
+"""Parts of the data that an evaluation measures, each with its split."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from .request import DataRequest, EvaluationRequest, Labels
 
 
 class PartKind(StrEnum):
-    """What a part's pictures are to the model, in the words of the reports."""
+    """Relation of a part's pictures to the model, in the words of the reports."""
 
     ALL = "all pictures"
     TRAIN = "training split"
@@ -37,14 +37,14 @@ _KIND = {
 
 @dataclass(frozen=True, slots=True)
 class Portion:
-    """The pictures that one model answers for.
+    """Pictures for which one model answers.
 
     Attributes:
-        model: as it was named on the command line.
+        model: its name on the command line.
         samples: the pictures.
-        fold: whose held-out sources these are, if any.
-        fingerprint: of the splits that the model must have been trained with if these pictures are
-            new to it; empty where nothing is known.
+        fold: fold whose held-out sources these are, if any.
+        fingerprint: fingerprint of the training splits under which these pictures are new to the
+            model; empty if unknown.
     """
 
     model: str
@@ -55,13 +55,13 @@ class Portion:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One set of pictures with one row of figures for each tier.
+    """A set of pictures with one row of figures for each tier.
 
     Attributes:
         data: name of the data set's folder.
-        kind: which split it is.
-        portions: one, or one for each fold.
-        excluded_sources: sources that were left out.
+        kind: split of the part.
+        portions: one portion, or one for each fold.
+        excluded_sources: sources that are left out.
     """
 
     data: str
@@ -71,17 +71,17 @@ class Part:
 
     @property
     def samples(self) -> list[Sample]:
-        """All its pictures."""
+        """All pictures of the part."""
         return [sample for portion in self.portions for sample in portion.samples]
 
     @property
     def folds(self) -> tuple[int, ...]:
-        """The folds that it consists of."""
+        """Folds of the part."""
         return tuple(portion.fold for portion in self.portions if portion.fold is not None)
 
     @property
     def title(self) -> str:
-        """What stands beside each of its figures, as in ``photos, test split``."""
+        """Title next to each of its figures, such as ``photos, test split``."""
         text = f"{self.data}, {self.kind}"
         if len(self.folds) == FOLDS:
             text += f" in {FOLDS} folds"
@@ -92,23 +92,23 @@ class Part:
 
     @property
     def full_title(self) -> str:
-        """The title with the sources that were left out."""
+        """Title with the sources that are left out."""
         if not self.excluded_sources:
             return self.title
         return f"{self.title}, without {', '.join(self.excluded_sources)}"
 
     @property
     def slug(self) -> str:
-        """Its name in file names."""
+        """Name of the part in file names."""
         return re.sub(r"[^A-Za-z0-9_]+", "-", f"{self.data}-{self.kind}").strip("-")
 
 
 def choose_parts(request: EvaluationRequest) -> list[Part]:
-    """Read the data sets and pick the pictures that were asked for.
+    """Read the data sets and choose the requested pictures.
 
     Raises:
         InputError: data or splits cannot be read, or nothing is left.
-        UsageError: options that do not go together.
+        UsageError: options exclude each other.
     """
     parts = list(_parts(request))
     slugs = [part.slug for part in parts]
@@ -123,7 +123,7 @@ def choose_parts(request: EvaluationRequest) -> list[Part]:
 def _parts(request: EvaluationRequest) -> Iterator[Part]:
     choice = request.data
     if (choice.splits is None) != (choice.split is None):
-        raise UsageError("--splits and --split go together: the file, and the part of it")
+        raise UsageError("--splits FILE and --split PART are needed together")
     if choice.split is not None and choice.fold is not None:
         raise UsageError("--split and --fold exclude each other")
     if choice.labels is Labels.PROVENANCE:
@@ -164,7 +164,7 @@ def _stated(request: EvaluationRequest) -> Part:
 def _own(
     model: str, choice: DataRequest, samples: list[Sample], kept: list[Sample]
 ) -> tuple[PartKind, Portion]:
-    """What the model itself is measured on."""
+    """Return the pictures on which the model itself is measured."""
     if choice.fold is not None:
         return PartKind.HELD_OUT, _held_out(model, choice.fold, samples, choice.exclude_sources)
     if choice.splits is None or choice.split is None:
@@ -177,7 +177,7 @@ def _own(
 
 
 def _held_out(model: str, fold: int, samples: list[Sample], excluded: Iterable[str]) -> Portion:
-    # Sources are left out last, so that they do not move the folds of the others.
+    # Sources are left out last; otherwise they would move the folds of the others.
     _, held_out = leave_sources_out(samples, fold)
     gone = set(excluded)
     return Portion(
@@ -189,6 +189,6 @@ def _held_out(model: str, fold: int, samples: list[Sample], excluded: Iterable[s
 
 
 def _name(data: Path) -> str:
-    """The data set's folder name, whichever way it was given."""
+    """Return the data set's folder name for any form of its path."""
     resolved = data.resolve()
     return resolved.parent.name if resolved.name == MANIFEST_NAME else resolved.name

@@ -20,19 +20,19 @@ from ..pictures.load import see_picture
 from .scorer import Scorer
 
 See = Callable[[Sample, tuple[int, int]], ModelInput]
-"""Gives a picture at the model's size (height, width), or raises ``ImageError``."""
+"""Function that returns a picture at the model's size (height, width), or raises ``ImageError``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """What became of one labelled picture.
+    """Outcome of one labelled picture.
 
     Attributes:
         sample: the picture.
-        status: ``ok``, or why it could not be scored.
-        verdict: ``None`` where ``status`` is not ``ok``.
-        error: one line of reason where ``status`` is not ``ok``, else empty.
-        fold: number of the fold whose own model answered; ``None`` where one model answers for all.
+        status: ``ok``, or the reason why it could not be scored.
+        verdict: ``None`` if ``status`` is not ``ok``.
+        error: one line of reason if ``status`` is not ``ok``, else empty.
+        fold: number of the fold whose own model answered; ``None`` if one model answers for all.
     """
 
     sample: Sample
@@ -44,13 +44,13 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answers:
-    """The pictures that could be scored, as columns.
+    """Scored pictures, as columns.
 
     Attributes:
         samples: the pictures.
-        verdicts: on each.
+        verdicts: verdict on each picture.
         p_ai: shape (n,).
-        folds: of each, -1 where one model answers for all.
+        folds: fold of each picture; -1 if one model answers for all.
     """
 
     samples: tuple[Sample, ...]
@@ -65,25 +65,25 @@ class Answers:
 
     @property
     def is_ai(self) -> BoolArray:
-        """Whether each is an AI picture, shape (n,)."""
+        """True for each AI picture, shape (n,)."""
         return np.array([sample.label == "ai" for sample in self.samples])
 
     @property
     def sources(self) -> list[str]:
-        """Of each picture."""
+        """Source of each picture."""
         return [sample.source for sample in self.samples]
 
     @property
     def groups(self) -> list[str]:
-        """Of each picture."""
+        """Group of each picture."""
         return [sample.group for sample in self.samples]
 
 
 def answers_of(predictions: Sequence[Prediction]) -> Answers:
-    """The scored pictures among them, in order.
+    """Return the scored pictures among them, in order.
 
     Raises:
-        InputError: not one picture could be scored.
+        InputError: no picture could be scored.
     """
     scored = [(p.sample, p.verdict, p.fold) for p in predictions if p.verdict is not None]
     if not scored:
@@ -109,10 +109,10 @@ def predict(
     """Score labelled pictures through the real decode path, one prediction for each, in order.
 
     Args:
-        samples: what to score.
+        samples: pictures to score.
         scorer: the model.
-        rule: from ``p_ai`` to verdicts.
-        see: gives the picture as the model shall meet it, or raises ``ImageError``.
+        rule: rule from ``p_ai`` to verdicts.
+        see: returns a picture in the form that is measured, or raises ``ImageError``.
         batch_size: pictures per call of the model.
         decode_threads: threads that read, decode and preprocess.
         progress: called with the number of pictures just finished.
@@ -135,7 +135,7 @@ def predict(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Seen:
-    """What the model sees of a picture, uint8 (height, width, 3), and whether it may judge."""
+    """View of a picture, uint8 (height, width, 3), and its doubt."""
 
     pixels: PixelArray
     doubt: Doubt | None

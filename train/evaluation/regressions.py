@@ -1,4 +1,4 @@
-"""A list of pictures that a model once got wrong, replayed so that none is lost a second time."""
+"""List of pictures that a model once got wrong, replayed to detect repeated mistakes."""
 
 import csv
 import io
@@ -27,9 +27,9 @@ class Regression:
 
     Attributes:
         sha256: of the file's content, hex; the picture itself need not be published.
-        label: what it is, ``ai`` or ``real``.
-        p_ai: what the model said when the picture was listed.
-        fixed: the model that first got it right, which no later one may undo; empty until then.
+        label: true label, ``ai`` or ``real``.
+        p_ai: the model's answer when the picture was listed.
+        fixed: first model that got it right, which binds all later ones; empty until then.
         note: free text.
     """
 
@@ -41,7 +41,7 @@ class Regression:
 
 
 class Outcome(StrEnum):
-    """What became of a listed picture."""
+    """Outcome of a listed picture."""
 
     WRONG_AGAIN = "wrong again"
     STILL_RIGHT = "still right"
@@ -56,8 +56,8 @@ class Replayed:
 
     Attributes:
         regression: the row.
-        outcome: what became of it.
-        p_ai: what the model says now, ``None`` where the picture is missing or unreadable.
+        outcome: outcome of the picture.
+        p_ai: the model's answer now; ``None`` if the picture is missing or unreadable.
     """
 
     regression: Regression
@@ -66,15 +66,16 @@ class Replayed:
 
 
 def is_mistake(p_ai: float, label: str) -> bool:
-    """Whether a probability is on the wrong side of 0.5, as contact sheets and recalls see it."""
+    """Return whether a probability is on the wrong side of 0.5, as in contact sheets and
+    recalls."""
     return (p_ai >= 0.5) != (label == "ai")
 
 
 def read_regressions(path: Path) -> list[Regression]:
-    """The rows of a list, in their order.
+    """Return the rows of a list, in their order.
 
     Raises:
-        InputError: it cannot be read, or a row is damaged.
+        InputError: the list cannot be read, or a row is damaged.
     """
     try:
         with path.open(newline="", encoding="utf-8") as stream:
@@ -85,7 +86,7 @@ def read_regressions(path: Path) -> list[Regression]:
 
 
 def regressions_csv(rows: Iterable[Regression]) -> str:
-    """The list as text, sorted by digest."""
+    """Return the list as text, sorted by digest."""
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
     writer.writerow([field.name for field in fields(Regression)])
@@ -98,7 +99,7 @@ def write_regressions(folder: Path, rows: Iterable[Regression]) -> None:
     """Replace the folder's list.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the list cannot be written.
     """
     try:
         replace_text(folder / REGRESSIONS_NAME, regressions_csv(rows))
@@ -107,17 +108,17 @@ def write_regressions(folder: Path, rows: Iterable[Regression]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Write a file that others see whole or not at all."""
+    """Write a file that other processes see whole or not at all."""
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_text(text, encoding="utf-8")
     partial.replace(path)
 
 
 def replay(folder: Path, scorer: Scorer) -> list[Replayed]:
-    """Ask a model again about every picture that the folder's list names.
+    """Score every picture of the folder's list again.
 
     Args:
-        folder: with ``regressions.csv``, and the pictures in ``AI/`` and ``Real/``.
+        folder: folder with ``regressions.csv``, and the pictures in ``AI/`` and ``Real/``.
         scorer: the model.
 
     Raises:
@@ -133,7 +134,7 @@ def replay(folder: Path, scorer: Scorer) -> list[Replayed]:
 
 
 def record_fixed(replayed: Iterable[Replayed], model: str) -> list[Regression]:
-    """The list in which every picture that the model now gets right must stay right."""
+    """Return the list with every picture that the model now gets right marked as fixed."""
     return [
         replace(one.regression, fixed=model) if one.outcome is Outcome.NOW_RIGHT else one.regression
         for one in replayed
@@ -141,7 +142,7 @@ def record_fixed(replayed: Iterable[Replayed], model: str) -> list[Regression]:
 
 
 def replay_text(replayed: Sequence[Replayed], scorer: Scorer) -> str:
-    """The replay for the terminal: what went wrong in full, the rest in numbers."""
+    """Return the replay for the terminal: mistakes in full, the rest as numbers."""
     lines = [f"model     {scorer.file}: {scorer.spec.name}, {scorer.spec.precision}"]
     for outcome in Outcome:
         chosen = [one for one in replayed if one.outcome is outcome]

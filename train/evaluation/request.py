@@ -1,4 +1,4 @@
-"""What ``trustthepixels evaluate`` was asked to measure."""
+"""Request of ``trustthepixels evaluate``."""
 
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -15,7 +15,7 @@ from ..pictures.tiers import Tier
 
 
 class Labels(Enum):
-    """Where labels come from."""
+    """Source of the labels."""
 
     DATA_SET = auto()
     """The manifest, or the folders ``AI/`` and ``Real/``."""
@@ -25,16 +25,16 @@ class Labels(Enum):
 
 @dataclass(frozen=True, slots=True)
 class DataRequest:
-    """The pictures to measure on.
+    """Pictures to measure on.
 
     Attributes:
         data: a manifest, or a folder with one or with ``AI/`` and ``Real/``.
         splits: a ``file,split`` CSV, needed with ``split``.
-        split: the part to evaluate; ``None`` for everything.
-        fold: measure on the sources that this fold holds out, in place of a split.
+        split: the part to evaluate; ``None`` for all pictures.
+        fold: fold whose held-out sources are measured, instead of a split.
         exclude_sources: sources of the manifest to leave out.
         external: further data sets that no model was trained on.
-        labels: where the labels of ``data`` come from.
+        labels: source of the labels of ``data``.
     """
 
     data: Path
@@ -48,21 +48,21 @@ class DataRequest:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationRequest:
-    """What to evaluate on what, and how.
+    """Model, pictures and settings of an evaluation.
 
     Attributes:
-        model: an ONNX file of ours, the name of a bundled model, or weights of a training run.
+        model: an ONNX file, the name of a bundled model, or weights of a training run.
         data: the pictures.
-        fold_models: for folds of ``folds.py`` a model that was trained without the fold's sources;
-            together they show what the recipe does with sources that it never saw.
-        tiers: what happens to each picture before preprocessing, one after the other.
-        leak_probe: also ask whether file facts give the classes away.
+        fold_models: models by folds of ``folds.py``, each trained without the fold's sources.
+            Together they measure the recipe on sources that it never saw.
+        tiers: degradations before preprocessing, measured one after the other.
+        leak_probe: true to probe for file facts that reveal the class.
         false_positive_rate: operating point of the verdicts; ``None`` for the model's own.
-        threshold: ``p_ai`` from which the verdict is ``ai``, in place of an operating point.
-        device: where the model runs.
+        threshold: ``p_ai`` from which the verdict is ``ai``, instead of an operating point.
+        device: device of the model.
         batch_size: pictures per call of the model.
-        decode_threads: threads that decode; ``None`` for as many as there are cores.
-        threads: threads of the model; ``None`` likewise.
+        decode_threads: number of decode threads; ``None`` for the number of cores.
+        threads: threads of the model; ``None`` for the number of cores.
     """
 
     model: str
@@ -78,7 +78,7 @@ class EvaluationRequest:
     threads: int | None = None
 
     def rule(self, spec: ModelSpec) -> VerdictRule:
-        """The verdict rule of a model at the operating point that was asked for.
+        """Return a model's verdict rule at the requested operating point.
 
         Raises:
             UsageError: the model has no such operating point.
@@ -90,7 +90,7 @@ def parse_fold_models(texts: tuple[str, ...]) -> dict[int, str]:
     """Read ``K=MODEL`` texts.
 
     Raises:
-        UsageError: one is malformed, names no fold, or names a fold again.
+        UsageError: a text is malformed, has no valid fold, or repeats a fold.
     """
     models: dict[int, str] = {}
     for text in texts:

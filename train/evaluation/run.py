@@ -1,4 +1,4 @@
-"""``trustthepixels evaluate`` from its options to its figures and files."""
+"""Run of ``trustthepixels evaluate``, from its request to its figures and files."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,13 +21,13 @@ from .request import EvaluationRequest
 from .scorer import Scorer, open_scorer
 
 Answer = Callable[[Part, See], list[Prediction]]
-"""From a part of the data, seen in some way, to what its models say."""
+"""Function from a part of the data, in some view, to its models' answers."""
 
 
 def run_evaluation(request: EvaluationRequest) -> Report:
-    """Score the pictures that were asked for and work out the figures.
+    """Score the requested pictures and compute the figures.
 
-    The device goes to stderr if it was not named, and a progress bar where that is a terminal.
+    The device is printed to stderr if it was not named; so is a progress bar on a terminal.
 
     Raises:
         TrustThePixelsError: the data, a model, the device or an option cannot be used.

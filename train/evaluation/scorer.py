@@ -17,19 +17,19 @@ from trustthepixels.infer.model.spec import ModelSpec
 _CHECKPOINT_SUFFIXES = frozenset({".safetensors", ".ckpt", ".pt", ".pth"})
 
 Score = Callable[[PixelArray], npt.NDArray[np.float32]]
-"""uint8 pictures of shape (batch, height, width, 3) to ``p_ai``, float32 of shape (batch,)."""
+"""Function from pictures (uint8, (batch, height, width, 3)) to ``p_ai`` (float32, (batch,))."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scorer:
-    """A model ready to score pictures, wherever it came from.
+    """A model ready to score pictures, from either source.
 
     Attributes:
-        spec: what the model is and how its numbers become verdicts.
+        spec: specification of the model.
         file: name of its file.
         digest: SHA-256 (hex) of that file.
-        device: where it runs.
-        score: pixels to probabilities.
+        device: device on which it runs.
+        score: function from pixels to probabilities.
     """
 
     spec: ModelSpec
@@ -40,18 +40,18 @@ class Scorer:
 
 
 def open_scorer(model: str, device: Device, threads: int) -> Scorer:
-    """Open an ONNX file of ours, a bundled model, or the weights of a training run.
+    """Open an ONNX file, a bundled model, or the weights of a training run.
 
     Args:
         model: a path, or the name of a bundled model.
-        device: where to run; a checkpoint knows ``auto``, ``cpu`` and ``cuda``.
+        device: device to run on; a checkpoint supports ``auto``, ``cpu`` and ``cuda``.
         threads: threads of one operator on the CPU.
 
     Raises:
         ModelError: the ONNX file cannot be used.
         InputError: the checkpoint cannot be used.
-        ProviderError: the device is not there.
-        UsageError: a checkpoint cannot run on such a device.
+        ProviderError: the device is unavailable.
+        UsageError: a checkpoint does not support the device.
     """
     if Path(model).suffix.lower() in _CHECKPOINT_SUFFIXES:
         # To evaluate an ONNX file takes seconds less without PyTorch.

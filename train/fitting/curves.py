@@ -1,4 +1,4 @@
-"""The learning curves of a run as one picture."""
+"""Learning curves of a run as one picture."""
 
 import csv
 from pathlib import Path
@@ -16,7 +16,7 @@ def merge_metrics(logs: Path, merged: Path) -> None:
 
     Args:
         logs: folder with ``version_N/metrics.csv``.
-        merged: CSV to write, one row an epoch.
+        merged: CSV to write, one row for each epoch.
     """
     epochs: dict[int, dict[str, str]] = {}
     versions = sorted(logs.glob("version_*"), key=lambda path: int(path.name.split("_")[1]))
@@ -35,10 +35,10 @@ def merge_metrics(logs: Path, merged: Path) -> None:
 
 
 def draw_curves(metrics: Path, picture: Path) -> None:
-    """Plot what ``merge_metrics`` wrote over the epochs.
+    """Plot the CSV of ``merge_metrics`` over the epochs.
 
     Args:
-        metrics: CSV with ``epoch`` and one column a metric; empty cells are skipped.
+        metrics: CSV with ``epoch`` and one column for each metric; empty cells are skipped.
         picture: PNG to write.
     """
     with metrics.open(newline="", encoding="utf-8") as stream:

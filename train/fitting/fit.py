@@ -41,13 +41,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Start:
-    """What a training starts with.
+    """Starting point of a training.
 
     Attributes:
-        recipe: how to train.
-        network: with its starting weights, unless there is a checkpoint to go on from.
-        teacher: whose answers are learned, if any.
-        arithmetic: where the network computes, and how exactly.
+        recipe: recipe of the training.
+        network: network with its starting weights, unless a checkpoint is resumed.
+        teacher: networks whose answers are learned, if any.
+        arithmetic: device and precision.
     """
 
     recipe: Recipe
@@ -63,20 +63,20 @@ def prepare_fit(
     precision: Precision,
     recipe: Recipe | None = None,
 ) -> Start:
-    """Find, or fail to find, all that a training needs; writes nothing.
+    """Prepare everything that a training needs, or fail; nothing is written.
 
     Args:
-        settings: of the run.
-        folder: of the run, which may hold a checkpoint to go on from.
-        device: where to train.
-        precision: in which arithmetic.
-        recipe: in place of the one that the settings name.
+        settings: settings of the run.
+        folder: folder of the run; it may hold a checkpoint to resume from.
+        device: device of the training.
+        precision: arithmetic of the training.
+        recipe: recipe that replaces the one of the settings.
 
     Raises:
-        ProviderError: CUDA was asked for and is not there.
-        UsageError: there is no such recipe, it needs pairs where views are kept one by one, or the
-            last layer alone is asked for of a network that cannot have it fitted.
-        InputError: there is no such architecture, weights cannot be used, or teachers see pictures
+        ProviderError: CUDA was asked for and is unavailable.
+        UsageError: the recipe does not exist; it needs pairs but views are kept one by one; or only
+            the last layer is to be fitted and the network does not support that.
+        InputError: timm has no such architecture, weights cannot be used, or teachers see pictures
             at different sizes.
     """
     arithmetic = choose_arithmetic(device, precision)
@@ -98,16 +98,16 @@ def prepare_fit(
 def require_room(
     settings: TrainSettings, start: Start, train: Sequence[Sample], validation: Sequence[Sample]
 ) -> None:
-    """Refuse views that the memory cannot keep; reads and writes nothing.
+    """Refuse views that do not fit into memory; nothing is read or written.
 
     Args:
-        settings: of the run.
-        start: of the run.
+        settings: settings of the run.
+        start: starting point of the run.
         train: the training split.
         validation: the validation split, which is kept with it.
 
     Raises:
-        UsageError: they are too many, or too large.
+        UsageError: the views are too many, or too large.
     """
     if settings.views:
         changed = len(train) * settings.views * _view_side(settings, start) ** 2
@@ -122,7 +122,7 @@ def fit(
     validation: Sequence[Sample],
     folder: Path,
 ) -> Path:
-    """Train, or go on from the last checkpoint in the run folder.
+    """Train, or resume from the last checkpoint in the run folder.
 
     Writes ``logs/``, ``tensorboard/`` and ``checkpoints/`` into the folder.
 
@@ -134,7 +134,7 @@ def fit(
     """
     # Tips and device reports would only hide the progress bar; warnings stay.
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    # Again: the order of pictures shall not depend on what making the network has drawn.
+    # Again: the order of pictures must not depend on random numbers of the network.
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     recipe, accelerator = start.recipe, start.arithmetic.accelerator
     side = _view_side(settings, start)
@@ -143,7 +143,7 @@ def fit(
         validation_loader(validation, settings, accelerator),
     )
     last = _last_checkpoint(folder)
-    # Lightning's save_last writes only together with a new best, so a resumption would lose epochs.
+    # Lightning's save_last writes only with a new best, so a resumed run would lose epochs.
     newest = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
     best = ModelCheckpoint(
         folder / "checkpoints",
@@ -180,7 +180,7 @@ def fit(
 
 
 def _view_side(settings: TrainSettings, start: Start) -> int:
-    """Side of the training's views, which the teacher sees where there is one."""
+    """Return the side of the training's views, which a teacher sees if there is one."""
     if start.teacher is None:
         return settings.train_size
     return view_size(start.teacher.input_size, settings.image_size, settings.train_size)

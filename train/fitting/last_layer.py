@@ -1,7 +1,7 @@
-"""Fit the last layer alone, to what the stages of a network say of pictures.
+"""Fit of the last layer alone, on the statistics of a network's stages.
 
-A logistic regression: exact, over in minutes on a CPU, and as general as the features are. On
-sources that nobody trained on it does better than short fine-tuning (``train/bundled/study.md``).
+A logistic regression is exact, takes minutes on a CPU, and generalises as far as the features do.
+On sources outside the training it does better than short fine-tuning (``train/bundled/study.md``).
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from ..pictures.batches import See, in_batches, views_of_sample
 from ..pictures.load import load_image
 
 CHANGED_VIEWS = 2
-"""Differently changed views of each training picture, beside the picture as it is."""
+"""Number of changed views of each training picture, besides the unchanged one."""
 
 INVERSE_PENALTY = 0.005
 """scikit-learn's ``C``: the best of 0.001 to 0.05 on the bundled model's validation split, for the
@@ -47,15 +47,15 @@ def fit_last_layer(
     arithmetic: Arithmetic,
     teacher: Teacher | None = None,
 ) -> None:
-    """Set the last layer; all else stays as it is.
+    """Set the last layer; all other weights stay unchanged.
 
     Args:
         network: with stages, see ``stage_resnet``; changed in place.
         samples: the training pictures, of both classes.
-        augmentation: how they are changed, in views beside the picture as it is.
-        size: of the network's input.
-        arithmetic: where the stages and the teacher compute, and how exactly.
-        teacher: whose answers to the same views, at its own size, take the place of the labels.
+        augmentation: changes of the views, besides the unchanged one.
+        size: size of the network's input.
+        arithmetic: device and precision of the stages and the teacher.
+        teacher: networks whose answers to the same views, at their own size, replace the labels.
 
     Raises:
         UsageError: the network's last layer does not see its stages.
@@ -75,7 +75,7 @@ def fit_last_layer(
 def _shown(
     samples: Sequence[Sample], augmentation: Augmentation, size: tuple[int, int]
 ) -> Iterator[list[PixelArray]]:
-    """Batches of all pictures as they are, then changed once, and once more."""
+    """Return batches of all pictures unchanged, then changed once, and once more."""
     ways: list[See] = [
         partial(views_of_sample, view=View.WHOLE, size=size),
         *(
@@ -91,7 +91,7 @@ def _shown(
 def changed_view(
     sample: Sample, augmentation: Augmentation, size: tuple[int, int], repeat: int
 ) -> list[PixelArray]:
-    """A view with random changes that depend on its group and the repetition alone.
+    """Return a view with random changes that depend only on its group and the repetition.
 
     Raises:
         InputError: the picture cannot be used.
@@ -102,7 +102,7 @@ def changed_view(
 
 
 def fit_regression(features: Features, targets: IntArray) -> Pipeline:
-    """Standardisation and logistic regression, both classes weighing the same.
+    """Return standardisation and logistic regression, both classes with the same weight.
 
     Args:
         features: (n, features).
@@ -117,12 +117,12 @@ def fit_regression(features: Features, targets: IntArray) -> Pipeline:
 def softened_answers(
     teacher: Teacher, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
 ) -> FloatArray:
-    """A teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
+    """Return a teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
 
     Args:
-        teacher: moved to where it computes.
+        teacher: networks; moved to the device.
         shown: batches of views, uint8 of its size.
-        arithmetic: where it computes, and how exactly.
+        arithmetic: device and precision.
     """
     device = arithmetic.accelerator
     answers = []
@@ -134,13 +134,13 @@ def softened_answers(
 
 
 def fit_soft_regression(features: Features, probability: FloatArray) -> Pipeline:
-    """As ``fit_regression``, to probabilities of the second label in place of labels.
+    """Run ``fit_regression`` with probabilities of the second label instead of labels.
 
     Args:
         features: (n, features).
         probability: (n,), 0 to 1.
     """
-    # Each view counts once as either label, by the probability of each: the cross entropy.
+    # Each view counts as either label, weighted by its probability: the cross entropy.
     targets = np.repeat([1, 0], len(features))
     return make_pipeline(
         StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)

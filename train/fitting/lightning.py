@@ -1,4 +1,4 @@
-"""The Lightning module: loss, metrics, optimiser and schedule."""
+"""Lightning module: loss, metrics, optimiser and schedule."""
 
 from typing import Any
 
@@ -20,19 +20,19 @@ from .recipes import Recipe, Trained
 _WARMUP_START = 0.01
 
 _LATE_STAGES = ("layer3", "layer4", "fc")
-"""Of a ResNet, by timm's names."""
+"""Late stages of a ResNet, by timm's names."""
 
 
 class ClassifierModule(pl.LightningModule):
     """Fine-tunes a ``Classifier`` with cross entropy, AdamW and a cosine schedule.
 
     Args:
-        network: what is trained.
+        network: network to train.
         recipe: smoothing, weight decay and warm-up.
-        learning_rate: at the top of the schedule.
+        learning_rate: learning rate at the top of the schedule.
         total_steps: optimiser steps of the whole run.
-        teacher: whose answers are learned instead of the labels, if any.
-        train_size: side of the network's views, where the teacher's are larger.
+        teacher: networks whose answers are learned instead of the labels, if any.
+        train_size: side of the network's views, if the teacher's are larger.
     """
 
     def __init__(
@@ -65,14 +65,15 @@ class ClassifierModule(pl.LightningModule):
         self._auc = BinaryAUROC()
 
     def train(self, mode: bool = True) -> "ClassifierModule":
-        """Training mode, but for the parts that stay as they are."""
+        """Set training mode, except for frozen parts."""
         super().train(mode)
         for part in self._frozen:
             part.eval()
         return self
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> Tensor:
-        """Smoothed cross entropy of one batch, or its distance from the teacher's answers."""
+        """Return the smoothed cross entropy of a batch, or its distance from the teacher's
+        answers."""
         images, targets = batch
         # timm mixes each picture with its mirror in the batch, so an odd batch stays as it is.
         if len(images) % 2 == 0:
@@ -86,7 +87,7 @@ class ClassifierModule(pl.LightningModule):
         return loss
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
-        """Plain cross entropy, accuracy and AUC on what inference will see."""
+        """Log cross entropy, accuracy and AUC on the views of inference."""
         images, targets = batch
         logits = self.network(images).float()
         scores = logits.softmax(dim=1)[:, 1]
@@ -97,7 +98,8 @@ class ClassifierModule(pl.LightningModule):
         self.log("val_auc", self._auc, prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        """AdamW; linear warm-up, then half a cosine down to zero, stepped every batch."""
+        """Return AdamW with linear warm-up, then half a cosine down to zero, stepped every
+        batch."""
         # timm leaves biases and normalisation layers out of the weight decay.
         optimizer = create_optimizer_v2(
             self.network, "adamw", self._learning_rate, self._recipe.weight_decay
@@ -117,14 +119,16 @@ class ClassifierModule(pl.LightningModule):
 
 
 def frozen_parts(network: Classifier, trained: Trained) -> list[nn.Module]:
-    """The backbone's parts that a training leaves alone.
+    """Return the backbone's parts that a training leaves unchanged.
 
     Raises:
-        UsageError: the network has no stages by a ResNet's names.
+        UsageError: the network's stages do not have a ResNet's names.
     """
     if trained is Trained.ALL:
         return []
     children = dict(network.backbone.named_children())
     if not set(_LATE_STAGES) <= set(children):
-        raise UsageError(f"{network.architecture} is no ResNet, so all of it must be trained")
+        raise UsageError(
+            f"{network.architecture} is not a ResNet; use a recipe that trains all of it"
+        )
     return [part for name, part in children.items() if name not in _LATE_STAGES]

@@ -1,4 +1,4 @@
-"""What feeds a training: changed pictures for the steps, pictures as they are for validation."""
+"""Loaders of a training: changed pictures for the steps, unchanged ones for validation."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -28,17 +28,18 @@ def training_loader(
     settings: TrainSettings,
     accelerator: Accelerator,
 ) -> Loader:
-    """Shuffled batches of changed views: uint8 (n, side, side, 3), class indices, int64 (n,).
+    """Return shuffled batches of changed views, uint8 (n, side, side, 3), and class indices, int64
+    (n,).
 
     Args:
         samples: the training split.
-        side: of the views, in pixels.
-        recipe: how they are changed.
-        settings: of the run.
-        accelerator: where the batches go.
+        side: side of the views in pixels.
+        recipe: recipe with the changes.
+        settings: settings of the run.
+        accelerator: device of the batches.
 
     Raises:
-        InputError: a picture that is to be kept cannot be used.
+        InputError: a picture for the memory cannot be used.
     """
     size, batch_size = (side, side), settings.batch_size
     drop_last = len(samples) > batch_size
@@ -68,17 +69,17 @@ def training_loader(
 def validation_loader(
     samples: Sequence[Sample], settings: TrainSettings, accelerator: Accelerator
 ) -> Loader:
-    """Batches of what inference sees: uint8 (n, size, size, 3), class indices, int64 (n,).
+    """Return batches of inference's views, uint8 (n, size, size, 3), and class indices, int64 (n,).
 
-    They are kept in memory where the training's views are.
+    They are kept in memory if the training's views are.
 
     Args:
         samples: the validation split.
-        settings: of the run; ``image_size`` is the size.
-        accelerator: where the batches go.
+        settings: settings of the run; ``image_size`` is the size.
+        accelerator: device of the batches.
 
     Raises:
-        InputError: a picture that is to be kept cannot be used.
+        InputError: a picture for the memory cannot be used.
     """
     size = (settings.image_size, settings.image_size)
     if settings.views:

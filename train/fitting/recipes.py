@@ -1,4 +1,4 @@
-"""Training recipes: everything that shapes the pictures and the optimisation, one value each."""
+"""Training recipes: all settings of the pictures and of the optimisation, as values."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,10 +9,10 @@ from ..pictures.augment import Augmentation
 
 
 class Trained(StrEnum):
-    """Which weights a training changes; the others stay as they are, batch norms too.
+    """Weights that a training changes; the others stay unchanged, with their batch norms.
 
     Attributes:
-        ALL: all of them.
+        ALL: all weights.
         LATE: the last two stages of a ResNet and the last layer.
     """
 
@@ -22,19 +22,20 @@ class Trained(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One way to train.
+    """A recipe for training.
 
     Attributes:
-        name: as ``--recipe`` takes it.
-        augmentation: what happens to the pictures, besides a horizontal flip.
-        label_smoothing: of the cross entropy, 0 to 1.
+        name: its name for ``--recipe``.
+        augmentation: changes of the pictures, besides a horizontal flip.
+        label_smoothing: smoothing of the cross entropy, 0 to 1.
         cutmix_probability: share of batches in which a rectangle of each picture comes from another
             (CutMix, Yun et al. 2019): the verdict must rest on traces that are everywhere.
-        weight_decay: of AdamW; none on biases and normalisation layers.
+        weight_decay: weight decay of AdamW; none on biases and normalisation layers.
         warmup_share: share of all steps in which the learning rate rises linearly.
-        ema_decay: of the weights' exponential moving average, per step; ``None`` for no average.
-        trained: which weights change.
-        pairs: a photograph and its reconstruction come in one batch with the same random changes.
+        ema_decay: decay of the weights' exponential moving average per step; ``None`` for no
+            average.
+        trained: weights that change.
+        pairs: true puts a photograph and its reconstruction into one batch with the same changes.
     """
 
     name: str
@@ -49,7 +50,7 @@ class Recipe:
 
 
 REFERENCE = Recipe("reference", Augmentation())
-"""The reference work's view: the whole picture stretched to a square, flips only."""
+"""Recipe of the reference work: the whole picture stretched to a square, flips only."""
 
 WEB = Recipe(
     "web",
@@ -64,10 +65,11 @@ WEB = Recipe(
         colour_probability=0.3,
     ),
 )
-"""Pictures as the web leaves them: cropped, stretched, rescaled and re-encoded, both classes alike.
+"""Recipe for pictures from the web: cropped, stretched, rescaled and re-encoded, both classes
+alike.
 
-The ranges follow what de-biased comparisons of detectors found to matter: JPEG quality 30 to 100,
-WebP, rescaling by 0.4 to 1.3 with random kernels.
+The ranges follow the findings of de-biased comparisons of detectors: JPEG quality 30 to 100, WebP,
+rescaling by 0.4 to 1.3 with random kernels.
 """
 
 WEB_LIGHT = Recipe(
@@ -86,8 +88,8 @@ WEB_LIGHT = Recipe(
     cutmix_probability=0.5,
     ema_decay=0.995,
 )
-"""The same changes, rarer and weaker, and CutMix: the second half of the bundled model's training.
-"""
+"""Rarer and weaker changes than ``WEB``, and CutMix: the second half of the bundled model's
+training."""
 
 DISTIL = Recipe(
     "distil",
@@ -97,7 +99,8 @@ DISTIL = Recipe(
     weight_decay=0.01,
     ema_decay=0.99,
 )
-"""For ``--teacher``: strong changes and much mixing, since the teacher answers for every view."""
+"""Recipe for ``--teacher``: strong changes and much mixing, because the teacher answers for every
+view."""
 
 RECIPES = {recipe.name: recipe for recipe in (WEB, WEB_LIGHT, REFERENCE, DISTIL)}
 
@@ -111,4 +114,4 @@ def recipe_by_name(name: str) -> Recipe:
     try:
         return RECIPES[name]
     except KeyError:
-        raise UsageError(f"no recipe '{name}'; there are {', '.join(RECIPES)}") from None
+        raise UsageError(f"no recipe '{name}'; use one of {', '.join(RECIPES)}") from None

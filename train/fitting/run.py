@@ -1,4 +1,4 @@
-"""One training run from data to calibrated weights, and what its folder keeps of it."""
+"""One training run from data to calibrated weights in its folder."""
 
 import importlib.metadata
 from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def train_run(
     for split, part in parts.items():
         require_both_classes(part, f"the {split.value} split")
     parts[Split.TRAIN] += _hard_examples(settings, parts)
-    # Whatever of the request cannot be done is found before the folder is taken.
+    # Errors of the request are found before the folder is created.
     start = prepare_fit(settings, folder, device, precision)
     require_room(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION])
     if not is_first_process():
@@ -74,7 +74,7 @@ def train_run(
 def _trained(
     settings: TrainSettings, start: Start, parts: dict[Split, list[Sample]], folder: Path
 ) -> dict[str, Tensor]:
-    """The backbone's state after the training, as timm names it."""
+    """Return the backbone's state after the training, by timm's names."""
     if settings.epochs == 0:
         size = (settings.image_size, settings.image_size)
         fit_last_layer(
@@ -99,7 +99,7 @@ def _splits(
     if settings.fold is not None:
         if settings.splits:
             raise UsageError("--splits and --fold exclude each other")
-        # By all sources, so that leaving some out does not move the folds of the others.
+        # By all sources: leaving some out must not move the folds of the others.
         return split_by_fold(everything, settings.fold)
     if settings.splits:
         return read_splits(Path(settings.splits))
@@ -124,7 +124,7 @@ def finish(
 ) -> ModelSpec:
     """Turn a trained backbone's state into calibrated half-precision weights with their spec."""
     network = Classifier(settings.architecture)
-    # Rounded first, so that calibration and figures belong to the weights that are kept.
+    # Rounded first: calibration and figures must belong to the stored weights.
     state = {
         name: value.cpu().half().float() if value.is_floating_point() else value
         for name, value in trained.items()

@@ -9,9 +9,9 @@ import numpy as np
 from ..arrays import BoolArray, FloatArray
 
 Metric = Callable[[FloatArray], FloatArray]
-"""Weights of shape (resamples, n), how often each picture counts, to values of shape (resamples,).
+"""Function from weights (resamples, n), the count of each picture, to values (resamples,).
 
-A value is NaN where the figure is undefined, as a rate over no pictures.
+A value is NaN if the figure is undefined, such as a rate over no pictures.
 """
 
 Name = TypeVar("Name", bound=Hashable)
@@ -21,12 +21,12 @@ CONFIDENCE = 0.95
 SEED = 42
 
 _MAX_WEIGHTS = 4_000_000
-"""Numbers in memory at once, 32 MB; more resamples go through in portions."""
+"""Largest number of weights in memory, 32 MB; more resamples are computed in portions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure and its 95 % interval; NaN where it is undefined, or all pictures are one group."""
+    """A figure and its 95 % interval; NaN if it is undefined, or if all pictures are one group."""
 
     value: float
     low: float
@@ -46,7 +46,7 @@ class Share:
     population: BoolArray
 
     def __call__(self, weights: FloatArray) -> FloatArray:
-        """The share in each resample."""
+        """Return the share in each resample."""
         happened = (self.event & self.population).astype(np.float64)
         return ratio(weights @ happened, weights @ self.population.astype(np.float64))
 
@@ -57,18 +57,18 @@ def bootstrap(
     resamples: int = RESAMPLES,
     seed: int = SEED,
 ) -> dict[Name, Estimate]:
-    """Each figure on all pictures, with its percentile interval over resampled groups.
+    """Return each figure on all pictures, with its percentile interval over resampled groups.
 
     Whole groups are drawn with replacement, because tiles of one picture or frames of one prompt
-    are not independent (cluster bootstrap, Davison and Hinkley 1997, section 3.8). All resamples
-    go through a metric at once. A ``Share`` of exactly 0 or 1, where no resample differs, has the
-    exact binomial limit over its groups instead (Clopper and Pearson 1934).
+    are not independent (cluster bootstrap, Davison and Hinkley 1997, section 3.8). All resamples go
+    through a metric at once. A ``Share`` of exactly 0 or 1 does not differ between resamples. It
+    gets the exact binomial limit over its groups instead (Clopper and Pearson 1934).
 
     Args:
-        metrics: by name.
+        metrics: metrics by name.
         groups: the group of each picture.
         resamples: number of bootstrap resamples.
-        seed: of their random numbers; the same seed gives the same interval.
+        seed: seed of the random numbers; equal seeds make equal intervals.
     """
     everything = np.ones((1, len(groups)))
     values: dict[Name, list[FloatArray]] = {name: [] for name in metrics}
@@ -88,7 +88,7 @@ def bootstrap(
 
 
 def ratio(numerator: FloatArray, denominator: FloatArray) -> FloatArray:
-    """Element by element, NaN where the denominator is 0."""
+    """Return the ratio element by element; NaN if the denominator is 0."""
     undefined = np.full_like(numerator, np.nan)
     return np.divide(numerator, denominator, out=undefined, where=denominator > 0)
 

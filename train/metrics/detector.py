@@ -1,7 +1,7 @@
-"""The figures by which a detector is judged, each a function of how often every picture counts.
+"""Figures of a detector, each a function of the weights of the pictures.
 
 scikit-learn and torchmetrics have most of them for one set of pictures at a time; here they take
-many bootstrap resamples at once. The tests hold them against those libraries.
+many bootstrap resamples at once. The tests compare them with those libraries.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ CALIBRATION_BINS = 15
 """Equal bins of ``p_ai`` for the expected calibration error, as in Guo et al. 2017."""
 
 CONFIDENT = 0.9
-"""A picture is wrong with confidence where the wrong class has at least this probability."""
+"""Probability of the wrong class from which an error counts as confident."""
 
 
 def detector_metrics(
@@ -28,15 +28,15 @@ def detector_metrics(
     verdicts: Sequence[VerdictLabel],
     folds: IntArray | None = None,
 ) -> dict[str, Metric]:
-    """All figures over a set of pictures, by name, as ``bootstrap`` takes them.
+    """Return all figures over a set of pictures by name, for ``bootstrap``.
 
     Args:
         p_ai: shape (n,), 0 to 1.
         targets: shape (n,), indices into ``LABELS``.
-        sources: of each picture.
-        verdicts: on each picture.
-        folds: of each picture, where every fold has its own model. Scores of different models do
-            not rank against each other, so ``auc`` and ``tpr_*`` are then means over folds, and a
+        sources: source of each picture.
+        verdicts: verdict on each picture.
+        folds: fold of each picture, if every fold has its own model. Scores of different models do
+            not rank against each other. So ``auc`` and ``tpr_*`` are then means over folds, and a
             source is paired with the other class of its own fold.
 
     Returns:
@@ -76,14 +76,14 @@ def detector_metrics(
 
 
 def mean_of(first: Metric, second: Metric) -> Metric:
-    """The mean of two figures."""
+    """Return the mean of two figures."""
     return lambda weights: 0.5 * (first(weights) + second(weights))
 
 
 def mean_over_sources(
     correct: BoolArray, ai: BoolArray, sources: Sequence[str], folds: IntArray
 ) -> Metric:
-    """Mean over all sources of a balanced accuracy that gives each the same weight.
+    """Return the mean of balanced accuracies over sources, all of the same weight.
 
     Each source's recall is paired with the recall of all pictures of the other class in its fold.
     A source of both classes counts as two.
@@ -98,11 +98,11 @@ def mean_over_sources(
 
 
 def mean_over_folds(metric: Callable[[BoolArray], Metric], folds: IntArray) -> Metric:
-    """Mean of a figure over folds, each worked out on its own pictures.
+    """Return the mean of a figure over folds, each computed on its own pictures.
 
     Args:
-        metric: from the choice of a fold's pictures, shape (n,), to the figure on them alone.
-        folds: of each picture, shape (n,).
+        metric: function from a fold's pictures, shape (n,), to the figure on them.
+        folds: fold of each picture, shape (n,).
     """
     parts = [folds == fold for fold in np.unique(folds)]
     metrics = [metric(part) for part in parts]
@@ -116,7 +116,8 @@ def mean_over_folds(metric: Callable[[BoolArray], Metric], folds: IntArray) -> M
 
 
 def area_under_roc(p_ai: FloatArray, ai: BoolArray) -> Metric:
-    """How often an AI picture scores above a photograph, a tie counting half."""
+    """Return the share of pairs in which an AI picture scores above a photograph; a tie is a
+    half."""
 
     def metric(weights: FloatArray) -> FloatArray:
         photographs, fakes = _weights_by_score(weights, p_ai, ai)
@@ -128,10 +129,10 @@ def area_under_roc(p_ai: FloatArray, ai: BoolArray) -> Metric:
 
 
 def true_positive_rate_at(false_positive_rate: float, p_ai: FloatArray, ai: BoolArray) -> Metric:
-    """The share of AI pictures at the lowest threshold that few enough photographs reach.
+    """Return the share of AI pictures at the lowest threshold that few enough photographs reach.
 
-    The threshold is chosen on the pictures themselves: a property of the ranking alone, not what
-    the verdicts do.
+    The threshold is chosen on the pictures themselves. So this is a property of the ranking, not of
+    the verdicts.
     """
 
     def metric(weights: FloatArray) -> FloatArray:
@@ -148,7 +149,7 @@ def true_positive_rate_at(false_positive_rate: float, p_ai: FloatArray, ai: Bool
 
 
 def expected_calibration_error(p_ai: FloatArray, ai: BoolArray) -> Metric:
-    """Mean distance between ``p_ai`` and the share of AI pictures, over equal bins of ``p_ai``.
+    """Return the mean distance of ``p_ai`` from the share of AI pictures, over equal bins.
 
     Source: Naeini et al. 2015; bins as in torchmetrics' ``BinaryCalibrationError``.
     """
@@ -159,14 +160,14 @@ def expected_calibration_error(p_ai: FloatArray, ai: BoolArray) -> Metric:
 
 
 def calibration_bins(p_ai: FloatArray) -> IntArray:
-    """The bin of each probability, 0 to ``CALIBRATION_BINS - 1``."""
+    """Return the bin of each probability, 0 to ``CALIBRATION_BINS - 1``."""
     return np.minimum((p_ai * CALIBRATION_BINS).astype(np.int64), CALIBRATION_BINS - 1)
 
 
 def _weights_by_score(
     weights: FloatArray, p_ai: FloatArray, ai: BoolArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Weights of the photographs and of the AI pictures at each distinct score, ascending."""
+    """Return weights of photographs and of AI pictures at each distinct score, ascending."""
     order = np.argsort(p_ai, kind="stable")
     ordered = p_ai[order]
     starts = np.flatnonzero(np.append(True, ordered[1:] != ordered[:-1]))
@@ -176,7 +177,7 @@ def _weights_by_score(
 
 
 def _mean_of_defined(values: Sequence[FloatArray]) -> FloatArray:
-    """Mean over the figures that are defined, for each resample."""
+    """Return the mean over the defined figures, for each resample."""
     table = np.stack(values)
     defined = np.isfinite(table)
     return ratio(np.where(defined, table, 0.0).sum(axis=0), defined.sum(axis=0).astype(np.float64))

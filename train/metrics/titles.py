@@ -1,4 +1,4 @@
-"""The figures in the words and digits in which every report gives them."""
+"""Words and digits of the figures, for all reports."""
 
 import math
 
@@ -23,21 +23,21 @@ TITLES = {
     "confident_mistakes": f"wrong at confidence >= {CONFIDENT}",
     "expected_calibration_error": f"calibration error ({CALIBRATION_BINS} bins)",
 }
-"""The figures in the order of the tables, as a reader knows them."""
+"""Titles of the figures, in the order of the tables."""
 
 _FRACTIONS = frozenset({"auc", "expected_calibration_error"})
-"""Figures that are no percentages."""
+"""Figures that are not percentages."""
 
 
 def value_text(name: str, value: float) -> str:
-    """A figure's value, as ``84.1%`` or ``0.912``; a dash where it is undefined."""
+    """Return a figure's value, as ``84.1%`` or ``0.912``; a dash if it is undefined."""
     if math.isnan(value):
         return "-"
     return f"{value:.3f}" if name in _FRACTIONS else f"{value:.1%}"
 
 
 def interval_text(name: str, estimate: Estimate) -> str:
-    """Its interval, as ``80.2 to 88.0``; empty where the figure is undefined."""
+    """Return its interval, as ``80.2 to 88.0``; empty if the figure is undefined."""
     if math.isnan(estimate.value):
         return ""
     if math.isnan(estimate.low):
@@ -48,7 +48,7 @@ def interval_text(name: str, estimate: Estimate) -> str:
 
 
 def short_text(name: str, estimate: Estimate) -> str:
-    """Value and interval in one cell, percentages without their sign: ``84.1 80.2-88.0``."""
+    """Return value and interval in one cell, percentages without their sign: ``84.1 80.2-88.0``."""
     if math.isnan(estimate.value):
         return "-"
     scale, digits = (1.0, 3) if name in _FRACTIONS else (100.0, 1)

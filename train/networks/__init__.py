@@ -1,1 +1,1 @@
-"""Backbones, their weights, and the hardware that they run on."""
+"""Backbones, their weights, and their hardware."""

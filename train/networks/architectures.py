@@ -1,4 +1,4 @@
-"""Networks that timm does not have, added to its registry under names of ours."""
+"""Networks that timm does not have, added to its registry."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SLIM_ARCHITECTURES = ("resnet16_slim", "resnet16_slim_stages")
-"""Which take the weights of a ResNet18 by way of ``slimmed``."""
+"""Networks that take the weights of a ResNet18 through ``slimmed``."""
 
 _SLIM_WIDTH = 400
-"""Inner channels of the one block of ``resnet16_slim``'s last stage: what 6 MB of int8 leave."""
+"""Inner channels of the one block of ``resnet16_slim``'s last stage: the most for 6 MB of int8."""
 
 
 @register_model
@@ -21,12 +21,12 @@ def resnet16_slim(pretrained: bool = False, num_classes: int = 1000, **options: 
     """ResNet18 with one narrower block in its last stage: 5.8 million weights, not 11.2 million.
 
     Traces of generators are fine texture, which the early stages see; the last stage holds three
-    quarters of the weights. Shapes and names are otherwise those of timm's ResNet18.
+    quarters of the weights. Other shapes and names are those of timm's ResNet18.
 
     Args:
         pretrained: start from timm's ImageNet weights, see ``slimmed``.
         num_classes: size of the output.
-        options: as timm's ``resnet18`` takes them.
+        options: options of timm's ``resnet18``.
     """
     network: Any = timm.create_model(
         "resnet18", pretrained=pretrained, num_classes=num_classes, **options
@@ -40,7 +40,7 @@ def slim_last_stage(network: Any) -> None:
     """Leave one narrower block in the last stage of a ResNet18, see ``slimmed``.
 
     Args:
-        network: with timm's names; changed in place.
+        network: network with timm's names; changed in place.
     """
     state = network.state_dict()
     network.layer4 = nn.Sequential(network.layer4[0])
@@ -54,14 +54,14 @@ def slim_last_stage(network: Any) -> None:
 def slimmed(
     state: Mapping[str, Tensor], like: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
-    """A ResNet18's state as ``resnet16_slim`` takes it; a state that fits already is unchanged.
+    """Return a ResNet18's state for ``resnet16_slim``; a state that fits already is unchanged.
 
-    Of the last stage's first block the inner channels with the largest batch norm gains stay
-    (network slimming, Liu et al. 2017); its second block is left out.
+    Of the last stage's first block, the inner channels with the largest batch norm gains stay
+    (network slimming, Liu et al. 2017). Its second block is left out.
 
     Args:
-        state: by timm's names.
-        like: of a slim network; those channels stay that its own are most alike, in its order.
+        state: tensors by timm's names.
+        like: state of a slim network. The channels that are most like its own stay, in its order.
     """
     kept = {name: value for name, value in state.items() if not name.startswith("layer4.1.")}
     gain = kept.get("layer4.0.bn1.weight")
@@ -79,6 +79,7 @@ def slimmed(
 
 
 def _most_alike(filters: Tensor, wanted: Tensor) -> Tensor:
-    """For each wanted filter, (out, in, height, width), the index of the nearest by its angle."""
+    """Return, for each wanted filter (out, in, height, width), the index of the nearest by
+    angle."""
     directions = [F.normalize(one.float().flatten(1), dim=1) for one in (wanted, filters)]
     return (directions[0] @ directions[1].T).argmax(dim=1)

@@ -1,10 +1,10 @@
-"""What can be asked for of a device; without PyTorch, so that a command can list it."""
+"""Devices and arithmetics of a training, without PyTorch, for the command line."""
 
 from enum import StrEnum
 
 
 class Device(StrEnum):
-    """Where to train; ``auto`` takes CUDA if it is there."""
+    """Device of a training; ``auto`` takes CUDA if it is available."""
 
     AUTO = "auto"
     CPU = "cpu"
@@ -12,7 +12,7 @@ class Device(StrEnum):
 
 
 class Precision(StrEnum):
-    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 where it is native."""
+    """Arithmetic of the forward and backward pass; ``auto`` takes bf16 if the hardware has it."""
 
     AUTO = "auto"
     FP32 = "fp32"

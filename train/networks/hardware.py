@@ -1,4 +1,4 @@
-"""Which device and which arithmetic a training uses."""
+"""Device and arithmetic of a training."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -14,10 +14,10 @@ PrecisionName = Literal["32-true", "bf16-mixed"]
 
 
 def choose_accelerator(device: Device) -> Accelerator:
-    """Lightning's and PyTorch's name for the device.
+    """Return Lightning's and PyTorch's name for the device.
 
     Raises:
-        ProviderError: CUDA was asked for and is not there.
+        ProviderError: CUDA was asked for and is unavailable.
     """
     if torch.cuda.is_available() and device is not Device.CPU:
         return "cuda"
@@ -29,7 +29,7 @@ def choose_accelerator(device: Device) -> Accelerator:
 
 
 def choose_precision(precision: Precision, accelerator: Accelerator) -> PrecisionName:
-    """Lightning's name for the arithmetic; ``auto`` is bf16 where the hardware has it."""
+    """Return Lightning's name for the arithmetic; ``auto`` is bf16 if the hardware has it."""
     if precision is Precision.AUTO:
         native = (
             torch.cuda.is_bf16_supported()
@@ -42,7 +42,7 @@ def choose_precision(precision: Precision, accelerator: Accelerator) -> Precisio
 
 @dataclass(frozen=True, slots=True)
 class Arithmetic:
-    """Where a network computes, and how exactly.
+    """Device and precision of a network's computation.
 
     Attributes:
         accelerator: PyTorch's name of the device.
@@ -53,7 +53,7 @@ class Arithmetic:
     precision: PrecisionName
 
     def autocast(self) -> torch.autocast:
-        """The context in which a network computes so."""
+        """Return the context in which a network computes with this precision."""
         is_mixed = self.precision == "bf16-mixed"
         return torch.autocast(self.accelerator, torch.bfloat16, enabled=is_mixed)
 
@@ -61,15 +61,15 @@ class Arithmetic:
 def choose_arithmetic(
     device: Device = Device.AUTO, precision: Precision = Precision.AUTO
 ) -> Arithmetic:
-    """What was asked for, or the best that there is.
+    """Return the requested arithmetic, or the best available one.
 
     Raises:
-        ProviderError: CUDA was asked for and is not there.
+        ProviderError: CUDA was asked for and is unavailable.
     """
     accelerator = choose_accelerator(device)
     return Arithmetic(accelerator, choose_precision(precision, accelerator))
 
 
 def process_count(accelerator: Accelerator) -> int:
-    """Processes that train: Lightning has one for each GPU."""
+    """Return the number of processes that train: Lightning has one for each GPU."""
     return torch.cuda.device_count() if accelerator == "cuda" else 1

@@ -1,4 +1,4 @@
-"""The network as training, evaluation and export see it: uint8 pixels in, logits out."""
+"""Network of training, evaluation and export: uint8 pixels in, logits out."""
 
 import timm
 import torch
@@ -15,14 +15,14 @@ Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 class Classifier(nn.Module):
-    """A timm backbone with two classes, fed with the arrays of ``infer.preprocess``.
+    """A timm backbone with two classes; its input are the arrays of ``images.preprocess``.
 
     Args:
         architecture: timm's name, ``resnet34`` for the bundled model.
         normalise: mean and std; ``None`` takes those of timm's pretrained weights.
 
     Raises:
-        InputError: there is no such architecture.
+        InputError: timm has no such architecture.
     """
 
     scale: Tensor
@@ -35,7 +35,7 @@ class Classifier(nn.Module):
     ) -> None:
         super().__init__()
         if not timm.is_model(architecture):
-            raise InputError(f"there is no architecture '{architecture}'; use one of timm's names")
+            raise InputError(f"no architecture '{architecture}'; use one of timm's names")
         self.architecture = architecture
         self.backbone = timm.create_model(architecture, pretrained=False, num_classes=len(LABELS))
         self.mean, self.std = normalise or usual_normalisation(architecture)
@@ -44,7 +44,7 @@ class Classifier(nn.Module):
         self.register_buffer("shift", shift, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Logits, float of shape (batch, 2) in the order of ``LABELS``.
+        """Return logits, float of shape (batch, 2) in the order of ``LABELS``.
 
         Args:
             images: uint8 of shape (batch, height, width, 3), RGB.
@@ -53,13 +53,13 @@ class Classifier(nn.Module):
         return logits
 
     def normalised(self, images: Tensor) -> Tensor:
-        """What the backbone gets of images, float of shape (batch, 3, height, width)."""
+        """Return the backbone's input for images, float of shape (batch, 3, height, width)."""
         pixels = images.permute(0, 3, 1, 2).to(self.scale.dtype)
         return pixels * self.scale + self.shift
 
 
 def usual_normalisation(architecture: str) -> Normalisation:
-    """Mean and std that timm's pretrained weights of an architecture expect."""
+    """Return mean and std that timm's pretrained weights of an architecture expect."""
     usual = timm.get_pretrained_cfg(architecture) or timm.models.PretrainedCfg()
     (a, b, c), (d, e, f) = usual.mean, usual.std
     return (a, b, c), (d, e, f)
@@ -68,7 +68,7 @@ def usual_normalisation(architecture: str) -> Normalisation:
 def normalisation(
     mean: tuple[float, float, float], std: tuple[float, float, float]
 ) -> tuple[Tensor, Tensor]:
-    """``(x / 255 - mean) / std`` as one multiply and one add, each of shape (1, 3, 1, 1)."""
+    """Return factor and summand of ``(x / 255 - mean) / std``, each of shape (1, 3, 1, 1)."""
     means = torch.tensor(mean, dtype=torch.float64)
     stds = torch.tensor(std, dtype=torch.float64)
     scale = (1.0 / (255.0 * stds)).float().reshape(1, 3, 1, 1)

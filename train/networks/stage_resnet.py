@@ -1,7 +1,7 @@
 """A ResNet whose last layer sees every stage, not the last one alone.
 
-Early stages see grain, edges and colours, late ones see things. Traces of a generator are in the
-former; a layer on the mean and deviation of every channel of every stage can use both.
+Early stages see grain, edges and colours; late ones see things. Traces of a generator are in the
+early ones. A layer on the mean and deviation of every channel of every stage can use both.
 """
 
 from collections.abc import Mapping
@@ -19,21 +19,21 @@ _WIDTHS = (64, 128, 256, 512)
 """Channels of the stages of a ResNet of basic blocks."""
 
 STAGE_FEATURES = 2 * sum(_WIDTHS)
-"""Inputs of the last layer."""
+"""Number of inputs of the last layer."""
 
 _SMALLEST_VARIANCE = 1e-6
-"""Keeps the slope of the root finite where a channel is the same everywhere."""
+"""Lower bound of a variance; it keeps the root's slope finite if a channel is constant."""
 
 
 class StageResNet(ResNet):
     """timm's ResNet of basic blocks with a last layer on ``stage_statistics``.
 
-    Weights have timm's names and shapes, but for those of ``fc``.
+    Weights have timm's names and shapes, except those of ``fc``.
 
     Args:
         layers: blocks of each stage.
         num_classes: size of the output.
-        options: as timm's ``ResNet`` takes them.
+        options: options of timm's ``ResNet``.
     """
 
     def __init__(self, layers: tuple[int, int, int, int], num_classes: int, **options: Any) -> None:
@@ -43,13 +43,13 @@ class StageResNet(ResNet):
         self.fc = nn.Linear(STAGE_FEATURES, num_classes)
 
     def forward_features(self, x: Tensor) -> Tensor:
-        """What the last layer gets, float32 (batch, ``STAGE_FEATURES``).
+        """Return the input of the last layer, float32 (batch, ``STAGE_FEATURES``).
 
         Args:
             x: normalised pixels, (batch, 3, height, width).
         """
         x = self.maxpool(self.act1(self.bn1(self.conv1(x))))
-        # Any, because nn.Module does not declare its parts.
+        # Any: nn.Module does not declare its parts.
         stages: tuple[Any, ...] = (self.layer1, self.layer2, self.layer3, self.layer4)
         found = []
         for stage in stages:
@@ -58,20 +58,20 @@ class StageResNet(ResNet):
         return torch.cat(found, dim=1)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
-        """Logits of features, float (batch, classes); the features where ``pre_logits``."""
-        # Any, because timm declares the layer as whatever a module can hold.
+        """Return logits of features, float (batch, classes); the features if ``pre_logits``."""
+        # Any: timm's declaration of the layer is too wide.
         layer: Any = self.fc
         logits: Tensor = x if pre_logits else layer(x)
         return logits
 
 
 def _mean_and_deviation(maps: Tensor) -> Tensor:
-    """Of each channel, (batch, 2 * channels)."""
-    # Means along one axis, because ONNX Runtime orders a sum over two by the size of the batch.
+    """Return mean and deviation of each channel, (batch, 2 * channels)."""
+    # Means along one axis: in ONNX Runtime, a sum over two depends on the batch size.
     values = maps.flatten(2)
     mean = values.mean(dim=2, keepdim=True)
     centred = values - mean
-    # A product, because an exported power takes twice its time.
+    # A product: an exported power takes twice the time.
     variance = (centred * centred).mean(dim=2)
     deviation = (variance + _SMALLEST_VARIANCE).sqrt()
     return torch.cat([mean.flatten(1), deviation], dim=1)
@@ -79,12 +79,12 @@ def _mean_and_deviation(maps: Tensor) -> Tensor:
 
 @register_model
 def resnet18_stages(pretrained: bool = False, num_classes: int = 1000, **options: Any) -> nn.Module:
-    """ResNet18 whose last layer sees every stage.
+    """Return a ResNet18 whose last layer sees every stage.
 
     Args:
         pretrained: start from timm's ImageNet weights of ResNet18, all but the last layer.
         num_classes: size of the output.
-        options: as timm's ``ResNet`` takes them.
+        options: options of timm's ``ResNet``.
     """
     return _with_stages("resnet18", pretrained, num_classes, options)
 
@@ -93,9 +93,9 @@ def resnet18_stages(pretrained: bool = False, num_classes: int = 1000, **options
 def resnet18_fine_stages(
     pretrained: bool = False, num_classes: int = 1000, **options: Any
 ) -> nn.Module:
-    """The same without the max-pool after the first layer: every stage sees twice the detail.
+    """Return ``resnet18_stages`` without the max-pool: every stage sees twice the detail.
 
-    It takes four times the time. For the arguments see ``resnet18_stages``.
+    It takes four times the time. The arguments are those of ``resnet18_stages``.
     """
     network: Any = _with_stages("resnet18", pretrained, num_classes, options)
     network.maxpool = nn.Identity()
@@ -107,7 +107,7 @@ def resnet18_fine_stages(
 def resnet16_slim_stages(
     pretrained: bool = False, num_classes: int = 1000, **options: Any
 ) -> nn.Module:
-    """``architectures.resnet16_slim`` with such a layer; for the arguments see there."""
+    """Return ``architectures.resnet16_slim``, with its arguments, and a layer on every stage."""
     network = _with_stages("resnet18", pretrained, num_classes, options)
     slim_last_stage(network)
     return network
@@ -115,7 +115,7 @@ def resnet16_slim_stages(
 
 @register_model
 def resnet34_stages(pretrained: bool = False, num_classes: int = 1000, **options: Any) -> nn.Module:
-    """ResNet34 whose last layer sees every stage; for the arguments see ``resnet18_stages``."""
+    """Return a ResNet34 whose last layer sees every stage; arguments as ``resnet18_stages``."""
     return _with_stages("resnet34", pretrained, num_classes, options)
 
 
@@ -134,4 +134,4 @@ def _with_stages(
 
 
 _BOOKKEEPING = frozenset({"pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"})
-"""What timm hands every maker of networks, for its own use."""
+"""Arguments that timm passes to every maker of networks, for its own use."""

@@ -1,4 +1,4 @@
-"""What all stages of a ResNet say of pictures: what its last layer gets, see ``stage_resnet``."""
+"""Statistics of all stages of a ResNet, the input of its last layer, see ``stage_resnet``."""
 
 from collections.abc import Iterable, Sequence
 
@@ -20,12 +20,12 @@ Features = npt.NDArray[np.float32]
 def stage_statistics(
     network: Classifier, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
 ) -> Features:
-    """Mean and deviation of each channel, stage by stage, float32 (n, features).
+    """Return mean and deviation of each channel, stage by stage, float32 (n, features).
 
     Args:
-        network: with stages; set to evaluation mode and moved to where it computes.
+        network: network with stages; set to evaluation mode and moved to the device.
         shown: batches of views, uint8 of one shape.
-        arithmetic: where it computes, and how exactly.
+        arithmetic: device and precision.
 
     Raises:
         UsageError: the network's last layer does not see its stages.
@@ -43,14 +43,14 @@ def stage_statistics(
 
 
 def staged_backbone(network: Classifier) -> StageResNet:
-    """The backbone of a network whose last layer sees its stages.
+    """Return the backbone of a network whose last layer sees its stages.
 
     Raises:
-        UsageError: it is another network.
+        UsageError: the network has no such layer.
     """
     if not isinstance(network.backbone, StageResNet):
         raise UsageError(
             f"the last layer of {network.architecture} does not see its stages; "
-            "take resnet34_stages or resnet18_stages"
+            "use resnet34_stages or resnet18_stages"
         )
     return network.backbone

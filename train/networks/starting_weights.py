@@ -1,4 +1,4 @@
-"""The weights that a training starts from: ImageNet's, a file's, a grown network's, or a mean.
+"""Starting weights of a training: ImageNet's, a file's, a grown network's, or a mean.
 
 Averaging fine-tuned weights with those before follows WiSE-FT (Wortsman et al. 2022).
 """
@@ -24,11 +24,11 @@ RANDOM = "random"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The complete state of one network that takes part.
+    """Complete state of one network of a mean.
 
     Attributes:
         state: tensors by timm's names.
-        idle: names of tensors without a part in the outputs, see ``grow.idle_tensors``.
+        idle: names of tensors without effect on the outputs, see ``idle_tensors``.
     """
 
     state: Mapping[str, Tensor]
@@ -39,10 +39,10 @@ def initialise(network: Classifier, source: str, average_with: Sequence[str] = (
     """Set the starting weights.
 
     Args:
-        network: changed in place.
-        source: ``imagenet`` (timm's pretrained weights, from a hub), ``random``, or a file: a
-            safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower one,
-            and for ``resnet16_slim`` and its like of a ResNet18.
+        network: network; changed in place.
+        source: ``imagenet`` (timm's pretrained weights, from a hub), ``random``, or a file. A file
+            is a safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower
+            one; for ``resnet16_slim`` and its kind, of a ResNet18.
         average_with: further sources, see ``average``; the last layer is that of ``source``.
 
     Returns:
@@ -72,7 +72,7 @@ def _part(network: Classifier, new_blocks: list[str]) -> Part:
 def _load(
     network: Classifier, source: str, like: Mapping[str, Tensor] | None = None
 ) -> tuple[str, list[str]]:
-    """Set the weights of one source; what was done, and the blocks that stay at identity.
+    """Set the weights of one source; return a description, and the blocks that stay at identity.
 
     For ``like`` see ``slimmed``.
     """
@@ -84,7 +84,7 @@ def _load(
         except (OSError, RuntimeError) as error:
             raise InputError(
                 f"cannot fetch ImageNet weights for {network.architecture} from the hub; "
-                f"give a local file in place of {IMAGENET}, or start with --init {RANDOM}"
+                f"use --init with a local file, or --init {RANDOM}"
             ) from error
         load_or_grow(network.backbone, pretrained.state_dict())
         return f"timm's ImageNet weights of {network.architecture}", []
@@ -99,18 +99,18 @@ def _load(
 
 
 HEADS = ("fc.", "classifier.")
-"""How the names of a last layer's tensors begin."""
+"""Prefixes of the names of a last layer's tensors."""
 
 
 def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """Load a state into the same timm network, or a ResNet's into a deeper one.
 
-    A head for another number of classes is left out, and the network keeps its own. Afterwards, and
-    with the same head, the outputs equal the smaller network's to the last bit.
+    A head for another number of classes is left out; the network keeps its own. With the same head,
+    the outputs equal the smaller network's to the last bit.
 
     Args:
-        network: of timm; changed in place.
-        state: tensors by timm's names; half precision is raised to the network's.
+        network: network of timm; changed in place.
+        state: tensors by timm's names; half precision is converted to the network's.
 
     Returns:
         Names of the blocks that were left at identity, empty if the depths are equal.
@@ -126,7 +126,7 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
             del loaded[name]
     for name, tensor in loaded.items():
         if name not in own:
-            raise InputError(f"the weights hold {name}, which this architecture has not")
+            raise InputError(f"the weights hold {name}, which is not in this architecture")
         if own[name].shape != tensor.shape:
             raise InputError(
                 f"{name} has shape {tuple(tensor.shape)}, not {tuple(own[name].shape)}"
@@ -136,7 +136,9 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     new_blocks = sorted({_block(name) for name in absent})
     for block in new_blocks:
         if block in known_blocks or not block.startswith("layer"):
-            raise InputError(f"the weights lack part of {block or 'the network'}")
+            raise InputError(
+                f"the weights are incomplete: part of {block or 'the network'} is missing"
+            )
     network.load_state_dict(loaded, strict=False)
     for block in new_blocks:
         _set_to_identity(network.get_submodule(block))
@@ -144,19 +146,19 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
 
 
 def _block(name: str) -> str:
-    """``layer3.4.conv1.weight`` → ``layer3.4``; names outside the stages → their module."""
+    """Return ``layer3.4`` for ``layer3.4.conv1.weight``; for names outside stages, their module."""
     parts = name.split(".")
     return ".".join(parts[:2]) if parts[0].startswith("layer") else parts[0]
 
 
 def idle_tensors(network: nn.Module, new_blocks: Iterable[str]) -> set[str]:
-    """Names of what blocks at identity hold without a part in the outputs.
+    """Return the names of tensors in blocks at identity that have no effect on the outputs.
 
-    That is all but the gain and bias whose zeros make them identities.
+    These are all tensors except the gain and bias whose zeros make the blocks identities.
 
     Args:
-        network: of timm.
-        new_blocks: as ``load_or_grow`` returns them.
+        network: network of timm.
+        new_blocks: result of ``load_or_grow``.
     """
     idle = set()
     for block in new_blocks:
@@ -181,12 +183,13 @@ def _norms(block: nn.Module) -> list[nn.BatchNorm2d]:
 
 
 def average(parts: Sequence[Part]) -> dict[str, Tensor]:
-    """Each tensor's mean over the networks in which it is not idle, batch norms' statistics too.
+    """Return each tensor's mean over the networks in which it is not idle, with batch norms'
+    statistics.
 
-    The last layer and what is no float are the first one's.
+    The last layer and tensors of integers are those of the first network.
 
     Args:
-        parts: at least one, all of one architecture.
+        parts: at least one network, all of one architecture.
     """
     return {name: _mean(name, parts) for name in parts[0].state}
 

@@ -1,4 +1,4 @@
-"""Distillation: a small network learns what a trained one answers, instead of the labels.
+"""Distillation: a small network learns the answers of trained ones instead of the labels.
 
 Teacher and student see the same augmented, mixed view, each at its own size, and the student is
 trained for many such views: "function matching" (Beyer et al. 2022, "Knowledge distillation: a
@@ -17,18 +17,19 @@ from trustthepixels.infer.errors import InputError
 from .weights import load_checkpoint
 
 TEMPERATURE = 2.0
-"""Softens both answers, so that more than the winning class is learned (Hinton et al. 2015)."""
+"""Divisor that softens both answers, so the student learns more than the winning class (Hinton et
+al. 2015)."""
 
 
 class Teacher:
-    """Trained networks that only answer; no module, so that no checkpoint holds their weights.
+    """Trained networks that only answer; not a module, so no checkpoint holds their weights.
 
     Args:
         paths: ``weights.safetensors`` of training runs, at least one.
 
     Raises:
-        InputError: a file cannot be used, or they see pictures at different sizes.
-        SpecError: one carries no spec, or a damaged one.
+        InputError: a file cannot be used, or the networks see pictures at different sizes.
+        SpecError: a file has no spec, or a damaged one.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -42,7 +43,8 @@ class Teacher:
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
-        """Mean answer, float32 (batch, 2), to uint8 (batch, height, width, 3) on any device."""
+        """Return the mean answer, float32 (batch, 2), to uint8 (batch, height, width, 3) on any
+        device."""
         answers: list[Tensor] = []
         for network in self._networks:
             if network.scale.device != images.device:
@@ -52,7 +54,7 @@ class Teacher:
 
 
 def view_size(teacher: tuple[int, int], student: int, train_size: int) -> int:
-    """Side of the views that show the teacher things as large as the student's show the student.
+    """Return the side of the teacher's views that shows things as large as the student's view.
 
     Args:
         teacher: height and width of the teacher's input.
@@ -63,7 +65,7 @@ def view_size(teacher: tuple[int, int], student: int, train_size: int) -> int:
 
 
 def shrink(images: Tensor, side: int) -> Tensor:
-    """The student's view of the teacher's, both uint8 (batch, height, width, 3)."""
+    """Return the student's view of the teacher's, both uint8 (batch, height, width, 3)."""
     if images.shape[1:3] == (side, side):
         return images
     pixels = images.permute(0, 3, 1, 2).float()
@@ -72,11 +74,11 @@ def shrink(images: Tensor, side: int) -> Tensor:
 
 
 def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
-    """Divergence of the softened answers, scaled so that its gradients do not depend on softness.
+    """Return the divergence of the softened answers, scaled to gradients independent of softness.
 
     Args:
-        student: logits, float32 (batch, classes).
-        teacher: likewise.
+        student: logits of the student, float32 (batch, classes).
+        teacher: logits of the teacher, float32 (batch, classes).
     """
     divergence = F.kl_div(
         F.log_softmax(student / TEMPERATURE, dim=1),

@@ -25,11 +25,11 @@ def save_weights(path: Path, network: Classifier, spec: ModelSpec) -> None:
 
 
 def load_checkpoint(path: Path) -> tuple[Classifier, ModelSpec]:
-    """Read what ``save_weights`` wrote: the network in float32 and evaluation mode, and its spec.
+    """Read a file of ``save_weights``: the network in float32 and evaluation mode, and its spec.
 
     Raises:
         InputError: the file cannot be read or its tensors do not fit its architecture.
-        SpecError: it carries no spec, or a damaged one.
+        SpecError: the file has no spec, or a damaged one.
     """
     if path.suffix == ".ckpt":
         raise SpecError(
@@ -38,7 +38,7 @@ def load_checkpoint(path: Path) -> tuple[Classifier, ModelSpec]:
         )
     state, metadata = read_safetensors(path)
     if METADATA_KEY not in metadata:
-        raise SpecError(f"{path} carries no trustthepixels specification")
+        raise SpecError(f"{path} has no trustthepixels specification")
     spec = ModelSpec.from_json(metadata[METADATA_KEY])
     network = Classifier(spec.architecture, (spec.mean, spec.std))
     load_backbone(network, state, path)
@@ -59,10 +59,10 @@ def load_backbone(network: Classifier, state: Mapping[str, Tensor], origin: Path
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """The backbone's tensors from safetensors, a Lightning checkpoint or a plain state dict.
+    """Return the backbone's tensors from safetensors, a Lightning checkpoint or a state dict.
 
     Raises:
-        InputError: the file cannot be read as any of them.
+        InputError: the file has none of these formats.
     """
     if path.suffix == ".safetensors":
         return read_safetensors(path)[0]
@@ -82,7 +82,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
 
 
 def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """Tensors and metadata of a safetensors file, floating-point tensors raised to float32.
+    """Return a safetensors file's tensors and metadata, floating-point tensors as float32.
 
     Raises:
         InputError: the file cannot be read.
@@ -100,7 +100,7 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _first_line(error: Exception) -> str:
-    """Without the advice on pickles that torch adds, which would be wrong to follow."""
+    """Return the first line of an error, without torch's wrong advice on pickles."""
     return str(error).partition("\n")[0] or type(error).__name__
 
 

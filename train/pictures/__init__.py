@@ -1,1 +1,1 @@
-"""A labelled picture to arrays and tensors."""
+"""Labelled pictures as arrays and tensors."""

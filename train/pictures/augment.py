@@ -1,4 +1,4 @@
-"""Apply an ``Augmentation`` to one picture, from crop to the network's input array."""
+"""Application of an ``Augmentation`` to one picture, from crop to the network's input array."""
 
 import io
 import math
@@ -15,22 +15,22 @@ from trustthepixels.infer.images.views import View, native_part
 class Augmentation:
     """Random changes to a training picture, the same for both classes.
 
-    Each range is uniform unless said otherwise; each ``*_probability`` is 0 to 1.
+    Each range is uniform unless stated otherwise; each ``*_probability`` is 0 to 1.
 
     Attributes:
         view: whole pictures, after crop and stretch, or native parts, without either.
         crop_area: share of the picture's area that the random crop keeps.
-        crop_aspect: largest aspect of the crop before it is stretched to a square; log-uniform
-            from its inverse, so that the shape of the original says nothing.
+        crop_aspect: largest aspect of the crop before it is stretched to a square; log-uniform from
+            its inverse. The shape of the original then reveals nothing.
         rescale: factor from the crop to an intermediate size, by a random kernel.
-        rescale_probability: how often that happens.
-        encode_probability: how often the picture is written as JPEG or WebP and read back.
+        rescale_probability: probability of rescaling.
+        encode_probability: probability that the picture is written as JPEG or WebP and read back.
         encode_quality: range of both encoders' quality setting.
-        blur_probability: how often a Gaussian blur is applied.
+        blur_probability: probability of a Gaussian blur.
         blur_radius: range of its standard deviation in pixels.
-        noise_probability: how often Gaussian noise is added.
+        noise_probability: probability of Gaussian noise.
         noise_deviation: range of its standard deviation in grey levels of 255.
-        colour_probability: how often brightness, contrast and saturation are changed.
+        colour_probability: probability of changes in brightness, contrast and saturation.
         colour_strength: largest relative change of each.
     """
 
@@ -66,7 +66,7 @@ def augment(
     size: tuple[int, int],
     rng: np.random.Generator,
 ) -> PixelArray:
-    """A randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
+    """Return a randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
     view = augmentation.view
     native = view is View.CROP or (view is View.BOTH and rng.random() < 0.5)
     if not native:

@@ -1,4 +1,4 @@
-"""The views of labelled pictures, decoded by several threads ahead of the network."""
+"""Views of labelled pictures, decoded by several threads ahead of the network."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -16,7 +16,7 @@ from .tiers import Tier
 Seen = TypeVar("Seen")
 
 See = Callable[[Sample], list[PixelArray]]
-"""Gives one or more views of a picture."""
+"""Function that returns one or more views of a picture."""
 
 
 def views_of_sample(
@@ -25,7 +25,7 @@ def views_of_sample(
     """Return the views of a labelled picture as its tier leaves it; the whole as a scan sees it.
 
     Raises:
-        InputError: it cannot be read or decoded.
+        InputError: the picture cannot be read or decoded.
     """
     views = [] if view is View.CROP else [load_pixels(sample.path, size, tier)]
     if view is not View.WHOLE:
@@ -39,15 +39,15 @@ def in_batches(
     batch_size: int,
     threads: int | None = None,
 ) -> Iterator[list[Seen]]:
-    """Yield what is seen of each picture, so many pictures at a time, in their order.
+    """Yield the views of some pictures at a time, in their order.
 
     While the caller works at one batch, the next two are decoded.
 
     Args:
         samples: the pictures.
-        see: called in a thread for each.
+        see: returns the views of a picture; called in a thread.
         batch_size: pictures at a time; the last may be fewer.
-        threads: that decode; ``None`` for as many as there are cores.
+        threads: number of decode threads; ``None`` for the number of cores.
     """
     batch: list[Seen] = []
     with ThreadPoolExecutor(threads or available_cores()) as pool:

@@ -17,7 +17,7 @@ from .load import load_image, load_pixels
 
 @contextmanager
 def loader_errors() -> Iterator[None]:
-    """What a loader's process raises, without the traceback that PyTorch puts before it.
+    """Raise the error of a loader's process without PyTorch's traceback before it.
 
     Raises:
         InputError: a picture cannot be used.
@@ -32,9 +32,9 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
     """Pixels (uint8, (*size, 3)) and class index of each sample.
 
     Args:
-        samples: what to load.
+        samples: pictures to load.
         size: height and width of the pixels.
-        augmentation: random changes; ``None`` gives exactly what inference sees.
+        augmentation: random changes; ``None`` for exactly the pixels of inference.
     """
 
     def __init__(
@@ -48,11 +48,11 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         self._augmentation = augmentation
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Return the number of pictures."""
         return len(self._samples)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """One picture; its random changes follow torch's seed of the loading process."""
+        """Return one picture; its random changes follow torch's seed of the loading process."""
         sample = self._samples[index]
         if self._augmentation is None:
             pixels = load_pixels(sample.path, self._size)

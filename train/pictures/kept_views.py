@@ -1,7 +1,7 @@
-"""Training pictures changed once and kept in memory, so that a GPU never waits for decoders.
+"""Training pictures changed once and kept in memory, so a GPU never waits for decoders.
 
-Every epoch draws one of several changed views of each picture. Their random changes depend on the
-seed, the file's name and their number alone, so the same command trains on the same ones.
+Every epoch draws one of several changed views of each picture. Their random changes depend only on
+the seed, the file's name and the view's number, so equal commands train on equal views.
 """
 
 import hashlib
@@ -25,21 +25,21 @@ from .dataset import loader_errors
 from .load import load_image, load_pixels
 
 _MEMORY_SHARE = 0.75
-"""Of the computer's memory that views may take; the rest is for the network and the decoders."""
+"""Share of the computer's memory for views; the rest is for the network and the decoders."""
 
 _GPU_SHARE = 0.5
-"""Of the free memory of a GPU that views may take; with more they stay in the computer's."""
+"""Share of a GPU's free memory for views; larger ones stay in the computer's memory."""
 
 
 class KeptViews(Dataset[tuple[Tensor, int]]):
-    """Views of pictures in memory; each item is a view at random and the class index.
+    """Views of pictures in memory; each item is a random view and the class index.
 
-    On a GPU they move there with the first batch, where there is room.
+    With the first batch they move to the GPU, if they fit.
 
     Args:
         views: uint8 (pictures, views of each, height, width, 3).
         targets: int64 (pictures,), indices of the labels.
-        accelerator: where the network is.
+        accelerator: device of the network.
     """
 
     def __init__(self, views: Tensor, targets: Tensor, accelerator: Accelerator) -> None:
@@ -48,16 +48,16 @@ class KeptViews(Dataset[tuple[Tensor, int]]):
         self._may_move = accelerator == "cuda"
 
     def __len__(self) -> int:
-        """Number of pictures."""
+        """Return the number of pictures."""
         return len(self._targets)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """One view, uint8 (height, width, 3), and its class index."""
+        """Return one view, uint8 (height, width, 3), and its class index."""
         images, targets = self.__getitems__([index])
         return images[0], int(targets[0])
 
     def __getitems__(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """A batch at once, as PyTorch's fetcher asks for it; the draws follow torch's seed.
+        """Return a whole batch, for PyTorch's fetcher; the draws follow torch's seed.
 
         Returns:
             uint8 (n, height, width, 3) and int64 (n,), where the views are.
@@ -70,7 +70,7 @@ class KeptViews(Dataset[tuple[Tensor, int]]):
         return self._views[pictures, chosen], self._targets[pictures]
 
     def _move(self) -> None:
-        """To the GPU that Lightning gave this process, known from the first batch on."""
+        """Move the views to the GPU of this process, which the first batch reveals."""
         self._may_move = False
         free, _ = torch.cuda.mem_get_info()
         if self._views.nbytes <= _GPU_SHARE * free:
@@ -86,14 +86,14 @@ def keep_views(
 ) -> Tensor:
     """Decode each picture once and change it ``count`` times, with a progress bar on a terminal.
 
-    Whether the memory holds them is for ``require_memory`` to say.
+    ``require_memory`` checks beforehand whether the memory suffices.
 
     Args:
-        samples: what to load.
+        samples: pictures to load.
         size: height and width of the views.
-        augmentation: random changes; ``None`` gives exactly what inference sees.
-        count: views of each picture.
-        seed: of the changes.
+        augmentation: random changes; ``None`` for exactly the pixels of inference.
+        count: number of views of each picture.
+        seed: seed of the changes.
 
     Returns:
         uint8 (pictures, count, *size, 3).
@@ -116,29 +116,29 @@ def keep_views(
 
 
 def require_memory(pixels: int) -> None:
-    """Refuse to keep more than the memory holds.
+    """Refuse more views than fit into memory.
 
     Args:
-        pixels: of all views together.
+        pixels: number of values in all views together.
 
     Raises:
-        UsageError: there are too many.
+        UsageError: the views are too many.
     """
     needed, room = 3 * pixels, _MEMORY_SHARE * usable_memory()
     if needed > room:
         raise UsageError(
-            f"the views take {needed / 1e9:.1f} GB of memory, and there is room for "
-            f"{room / 1e9:.1f} GB; give fewer --views, or 0 to keep none"
+            f"the views take {needed / 1e9:.1f} GB of memory, but there is room for "
+            f"{room / 1e9:.1f} GB; use fewer --views, or 0 to keep none"
         )
 
 
 def as_fetched(batch: Any) -> Any:
-    """For ``DataLoader``: ``KeptViews`` makes whole batches already."""
+    """Return a batch unchanged, for ``DataLoader``: ``KeptViews`` makes whole batches."""
     return batch
 
 
 class _ChangedPictures(Dataset[Tensor]):
-    """All views of one picture an item, uint8 (count, *size, 3)."""
+    """Data set whose items are all views of one picture, uint8 (count, *size, 3)."""
 
     def __init__(
         self,

@@ -22,7 +22,7 @@ def load_image(path: Path, tier: Tier = Tier.CLEAN) -> Image.Image:
     """Return a picture in upright 8-bit RGB, decoded in full, as its tier leaves it.
 
     Raises:
-        InputError: it cannot be read or decoded; pictures that are learned from must be sound.
+        InputError: the picture cannot be read or decoded; training pictures must be sound.
     """
     with _must_be_sound(path):
         return _decoded(path, tier)
@@ -31,25 +31,25 @@ def load_image(path: Path, tier: Tier = Tier.CLEAN) -> Image.Image:
 def load_pixels(
     path: Path, size: tuple[int, int] = INPUT_SIZE, tier: Tier = Tier.CLEAN
 ) -> PixelArray:
-    """Return what the network sees of a picture, uint8 of shape (*size, 3).
+    """Return the network's view of a picture, uint8 of shape (*size, 3).
 
     Raises:
-        InputError: it cannot be read or decoded.
+        InputError: the picture cannot be read or decoded.
     """
     with _must_be_sound(path):
         return _seen(path, size, tier).pixels
 
 
 def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) -> ModelInput:
-    """Return a picture at the model's size; of the clean tier exactly what a scan feeds to it.
+    """Return a picture at the model's size; in the clean tier exactly the pixels of a scan.
 
     Args:
         sample: the picture.
-        size: height and width that the model takes.
-        tier: what happens to it first.
+        size: height and width of the model's input.
+        tier: degradation of the picture.
 
     Raises:
-        ImageError: it cannot be read or decoded.
+        ImageError: the picture cannot be read or decoded.
     """
     return _seen(sample.path, size, tier)
 

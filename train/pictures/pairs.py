@@ -1,7 +1,7 @@
-"""Batches in which a photograph and its reconstruction pass the same random changes.
+"""Batches in which a photograph and its reconstruction get the same random changes.
 
-What differs within such a pair is only the trace of the decoder, so content, light and style cannot
-answer for it.
+Within such a pair only the trace of the decoder differs, so the network cannot rely on content,
+light or style.
 """
 
 from collections import defaultdict
@@ -18,7 +18,8 @@ from .load import load_image
 
 
 def find_pairs(samples: Sequence[Sample]) -> list[tuple[int, int]]:
-    """Indices of a photograph and an AI picture that share a group, each picture in one at most."""
+    """Return indices of photographs and AI pictures that share a group, each in one pair at
+    most."""
     groups: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
     for index, sample in enumerate(samples):
         groups[sample.group][sample.label].append(index)
@@ -30,13 +31,13 @@ def find_pairs(samples: Sequence[Sample]) -> list[tuple[int, int]]:
 
 
 class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
-    """Two pictures an item: uint8 (2, *size, 3) and class indices, int64 (2,).
+    """Data set with two pictures in each item: uint8 (2, *size, 3), and classes, int64 (2,).
 
-    A photograph and its reconstruction pass the same changes; other pictures come by twos in their
-    order, each with changes of its own. An odd one out is left out.
+    A photograph and its reconstruction get the same changes. Other pictures come in twos in their
+    order, each with its own changes. A last single picture is left out.
 
     Args:
-        samples: what to load.
+        samples: pictures to load.
         size: height and width of the pixels.
         augmentation: random changes.
     """
@@ -54,11 +55,11 @@ class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
         self._items += [(two, False) for two in zip(single[::2], single[1::2], strict=False)]
 
     def __len__(self) -> int:
-        """Number of items, each of two pictures."""
+        """Return the number of items, each of two pictures."""
         return len(self._items)
 
     def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
-        """Two pictures; their random changes follow torch's seed of the loading process."""
+        """Return two pictures; their random changes follow torch's seed of the loading process."""
         members, alike = self._items[index]
         seeds = torch.randint(2**62, (2,)).tolist()
         if alike:
@@ -77,6 +78,6 @@ class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
 
 
 def flatten_pairs(items: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """A batch of pictures, (2n, height, width, 3) and (2n,), from n items."""
+    """Return a batch of pictures, (2n, height, width, 3) and (2n,), from n items."""
     images, targets = zip(*items, strict=True)
     return torch.cat(images), torch.cat(targets)

@@ -1,4 +1,4 @@
-"""Evaluation tiers: what happens to pictures on their way through the web, the same every time."""
+"""Evaluation tiers: reproducible degradations of pictures on their way through the web."""
 
 import io
 from enum import StrEnum
@@ -7,10 +7,10 @@ from PIL import Image
 
 
 class Tier(StrEnum):
-    """How a picture is degraded before it is preprocessed.
+    """Degradation of a picture before preprocessing.
 
     Attributes:
-        CLEAN: as the file is.
+        CLEAN: the file as it is.
         WEB: longest side at most 768, JPEG quality 60.
         HARD: longest side at most 512, JPEG quality 40.
         WEBP: WebP quality 75, libwebp's default.
@@ -38,7 +38,7 @@ _WEBP_SIDE = 16383
 
 
 def degrade(image: Image.Image, tier: Tier) -> Image.Image:
-    """The RGB picture as the tier leaves it; nothing here is random.
+    """Return the RGB picture after the tier's degradation; nothing here is random.
 
     Chroma is subsampled (4:2:0) in the JPEG tiers, as web services do.
     """
@@ -59,17 +59,17 @@ def degrade(image: Image.Image, tier: Tier) -> Image.Image:
 
 
 def web_file(image: Image.Image) -> bytes:
-    """The JPEG file as which the web tier leaves an RGB picture."""
+    """Return an RGB picture as the JPEG file of the web tier."""
     return encode_jpeg(_shrink(image, 768), 60)
 
 
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
-    """An RGB picture as a JPEG file of Pillow's quality, chroma subsampled (4:2:0)."""
+    """Return an RGB picture as a JPEG file of Pillow's quality, chroma subsampled (4:2:0)."""
     return _encode(image, "JPEG", quality=quality, subsampling="4:2:0")
 
 
 def _shrink(image: Image.Image, longest: int) -> Image.Image:
-    """Reduce with Lanczos until the longest side fits; smaller pictures stay as they are."""
+    """Reduce with Lanczos until the longest side fits; smaller pictures stay unchanged."""
     factor = longest / max(image.size)
     if factor >= 1.0:
         return image
@@ -77,7 +77,7 @@ def _shrink(image: Image.Image, longest: int) -> Image.Image:
 
 
 def _show(image: Image.Image, factor: float) -> Image.Image:
-    """Bilinear sampling without antialiasing, as a graphics card scales a texture."""
+    """Resize bilinearly without antialiasing, as a graphics card scales a texture."""
     width, height = _scaled(image, factor)
     matrix = (image.width / width, 0.0, 0.0, 0.0, image.height / height, 0.0)
     return image.transform(

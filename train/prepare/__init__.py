@@ -1,1 +1,1 @@
-"""From a data set to JPEG files and a manifest."""
+"""Preparation of a data set as JPEG files with a manifest."""

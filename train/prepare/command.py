@@ -1,4 +1,4 @@
-"""``trustthepixels prepare-data`` from its request to a finished folder."""
+"""Run of ``trustthepixels prepare-data``, from its request to a finished folder."""
 
 import logging
 from collections.abc import Sequence
@@ -20,14 +20,14 @@ from .run import PrepareSettings, PrepareSummary, prepare
 from .source import PictureSource
 
 _DEFAULT_DATASET = "theminji/ai-vs-real-200k"
-"""The data set of the reference work."""
+"""Data set of the reference work."""
 
 
 def prepare_data(request: PrepareRequest) -> PrepareSummary:
     """Open the source and write the data set.
 
     Raises:
-        UsageError: options that do not go together.
+        UsageError: options exclude each other.
         InputError: the source cannot be read, or has too few pictures.
         OutputError: the folder cannot be written or holds something else.
     """
@@ -56,7 +56,7 @@ def _open_folders(request: PrepareRequest) -> PictureSource:
 
 
 def _open_dataset(request: PrepareRequest) -> tuple[PictureSource, Sampling]:
-    # Their retries and their own bars would bury our one line.
+    # Their retries and progress bars would hide this program's one line.
     logging.getLogger("datasets").setLevel(logging.CRITICAL)
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     datasets.disable_progress_bars()

@@ -1,4 +1,4 @@
-"""Original picture files → the JPEG files of a prepared data set, on all cores."""
+"""Conversion of original picture files to the JPEG files of a prepared data set, on all cores."""
 
 import hashlib
 import io
@@ -17,7 +17,7 @@ from .source import Candidate
 
 @dataclass(frozen=True, slots=True)
 class ConvertedPicture:
-    """A picture as JPEG, and what its original was.
+    """A picture as JPEG, with facts about its original.
 
     Attributes:
         jpeg: RGB, upright, without any metadata.
@@ -33,14 +33,14 @@ class ConvertedPicture:
 
 
 def convert(candidate: Candidate, quality: int) -> ConvertedPicture | ImageError:
-    """Decode as every other part of the project does and encode as JPEG, or say why not.
+    """Decode a picture as every other part of the project does, and encode it as JPEG.
 
     Args:
         candidate: the picture.
-        quality: of the JPEG file, 1 to 100.
+        quality: quality of the JPEG file, 1 to 100.
 
     Raises:
-        InputError: the source as a whole cannot be read any more.
+        InputError: the source as a whole can no longer be read.
     """
     try:
         data = candidate.read()
@@ -52,7 +52,7 @@ def convert(candidate: Candidate, quality: int) -> ConvertedPicture | ImageError
         decoded = decode(data)
     except ImageError as error:
         return error
-    # A comment or profile of the original would give the class away.
+    # A comment or profile of the original would reveal the class.
     decoded.image.info = {}
     stream = io.BytesIO()
     try:
@@ -66,7 +66,7 @@ def convert(candidate: Candidate, quality: int) -> ConvertedPicture | ImageError
 def convert_all(
     candidates: Iterable[Candidate], quality: int
 ) -> Iterator[tuple[Candidate, ConvertedPicture | ImageError]]:
-    """``convert`` on every core that this process may use: in order, a few pictures ahead."""
+    """Run ``convert`` on every core that this process may use: in order, a few pictures ahead."""
     workers = available_cores()
     ahead: deque[tuple[Candidate, Future[ConvertedPicture | ImageError]]] = deque()
     pool = ThreadPoolExecutor(workers, thread_name_prefix="convert")

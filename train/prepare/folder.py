@@ -1,4 +1,4 @@
-"""The folder that data preparation writes: whole files only, and a journal to resume from."""
+"""Output folder of data preparation: whole files only, and a journal to resume from."""
 
 import csv
 import io
@@ -13,7 +13,7 @@ from trustthepixels.infer.errors import OutputError, one_line
 from trustthepixels.infer.files.labelled import CLASS_FOLDERS, MANIFEST_NAME
 
 RECIPE_NAME = "prepare.json"
-"""What was asked for and of which data; a run resumes only if all of it is the same."""
+"""File with settings and data of the run; a run resumes only if all of it is equal."""
 
 REJECTED_NAME = "rejected.csv"
 _JOURNAL_NAME = "prepare.journal"
@@ -23,7 +23,7 @@ _SCHEMA = 1
 
 @dataclass(frozen=True, slots=True)
 class PreparedPicture:
-    """One row of the manifest, but for its split; sizes in pixels after EXIF orientation."""
+    """One row of the manifest without its split; sizes in pixels after EXIF orientation."""
 
     file: str
     label: str
@@ -60,15 +60,15 @@ class PrepareFolder:
 
     Args:
         root: the folder; made if it does not exist.
-        recipe: what is prepared from what, for JSON.
+        recipe: settings and data of the run, for JSON.
 
     Attributes:
         accepted: finished pictures by the key of their source.
-        rejected: unusable ones, likewise.
-        finished_blocks: blocks of a streamed source from which nothing more is to be taken.
+        rejected: unusable pictures by the key of their source.
+        finished_blocks: blocks of a streamed source that need no further look.
 
     Raises:
-        OutputError: it cannot be written, or holds something else.
+        OutputError: the folder cannot be written, or holds something else.
     """
 
     def __init__(self, root: Path, recipe: Mapping[str, object]) -> None:
@@ -86,10 +86,10 @@ class PrepareFolder:
             else:
                 text = json.dumps(_plain(recipe), indent=2) + "\n"
                 self._write(root / RECIPE_NAME, text.encode())
-            # Line-buffered, so that a killed run leaves at most one broken line at the end.
+            # Line-buffered: a killed run leaves at most one broken line, at the end.
             self._journal = (root / _JOURNAL_NAME).open("a", encoding="utf-8", buffering=1)
         except (OSError, ValueError, LookupError, TypeError) as error:
-            raise OutputError(f"cannot go on in {root}: {one_line(error)}") from error
+            raise OutputError(f"cannot resume in {root}: {one_line(error)}") from error
 
     def accept(self, key: str, picture: PreparedPicture, jpeg: bytes) -> None:
         """Write one picture and note it."""
@@ -113,7 +113,7 @@ class PrepareFolder:
         self._write_table(REJECTED_NAME, _renamed(RejectedPicture), rows)
 
     def finish(self, pictures: Iterable[PreparedPicture], splits: Mapping[str, str]) -> None:
-        """Write the manifest, sorted by file: the last step, which makes the data set whole."""
+        """Write the manifest, sorted by file: the last step, which completes the data set."""
         self.write_rejected()
         rows = [
             {**asdict(picture), "split": splits.get(picture.file, "")}
@@ -124,11 +124,11 @@ class PrepareFolder:
         _tidy(self.root)
 
     def close(self) -> None:
-        """Close the journal; a later run with the same settings goes on from it."""
+        """Close the journal; a later run with equal settings resumes from it."""
         self._journal.close()
 
     def _replay(self) -> None:
-        """Take over what the journal knows, up to a line that an interruption cut short."""
+        """Read the journal, up to a line that an interruption cut short."""
         journal = self.root / _JOURNAL_NAME
         if not journal.exists():
             return
@@ -157,7 +157,7 @@ class PrepareFolder:
 
     def _note(self, entry: Mapping[str, object]) -> None:
         try:
-            # ASCII escapes carry file names that are not UTF-8, too.
+            # ASCII escapes can also hold file names that are not UTF-8.
             self._journal.write(json.dumps(entry) + "\n")
         except OSError as error:
             raise OutputError(f"cannot write to {self.root}: {one_line(error)}") from error
@@ -181,10 +181,10 @@ class PrepareFolder:
 
 
 def check_output(root: Path) -> None:
-    """Refuse a folder that holds something else than an earlier preparation.
+    """Refuse a folder that holds anything but an earlier preparation.
 
     Raises:
-        OutputError: it is no folder, not empty, or cannot be read.
+        OutputError: the path is not a folder, not empty, or cannot be read.
     """
     try:
         if not root.exists() or (root / RECIPE_NAME).is_file():
@@ -197,14 +197,14 @@ def check_output(root: Path) -> None:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether an entry of the folder may be left from a run that was killed as it began."""
+    """Return whether an entry may remain from a run that was killed at its start."""
     if path.name in CLASS_FOLDERS:
         return path.is_dir() and not any(path.iterdir())
     return path.name.startswith(_PARTIAL_PREFIX)
 
 
 def is_complete(root: Path, recipe: Mapping[str, object]) -> bool:
-    """Whether this very preparation was finished in this folder before.
+    """Return whether this preparation was finished in this folder before.
 
     Raises:
         OutputError: the folder holds something else.
@@ -234,7 +234,7 @@ def _compare(root: Path, recipe: Mapping[str, object]) -> None:
     )
     if differing:
         raise OutputError(
-            f"{root} holds a run with other settings or of other data ({', '.join(differing)} "
+            f"{root} holds a run with other settings or other data ({', '.join(differing)} "
             "differ); choose another folder, or delete it"
         )
 
@@ -262,5 +262,5 @@ def _from_entry(kind: Any, entry: Mapping[str, Any]) -> Any:
 
 
 def _renamed(kind: Any) -> list[str]:
-    """Column names: the fields, with ``class`` for ``label``, as manifests have it."""
+    """Return column names: the fields, with ``class`` for ``label``, as manifests have it."""
     return ["class" if field.name == "label" else field.name for field in fields(kind)]

@@ -23,7 +23,7 @@ _STEM_LENGTH = 80
 
 
 class FolderSource:
-    """The pictures below folders whose class is known.
+    """Pictures below folders with a known class.
 
     Source and group come from a ``manifest.csv`` in the folder or beside it, unless a rule for
     groups is given; a picture that it does not list has the folder's name as its source.
@@ -31,7 +31,7 @@ class FolderSource:
     Args:
         ai: folders of AI-generated pictures.
         real: folders of photographs.
-        rule: how groups are found; ``None`` for the manifest's, where there is one.
+        rule: rule for groups; ``None`` for the manifest's groups, if there is one.
 
     Raises:
         InputError: a folder that cannot be read, or a manifest that contradicts it.
@@ -52,7 +52,7 @@ class FolderSource:
         }
 
     def identity(self) -> dict[str, object]:
-        """A digest over names, sizes, classes and groups; see ``PictureSource``."""
+        """Digest over names, sizes, classes and groups; see ``PictureSource``."""
         digest = hashlib.sha256()
         for key, file in sorted(self._files.items()):
             line = f"{key}\0{file.size}\0{file.source}\0{file.group}\n"
@@ -60,14 +60,14 @@ class FolderSource:
         return {"kind": "folders", "files": len(self._files), "sha256": digest.hexdigest()}
 
     def index(self) -> Mapping[str, list[str]]:
-        """The keys of each class."""
+        """Return the keys of each class."""
         keys: dict[str, list[str]] = {"ai": [], "real": []}
         for key, file in self._files.items():
             keys[file.label].append(key)
         return keys
 
     def fetch(self, keys: Collection[str]) -> Iterator[Candidate]:
-        """The pictures of these keys, in the order of their names."""
+        """Return the pictures of these keys, in the order of their names."""
         for key in sorted(keys):
             file = self._files[key]
             read = reader_of(file.path)
@@ -111,7 +111,7 @@ def _manifest_of(folder: Path) -> dict[Path, LabelledFile]:
 
 
 def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
-    """Picture files below a folder with their sizes, sorted within each folder."""
+    """Yield picture files below a folder with their sizes, sorted within each folder."""
 
     def refuse(error: OSError) -> None:
         raise InputError(f"cannot list {error.filename}: {error.strerror}") from error
@@ -121,7 +121,7 @@ def _walk(folder: Path) -> Iterator[tuple[Path, int]]:
         for name in sorted(files):
             path = Path(parent, name)
             if is_picture(path):
-                # A broken link has no size; reading it will say why it cannot be used.
+                # A broken link has no size; reading it reports the reason.
                 yield path, path.stat().st_size if path.exists() else -1
 
 
@@ -134,7 +134,7 @@ def _check_apart(folders: Sequence[Path]) -> None:
 
 
 def _stem(file: _File) -> str:
-    """A readable ASCII name, told apart from others by a digest of the key."""
+    """Return a readable ASCII name, made unique by a digest of the key."""
     readable = _UNSAFE.sub("-", "__".join(file.relative.with_suffix("").parts))
     digest = hashlib.blake2b(file.key.encode("utf-8", "surrogateescape"), digest_size=5)
     return f"{readable.strip('-.')[:_STEM_LENGTH]}-{digest.hexdigest()}".lstrip("-")

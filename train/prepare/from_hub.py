@@ -1,4 +1,4 @@
-"""The rows of an opened data set as a source for data preparation."""
+"""Rows of an opened data set as a source for data preparation."""
 
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -18,7 +18,8 @@ from .request import DatasetRequest
 from .source import Candidate, reader_of
 
 _MOST_BLOCKS = 4096
-"""Blocks beyond this many are read together, because ``datasets`` lists all of them for each."""
+"""Number of blocks above which blocks are read together: ``datasets`` lists all of them for
+each."""
 
 _IMAGE_NAMES = ("image", "img")
 _LABEL_NAMES = ("label", "labels", "class")
@@ -27,14 +28,14 @@ _LABEL_NAMES = ("label", "labels", "class")
 class RowSource:
     """Pictures in the rows of a data set; a ``BlockSource``.
 
-    Labels are read from their own column, without the pictures, where the format allows it.
+    Labels are read from their own column, without the pictures, if the format allows it.
 
     Args:
         opened: the data set.
-        request: columns and labels that were asked for.
+        request: requested columns and labels.
 
     Raises:
-        InputError: the columns or the labels cannot be told.
+        InputError: the columns or the labels are ambiguous or missing.
     """
 
     def __init__(self, opened: OpenedDataset, request: DatasetRequest) -> None:
@@ -75,7 +76,7 @@ class RowSource:
         }
 
     def index(self) -> Mapping[str, list[str]]:
-        """The keys of each class, from the column of labels."""
+        """Return the keys of each class, read from the column of labels."""
         keys: dict[str, list[str]] = {"ai": [], "real": []}
         for block, labels in enumerate(self._labels):
             for row, name in enumerate(labels):
@@ -84,7 +85,7 @@ class RowSource:
         return keys
 
     def fetch(self, keys: Collection[str]) -> Iterator[Candidate]:
-        """The pictures of these keys, block after block."""
+        """Return the pictures of these keys, block after block."""
         wanted = defaultdict(set)
         for key in keys:
             wanted[_block_of(key)].add(key)
@@ -94,7 +95,7 @@ class RowSource:
                     yield candidate
 
     def read_block(self, block: int) -> Iterator[Candidate]:
-        """All pictures of either class in one block, in their order."""
+        """Return all pictures of either class in one block, in their order."""
         with reading(self._opened.name):
             for number, row in enumerate(self._rows.shard(self.blocks, block)):
                 label = self._classes.get(self._label_name(row[self._label]) or "")
@@ -110,7 +111,7 @@ class RowSource:
         data, path = (image or {}).get("bytes"), (image or {}).get("path")
         if isinstance(data, bytes):
             return lambda: data
-        # Only an image folder's own listing may name files: a path in a row could be anybody's.
+        # Only an image folder's own listing may name files: a path in a row could point anywhere.
         if not path or not self._opened.pictures_are_files:
             return bytes
         if "://" in path:
@@ -133,7 +134,7 @@ class RowSource:
 
     @cached_property
     def _labels(self) -> list[list[str | None]]:
-        """The label of each row of each block; ``None`` where it has none."""
+        """Return the label of each row of each block; ``None`` for a row without one."""
         rows = self._opened.rows([self._label])
         labels = []
         bar = tqdm(range(self.blocks), desc="labels", unit="block", disable=None, leave=False)
@@ -146,7 +147,7 @@ class RowSource:
     def _label_name(self, value: object) -> str | None:
         feature = self._opened.features[self._label]
         if isinstance(feature, datasets.ClassLabel):
-            # Rows without a label have None, or -1 as test parts on the hub do.
+            # Rows without a label have None, or -1 in test parts on the hub.
             known = isinstance(value, int) and 0 <= value < feature.num_classes
             return str(feature.names[value]) if known else None
         return None if value is None else str(value)
@@ -155,7 +156,7 @@ class RowSource:
 def _pick(
     features: datasets.Features, asked: str, option: str, names: tuple[str, ...], kind: type
 ) -> str:
-    """The column that was asked for, else the only one of its kind, else one of the usual name."""
+    """Return the requested column, else the only one of its kind, else one with the usual name."""
     if asked:
         if asked not in features:
             raise InputError(f"the data set has no column '{asked}'; {_listed(features)}")
@@ -165,7 +166,7 @@ def _pick(
     candidates = of_kind if len(of_kind) == 1 else usual[:1]
     if not candidates:
         raise InputError(
-            f"cannot tell the {option[2:].replace('-', ' ')}; {_listed(features)}; "
+            f"cannot choose the {option[2:].replace('-', ' ')}; {_listed(features)}; "
             f"say which with {option}"
         )
     return candidates[0]

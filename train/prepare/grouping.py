@@ -1,4 +1,4 @@
-"""Which pictures belong together, so that no split tears them apart."""
+"""Groups of related pictures, which no split tears apart."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -8,7 +8,7 @@ from trustthepixels.infer.errors import UsageError
 
 
 class GroupKind(StrEnum):
-    """Where the group of a picture is taken from."""
+    """Origin of a picture's group."""
 
     NONE = "none"
     FOLDER = "folder"
@@ -18,7 +18,7 @@ class GroupKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GroupRule:
-    """How groups are found.
+    """Rule that finds the group of a picture.
 
     ``NONE``: only files of the same content belong together. ``FOLDER``: the files of one folder.
     ``PREFIX``: the files of one folder whose names are equal up to the last ``argument``, as tiles
@@ -31,10 +31,10 @@ class GroupRule:
     argument: str = ""
 
     def of_file(self, root_name: str, relative: PurePosixPath) -> str:
-        """The group of a file; empty if the rule gives none.
+        """Return the group of a file; empty if the rule finds none.
 
         Args:
-            root_name: name of the folder that was asked for.
+            root_name: name of the requested folder.
             relative: path of the file below it.
         """
         if self.kind is GroupKind.FOLDER:
@@ -49,7 +49,7 @@ def parse_group_rule(text: str) -> GroupRule:
     """Read ``none``, ``folder``, ``prefix:SEPARATOR`` or ``column:NAME``.
 
     Raises:
-        UsageError: it is none of these.
+        UsageError: the text is none of these.
     """
     name, colon, argument = text.partition(":")
     takes_argument = name in (GroupKind.PREFIX, GroupKind.COLUMN)

@@ -1,4 +1,4 @@
-"""Open a data set through ``datasets``: one of the Hugging Face Hub, or one on this machine."""
+"""Data sets opened through ``datasets``: on the Hugging Face Hub, or on this machine."""
 
 import glob
 import hashlib
@@ -21,7 +21,7 @@ from .request import DatasetRequest
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _READ_AHEAD = 65_536
-"""Bytes fetched beyond what a reader asks for; fsspec's 5 MiB cost more than a block of labels."""
+"""Bytes fetched beyond a request; fsspec's 5 MiB cost more than a block of labels."""
 
 _TIMEOUT = 10.0
 """Seconds for the first answer of the hub."""
@@ -35,10 +35,10 @@ _READ_ERRORS = (
     EOFError,
     BadZipFile,
     datasets.exceptions.DatasetsError,
-    # The base of what the hub's client raises, whichever HTTP library it was built on.
+    # Base of the hub client's exceptions with either HTTP library.
     *hub_errors.HfHubHTTPError.__bases__,
 )
-"""What ``datasets`` and the libraries below it raise on bad data and lost connections."""
+"""Exceptions of ``datasets`` and the libraries below it on bad data and lost connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +48,12 @@ class OpenedDataset:
     Attributes:
         name: the id, or the name of the file or folder.
         version: commit on the hub, or a digest over the files on this machine.
-        split: the split that was taken.
-        builder_arguments: what ``datasets.load_dataset_builder`` opens it with.
+        split: name of the split.
+        builder_arguments: arguments of ``datasets.load_dataset_builder`` that open it.
         features: columns and their types.
-        sampling: the way of choosing pictures that is affordable here.
-        pictures_are_files: the rows name files of their own; else they hold the bytes.
-        reads_columns: single columns can be read without the others, as in parquet files.
+        sampling: affordable way of choosing pictures.
+        pictures_are_files: true if the rows name files; otherwise they hold the bytes.
+        reads_columns: true if single columns can be read without the others, as in parquet files.
     """
 
     name: str
@@ -100,7 +100,7 @@ def open_dataset(request: DatasetRequest) -> OpenedDataset:
         raise InputError(f"{name} does not declare its columns; convert it to parquet")
     pictures_are_files = hasattr(builder.config, "drop_labels")
     if hasattr(builder.config, "decode_num_threads"):
-        # Else every remote file would be fetched and decoded before its label is looked at.
+        # Otherwise every remote file would be fetched and decoded before its label is read.
         arguments["decode_num_threads"] = 0
     return OpenedDataset(
         name=name,
@@ -116,7 +116,7 @@ def open_dataset(request: DatasetRequest) -> OpenedDataset:
 
 @contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Turn what goes wrong below ``datasets`` into one line."""
+    """Turn exceptions below ``datasets`` into one line."""
     try:
         yield
     except InputError:
@@ -126,14 +126,14 @@ def reading(name: str) -> Iterator[None]:
 
 
 def _commit(repository: str, revision: str) -> str:
-    """The commit that a revision stands for, so that a resumed run reads the same data."""
+    """Return the commit of a revision; with it, a resumed run reads the same data."""
     try:
         info = HfApi().dataset_info(repository, revision=revision or None, timeout=_TIMEOUT)
     except hub_errors.RevisionNotFoundError as error:
         raise InputError(f"{repository} has no revision '{revision}'") from error
     except hub_errors.RepositoryNotFoundError as error:
         raise InputError(
-            f"there is no data set '{repository}' on the Hugging Face Hub, or none for you "
+            f"no data set '{repository}' on the Hugging Face Hub that you may read "
             "('hf auth login' shows private ones), and no such file or folder here"
         ) from error
     except _READ_ERRORS as error:

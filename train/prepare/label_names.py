@@ -1,7 +1,7 @@
-"""Which labels of a data set mean AI-generated and which mean photograph, judged by name.
+"""Labels of a data set that mean AI-generated or photograph, judged by name.
 
-The reference recipe looks for ``ai``, ``fake`` or ``generated`` and for ``real``. Here these are
-matched as whole words: ``painting`` is not ``ai``, and neither is ``not_ai``.
+The reference recipe looks for ``ai``, ``fake`` or ``generated``, and for ``real``. Here these are
+matched as whole words: ``painting`` is not ``ai``, nor is ``not_ai``.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,12 +31,12 @@ def match_labels(
 
     Args:
         names: the labels of the data set.
-        ai_names: labels to take as AI, in place of looking for them.
-        real_names: labels to take as photographs, likewise.
+        ai_names: labels to take as AI, instead of looking for them.
+        real_names: labels to take as photographs, instead of looking for them.
 
     Raises:
-        InputError: a class has no label or more than one, a label says both, or one of those
-            asked for does not exist; the text lists the labels.
+        InputError: a class has no label or more than one, a label means both, or a requested label
+            does not exist; the text lists the labels.
     """
     known = sorted(set(names))
     chosen = {
@@ -68,7 +68,7 @@ def match_labels(
 
 
 def _matching(names: Sequence[str], wanted: frozenset[str], taken: Sequence[str]) -> list[str]:
-    """The labels with a wanted word, but for those that were named for the other class."""
+    """Return the labels with a wanted word, without those that were named for the other class."""
     return [
         name
         for name in names

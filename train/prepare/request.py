@@ -1,4 +1,4 @@
-"""What ``trustthepixels prepare-data`` was asked for."""
+"""Request of ``trustthepixels prepare-data``."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,17 +8,17 @@ from ..data.sampling import Sampling
 
 @dataclass(frozen=True, slots=True)
 class DatasetRequest:
-    """Which data set, and which part and columns of it.
+    """Name of a data set, with the part and the columns to read.
 
     Attributes:
         dataset: an id on the hub, a parquet file, or a folder of parquet files or images; empty for
             the data set of the reference work.
-        subset: configuration of the data set, where it has several.
+        subset: configuration of the data set, if it has several.
         split: its part; empty for ``train``, or for the only one.
         revision: branch, tag or commit on the hub; empty for the newest.
         image_column: column of the pictures; empty to find it.
         label_column: column of the labels; empty to find it.
-        source_column: column that names where a picture is from; empty for the data set's name.
+        source_column: column with the source of a picture; empty for the data set's name.
         group_column: column whose values group pictures; empty for none.
         ai_labels: labels that mean AI; empty to find them by name.
         real_labels: labels that mean photograph; empty to find them by name.
@@ -38,18 +38,18 @@ class DatasetRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrepareRequest:
-    """Where the pictures come from, which of them are taken, and where to.
+    """Source of the pictures, the choice among them, and the output folder.
 
     Attributes:
         root: the output folder.
         dataset: a data set, unless folders are given.
         ai_folders: folders of AI pictures.
         real_folders: folders of photographs.
-        group_by: the rule that groups pictures; ``None`` for the usual one of each kind of source.
+        group_by: rule that groups pictures; ``None`` for the usual one of each kind of source.
         per_class: pictures of each class; ``None`` for all.
-        seed: of the draw and of the splits.
-        quality: of the JPEG files.
-        sampling: how pictures are chosen; ``None`` for what the source affords.
+        seed: seed of the draw and of the splits.
+        quality: quality of the JPEG files.
+        sampling: way of choosing pictures; ``None`` for the affordable one of the source.
     """
 
     root: Path

@@ -27,13 +27,13 @@ _FOLDER_OF = {label: folder for folder, label in CLASS_FOLDERS.items()}
 
 @dataclass(frozen=True, slots=True)
 class PrepareSettings:
-    """What is drawn and how it is written.
+    """Settings of a draw and of its files.
 
     Attributes:
-        per_class: pictures of each class; ``None`` for all there are.
-        seed: of the draw and of the splits.
-        quality: of the JPEG files, 1 to 100.
-        sampling: how pictures are chosen.
+        per_class: pictures of each class; ``None`` for all.
+        seed: seed of the draw and of the splits.
+        quality: quality of the JPEG files, 1 to 100.
+        sampling: way of choosing pictures.
     """
 
     per_class: int | None = 5000
@@ -44,7 +44,7 @@ class PrepareSettings:
 
 @dataclass(frozen=True, slots=True)
 class PrepareSummary:
-    """What a finished folder holds.
+    """Content of a finished folder.
 
     Attributes:
         pictures: number of pictures of each class.
@@ -66,20 +66,20 @@ def prepare(source: PictureSource, root: Path, settings: PrepareSettings) -> Pre
 
     Args:
         source: labelled pictures; a ``BlockSource`` for streamed sampling.
-        root: the output folder, new or of an earlier run.
-        settings: what is drawn.
+        root: the output folder, new or with an earlier run.
+        settings: settings of the draw.
 
     Raises:
-        InputError: too few usable pictures of a class, or a source that cannot be read.
+        InputError: a class has too few usable pictures, or the source cannot be read.
         OutputError: the folder cannot be written or holds something else.
-        UsageError: a source that cannot be streamed was asked to be.
+        UsageError: streaming was requested of a source that has no blocks.
     """
     recipe = {"source": source.identity(), "settings": asdict(settings)}
     if is_complete(root, recipe):
         return summarise(root)
     draw: Callable[[_Run], list[PreparedPicture]]
     if settings.sampling is Sampling.UNIFORM:
-        # Counted before anything is written, so that the folder stays free for another try.
+        # Counted before anything is written: after an error the folder is still free.
         draw = partial(_draw_uniform, source, _ranked(source, settings))
     elif isinstance(source, BlockSource):
         draw = partial(_draw_streamed, source)
@@ -102,7 +102,7 @@ def summarise(root: Path) -> PrepareSummary:
 
 
 class _Run:
-    """What is finished so far, and what becomes of each further picture."""
+    """Finished pictures of a run, and the handling of each further picture."""
 
     def __init__(
         self, folder: PrepareFolder, settings: PrepareSettings, bar: "tqdm[NoReturn]"
@@ -113,17 +113,17 @@ class _Run:
         self._bar = bar
 
     def is_full(self, label: str) -> bool:
-        """Whether a class has as many pictures as were asked for."""
+        """Return whether a class has as many pictures as requested."""
         per_class = self.settings.per_class
         return per_class is not None and self.counts[label] >= per_class
 
     def is_wanted(self, candidate: Candidate) -> bool:
-        """Whether a picture is new and of a class that is not full."""
+        """Return whether a picture is new and of a class that is not full."""
         known = candidate.key in self.folder.accepted or candidate.key in self.folder.rejected
         return not known and not self.is_full(candidate.label)
 
     def take(self, candidate: Candidate, outcome: ConvertedPicture | ImageError) -> None:
-        """Keep a picture, or note why it cannot be used."""
+        """Accept a picture, or note why it cannot be used."""
         if isinstance(outcome, ImageError):
             item, error = _utf8(candidate.key), _utf8(outcome.reason)
             row = RejectedPicture(item, candidate.label, outcome.status.value, error)
@@ -133,7 +133,7 @@ class _Run:
             file=f"{_FOLDER_OF[candidate.label]}/{candidate.stem}.jpg",
             label=candidate.label,
             source=_utf8(candidate.source),
-            # Of unknown origin, a picture still belongs with its exact copies.
+            # A picture of unknown origin still belongs with its exact copies.
             group=_utf8(candidate.group) or f"sha256:{outcome.digest[:16]}",
             original_format=outcome.header.format,
             original_width=outcome.header.width,
@@ -160,7 +160,8 @@ class _Run:
 def _draw_uniform(
     source: PictureSource, ranked: Mapping[str, list[str]], run: _Run
 ) -> list[PreparedPicture]:
-    """The first of each class in the order of the draw; the next one steps in for a bad one."""
+    """Take the first pictures of each class in the order of the draw; the next replaces a bad
+    one."""
     accepted, rejected = run.folder.accepted, run.folder.rejected
     while True:
         chosen = [
@@ -178,7 +179,7 @@ def _draw_uniform(
 
 
 def _draw_streamed(source: BlockSource, run: _Run) -> list[PreparedPicture]:
-    """Whole blocks in random order until both classes are full."""
+    """Take whole blocks in random order until both classes are full."""
     for block in map(int, shuffled(map(str, range(source.blocks)), run.settings.seed)):
         if all(run.is_full(label) for label in LABELS):
             break
@@ -186,7 +187,7 @@ def _draw_streamed(source: BlockSource, run: _Run) -> list[PreparedPicture]:
             continue
         wanted = filter(run.is_wanted, source.read_block(block))
         for candidate, outcome in convert_all(wanted, run.settings.quality):
-            # They were read ahead of the count, so the last ones of a class may be too many.
+            # They were read ahead, so the last ones of a class may be too many.
             if not run.is_full(candidate.label):
                 run.take(candidate, outcome)
         run.folder.finish_block(block)
@@ -195,7 +196,7 @@ def _draw_streamed(source: BlockSource, run: _Run) -> list[PreparedPicture]:
 
 
 def _ranked(source: PictureSource, settings: PrepareSettings) -> dict[str, list[str]]:
-    """The keys of each class in the order of the draw.
+    """Return the keys of each class in the order of the draw.
 
     Raises:
         InputError: there are too few.
@@ -213,7 +214,8 @@ def _too_few(counts: Mapping[str, int], settings: PrepareSettings, kind: str) ->
 
 
 def _splits(pictures: list[PreparedPicture], seed: int) -> dict[str, str]:
-    """The split of each file as ``trustthepixels train`` would make it; none if too few groups."""
+    """Return the split of each file as ``trustthepixels train`` makes it; none if too few
+    groups."""
     if len({picture.group for picture in pictures}) < MINIMUM_GROUPS:
         return {}
     samples = [

@@ -1,4 +1,4 @@
-"""What data preparation asks of a source of labelled pictures."""
+"""Protocols of sources of labelled pictures."""
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -16,13 +16,13 @@ class Candidate:
     """A labelled picture that may be taken into the prepared data set.
 
     Attributes:
-        key: names the picture within its source, the same in every run.
+        key: name of the picture within its source, equal in every run.
         label: ``ai`` or ``real``.
         stem: name of the prepared file without folder and suffix; ASCII, unique within the class.
-        source: the data set, folder or generator that it comes from.
-        group: what it shares with pictures of the same origin; empty if nothing is known.
-        read: gives the bytes of the original file. An ``OSError`` or ``ImageError`` means that this
-            one cannot be read; a lost connection is an ``InputError``.
+        source: its data set, folder or generator.
+        group: common name of pictures with one origin; empty if unknown.
+        read: returns the bytes of the original file. An ``OSError`` or ``ImageError`` means that
+            this file cannot be read; a lost connection is an ``InputError``.
     """
 
     key: str
@@ -37,15 +37,15 @@ class PictureSource(Protocol):
     """Labelled pictures that can be listed without reading them."""
 
     def identity(self) -> dict[str, object]:
-        """What makes this input what it is, for JSON; equal when a run may be resumed."""
+        """Identity of the input, for JSON; equal if a run may be resumed."""
         ...
 
     def index(self) -> Mapping[str, list[str]]:
-        """The keys of each class (``ai``, ``real``), found without reading a picture."""
+        """Return the keys of each class (``ai``, ``real``), found without reading a picture."""
         ...
 
     def fetch(self, keys: Collection[str]) -> Iterator[Candidate]:
-        """The pictures of these keys, in the order that is cheapest to read."""
+        """Return the pictures of these keys, in the order that is cheapest to read."""
         ...
 
 
@@ -59,10 +59,11 @@ class BlockSource(PictureSource, Protocol):
         ...
 
     def read_block(self, block: int) -> Iterator[Candidate]:
-        """All pictures of either class in one block, in their order."""
+        """Return all pictures of either class in one block, in their order."""
         ...
 
 
 def reader_of(path: Path) -> Callable[[], bytes]:
-    """Reads a file as a scan does: regular files up to the usual size, so that nothing hangs."""
+    """Return a reader of a file as in a scan: regular files up to the usual size, without
+    hanging."""
     return partial(read_file, os.fsencode(path), DEFAULT_LIMITS.max_bytes)

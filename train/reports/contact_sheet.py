@@ -1,4 +1,4 @@
-"""Labelled thumbnails of the pictures that a model got most confidently wrong."""
+"""Contact sheet of a model's most confident mistakes, with labels."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ _MAX_CAPTION = 30
 
 
 def worst_mistakes(evaluation: Evaluation, count: int = MAX_PICTURES) -> list[Prediction]:
-    """The pictures on the wrong side of 0.5, most confident first, then by file name."""
+    """Return the pictures on the wrong side of 0.5, most confident first, then by file name."""
     wrong = [
         (-abs(p.verdict.p_ai - 0.5), p.sample.file, p)
         for p in evaluation.predictions
@@ -31,12 +31,12 @@ def worst_mistakes(evaluation: Evaluation, count: int = MAX_PICTURES) -> list[Pr
 
 
 def draw_contact_sheet(mistakes: Sequence[Prediction], tier: Tier, title: str, path: Path) -> None:
-    """Draw the pictures as the model met them, each with its true label and ``p_ai``.
+    """Draw the pictures in their tier, each with its true label and ``p_ai``.
 
     Args:
-        mistakes: as ``worst_mistakes`` gives them; none gives a sheet that says so.
-        tier: what happened to the pictures before they were scored.
-        title: what was evaluated.
+        mistakes: result of ``worst_mistakes``; an empty one draws a sheet with a message.
+        tier: tier of the pictures.
+        title: title of the evaluation.
         path: PNG to write.
     """
     rows = max(1, -(-len(mistakes) // _COLUMNS))

@@ -1,4 +1,4 @@
-"""Writes an evaluation into a folder: JSON, predictions, plots and the page."""
+"""Files of an evaluation: JSON, predictions, plots and the page."""
 
 import csv
 import json
@@ -32,13 +32,13 @@ _COLUMNS = (
 
 
 def write_json(path: Path, report: Report) -> None:
-    """Write everything but the single predictions; equal evaluations give equal bytes."""
+    """Write everything except single predictions; equal evaluations make equal bytes."""
     text = json.dumps(_document(report), indent=2, sort_keys=True, allow_nan=False)
     path.write_text(text + "\n", encoding="utf-8")
 
 
 def write_predictions(path: Path, report: Report) -> None:
-    """Write one row a picture and tier; ``p_ai`` and ``verdict`` are empty unless all is ok."""
+    """Write one row for each picture and tier; ``p_ai`` and ``verdict`` are empty unless ``ok``."""
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(_COLUMNS)
@@ -172,7 +172,7 @@ def _numbers(estimate: Estimate) -> dict[str, float | None]:
 
 
 def _number(value: float) -> float | None:
-    """Six decimals: below that, processors differ."""
+    """Return a number of six decimals: below that, processors differ."""
     return None if math.isnan(value) else round(value, 6)
 
 
@@ -189,7 +189,7 @@ def write_evaluation(folder: Path, report: Report) -> None:
     """Write the JSON, the predictions, the pictures and the page into a folder that exists.
 
     Raises:
-        OutputError: something cannot be written.
+        OutputError: a file cannot be written.
     """
     with _writing(folder):
         write_predictions(folder / PREDICTIONS_NAME, report)

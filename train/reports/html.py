@@ -1,4 +1,4 @@
-"""An evaluation as one page that needs no other file, no network and no script."""
+"""Evaluation as one page that needs no other file, no network and no script."""
 
 import base64
 import io
@@ -33,8 +33,8 @@ _COLOURS = 128
 
 
 def write_html(path: Path, report: Report) -> None:
-    """Write the page; the pictures that it shows lie beside it already."""
-    # Texts come from manifests and file names, so everything is escaped.
+    """Write the page; its pictures exist already."""
+    # Texts come from manifests and file names, so all of them are escaped.
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
     page = template.render(
@@ -57,7 +57,7 @@ def write_html(path: Path, report: Report) -> None:
 
 
 def data_uri(picture: Path) -> str:
-    """A drawing inline: with few colours as PNG, one that holds photographs as JPEG."""
+    """Return a drawing inline: one with few colours as PNG, one with photographs as JPEG."""
     stream = io.BytesIO()
     with Image.open(picture) as image:
         opaque = image.convert("RGB")
@@ -70,7 +70,7 @@ def data_uri(picture: Path) -> str:
 
 
 def _top(result: TargetResult) -> float:
-    """Where the axis of a goal ends, so that a small bound can be told from 0."""
+    """Return the end of a goal's axis, chosen so that a small bound differs visibly from 0."""
     if result.goal.direction is Direction.AT_LEAST or result.estimate is None:
         return 1.0
     ends = (result.estimate.value, result.estimate.high)
@@ -78,7 +78,7 @@ def _top(result: TargetResult) -> float:
 
 
 def _source_in(measurement: Measurement, wanted: SourceResult) -> SourceResult | None:
-    """The same source and class in another tier, if any of its pictures could be scored."""
+    """Return a source and class in another tier, if any of its pictures could be scored."""
     for result in measurement.evaluation.sources:
         if (result.label, result.source) == (wanted.label, wanted.source):
             return result

@@ -1,4 +1,4 @@
-"""ROC curve, reliability diagram, histogram, and the tiers side by side."""
+"""Plots: ROC curve, reliability diagram, histogram, and the tiers side by side."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -19,7 +19,7 @@ from ..metrics.bootstrap import Estimate, Share, bootstrap
 from ..metrics.detector import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
 
 COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}
-"""Of the classes: apart in hue and in lightness, also for colour-blind readers."""
+"""Colours of the classes: different in hue and lightness, also for colour-blind readers."""
 
 NAMES = {"ai": "AI picture", "real": "photograph"}
 GREY = "#5f6368"

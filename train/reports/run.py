@@ -1,4 +1,4 @@
-"""What ``trustthepixels evaluate`` does, from its request to its exit code."""
+"""Run of ``trustthepixels evaluate``, from its request to its exit code."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -21,19 +21,19 @@ from .files import prepare_folder, write_evaluation
 from .text import terminal_report
 
 Show = Callable[[str], None]
-"""Takes a block of text for the terminal."""
+"""Function that takes a block of text for the terminal."""
 
 
 def evaluate_and_report(
     request: EvaluationRequest, folder: Path | None, mistakes: Path | None, show: Show
 ) -> ExitCode:
-    """Score the pictures; show the report and write what was asked for.
+    """Score the pictures, show the report, and write the requested files.
 
     Args:
-        request: what to evaluate on what.
-        folder: takes the report's files.
-        mistakes: takes what the model gets wrong.
-        show: takes the report, then what was written.
+        request: model, pictures and settings.
+        folder: folder for the report's files.
+        mistakes: folder for the model's mistakes.
+        show: takes the report, then the names of written files.
 
     Raises:
         TrustThePixelsError: data, models, options or folders cannot be used.
@@ -59,15 +59,15 @@ def evaluate_and_report(
 def replay_and_report(
     model: str, folder: Path, device: Device, threads: int, show: Show, *, mark_fixed: bool
 ) -> ExitCode:
-    """Replay a folder's list of regressions and show what became of each.
+    """Replay a folder's list of regressions, and show the outcome of each picture.
 
     Args:
         model: as for ``open_scorer``.
-        folder: with ``regressions.csv`` and the pictures.
-        device: where the model runs.
-        threads: of one operator on the CPU.
+        folder: folder with ``regressions.csv`` and the pictures.
+        device: device of the model.
+        threads: threads of one operator on the CPU.
         show: takes the outcome.
-        mark_fixed: note in the list what the model gets right.
+        mark_fixed: mark the pictures in the list that the model gets right.
 
     Raises:
         TrustThePixelsError: the model or the list cannot be used.

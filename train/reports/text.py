@@ -1,4 +1,4 @@
-"""An evaluation as text for the terminal."""
+"""Evaluation as text for the terminal."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,11 +14,11 @@ from ..metrics.titles import TITLES, interval_text, short_text, value_text
 
 _MAX_FAILURES = 10
 _CELL = 17
-"""Width of a figure and its interval where several tiers stand side by side."""
+"""Width of a figure and its interval if several tiers stand side by side."""
 
 
 def terminal_report(report: Report) -> str:
-    """The whole report as text, without a newline at its end."""
+    """Return the whole report as text, without a newline at its end."""
     blocks = [_heading(report), _targets(check_targets(report.measurements))]
     for measurements in report.by_part:
         blocks += [
@@ -33,7 +33,7 @@ def terminal_report(report: Report) -> str:
 
 
 def trained_apart_text(report: Report, measurement: Measurement) -> str:
-    """What is known about whether the model was trained on these pictures; empty if nothing."""
+    """Return a line about whether the model was trained on these pictures; empty if unknown."""
     answers = {report.was_trained_apart(portion) for portion in measurement.part.portions}
     if answers == {True}:
         return "the model's own splits, it was not trained on these pictures"

@@ -1,4 +1,4 @@
-"""What one run of a study says of the pictures that it is measured on, and its file."""
+"""Answers of one run of a study for its test pictures, and their file."""
 
 import zipfile
 from dataclasses import dataclass, fields
@@ -16,10 +16,10 @@ class RunAnswers:
     """Logit of ``ai`` less logit of ``real`` for each picture, in the order of its list.
 
     Attributes:
-        validation: of the run's own validation pictures, float64 (n,).
-        test: of its test pictures, or of the sources that it never saw.
-        external: of pictures from elsewhere, as they are; empty where not asked.
-        external_web: of the same in the web tier.
+        validation: answers for the run's own validation pictures, float64 (n,).
+        test: answers for its test pictures, or for the sources that it never saw.
+        external: answers for external pictures as they are; empty if not requested.
+        external_web: answers for external pictures in the web tier.
     """
 
     validation: FloatArray
@@ -29,7 +29,7 @@ class RunAnswers:
 
 
 def write_answers(path: Path, answers: RunAnswers) -> None:
-    """Write them whole or not at all.
+    """Write the answers whole or not at all.
 
     Raises:
         OutputError: the file cannot be written.
@@ -45,10 +45,10 @@ def write_answers(path: Path, answers: RunAnswers) -> None:
 
 
 def read_answers(path: Path) -> RunAnswers:
-    """Read what ``write_answers`` wrote.
+    """Read a file of ``write_answers``.
 
     Raises:
-        InputError: the file is not there or is something else.
+        InputError: the file is missing or holds something else.
     """
     try:
         with np.load(path) as content:

@@ -1,4 +1,4 @@
-"""What frozen stages say of all pictures of a study, computed once for all runs that share it."""
+"""Features of frozen stages for all pictures of a study, computed once for all runs."""
 
 import hashlib
 from collections.abc import Sequence
@@ -26,13 +26,13 @@ _BATCH_SIZE = 16
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureStore:
-    """Features on disk, each table computed when it is first asked for.
+    """Features on disk; each table is computed on first use.
 
     Attributes:
-        folder: where the tables lie.
-        network: whose stages speak, with its starting weights.
-        side: of the square views in pixels.
-        arithmetic: where it computes, and how exactly.
+        folder: folder of the tables.
+        network: network with stages and its starting weights.
+        side: side of the square views in pixels.
+        arithmetic: device and precision.
     """
 
     folder: Path
@@ -41,11 +41,11 @@ class FeatureStore:
     arithmetic: Arithmetic
 
     def seen(self, samples: Sequence[Sample], view: View, tier: Tier = Tier.CLEAN) -> Features:
-        """Of pictures as inference would see them, (n, views, features).
+        """Return features of pictures in inference's views, (n, views, features).
 
         Raises:
-            InputError: a picture cannot be decoded, or a table that is there is damaged.
-            OutputError: the table cannot be kept.
+            InputError: a picture cannot be decoded, or an existing table is damaged.
+            OutputError: the table cannot be written.
         """
 
         def see(sample: Sample) -> list[PixelArray]:
@@ -56,7 +56,7 @@ class FeatureStore:
     def changed(
         self, samples: Sequence[Sample], augmentation: Augmentation, repeat: int
     ) -> Features:
-        """Of pictures with random changes, (n, features); those of one group are changed alike.
+        """Return features of randomly changed pictures, (n, features); a group has equal changes.
 
         Args:
             samples: the pictures.
@@ -64,8 +64,8 @@ class FeatureStore:
             repeat: number of the pass; each has other changes.
 
         Raises:
-            InputError: likewise.
-            OutputError: the table cannot be kept.
+            InputError: a picture cannot be decoded, or an existing table is damaged.
+            OutputError: the table cannot be written.
         """
         see = partial(changed_view, augmentation=augmentation, size=self._size, repeat=repeat)
         return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
@@ -82,7 +82,7 @@ class FeatureStore:
         try:
             features: Features = np.load(path).astype(np.float32)
         except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"cannot read {path}; delete it to have it made again") from error
+            raise InputError(f"cannot read {path}; delete it to compute it again") from error
         return features
 
     def _compute(self, samples: Sequence[Sample], see: See) -> Features:

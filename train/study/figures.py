@@ -1,7 +1,7 @@
-"""From the answers of a study's runs to the figures of the protocol.
+"""Figures of the protocol, computed from the answers of a study's runs.
 
-Nothing is judged by thresholds that it helped to set: a fold's calibration and thresholds rest on
-the answers of the other four, those for test and external pictures on all five.
+No verdict depends on thresholds that it helped to set. A fold's calibration and thresholds rest on
+the answers of the other four folds; those for test and external pictures rest on all five.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,20 +24,20 @@ from ..metrics.bootstrap import Estimate
 from .answers import RunAnswers
 
 TEST, HELD_OUT, EXTERNAL, EXTERNAL_WEB = "test", "held_out", "external", "external_web"
-"""The parts of the data that a study measures."""
+"""Parts of the data that a study measures."""
 
 Figures = Mapping[str, Mapping[str, Estimate]]
-"""By part, then by the names of ``metrics.detector_metrics``."""
+"""Figures by part, then by the names of ``metrics.detector_metrics``."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyPictures:
-    """The pictures that the answers of a study belong to, in their order.
+    """Pictures of a study's answers, in their order.
 
     Attributes:
-        test: of the ordinary split.
-        folds: the sources that each fold holds out.
-        external: from elsewhere.
+        test: pictures of the ordinary split's test.
+        folds: pictures of the sources that each fold holds out.
+        external: external pictures.
     """
 
     test: tuple[Sample, ...]
@@ -46,15 +46,15 @@ class StudyPictures:
 
 
 def study_figures(pictures: StudyPictures, runs: Mapping[str, RunAnswers]) -> Figures:
-    """All figures of one recipe.
+    """Return all figures of one recipe.
 
     Args:
-        pictures: what was judged.
+        pictures: pictures of the answers.
         runs: answers of the runs ``whole`` and ``fold0`` to ``fold4``.
 
     Raises:
-        InputError: answers and pictures do not belong together, or a network answers the same to
-            everything.
+        InputError: answers and pictures do not match, or a network answers the same to every
+            picture.
     """
     folds = [_in_own_spread(runs[f"fold{fold}"]) for fold in range(FOLDS)]
     whole = _in_own_spread(runs["whole"])
@@ -80,10 +80,10 @@ def study_figures(pictures: StudyPictures, runs: Mapping[str, RunAnswers]) -> Fi
 def averaged(
     first: Mapping[str, RunAnswers], second: Mapping[str, RunAnswers]
 ) -> dict[str, RunAnswers]:
-    """The answers of two networks that judge together, run by run, each in its own spread.
+    """Return the mean answers of two networks, run by run, each in units of its own spread.
 
     Raises:
-        InputError: a network answers the same to everything.
+        InputError: a network answers the same to every picture.
     """
     both = {name: (_in_own_spread(first[name]), _in_own_spread(second[name])) for name in first}
     return {
@@ -95,7 +95,8 @@ def averaged(
 
 
 def _in_own_spread(answers: RunAnswers) -> RunAnswers:
-    """In units of the spread on the run's validation pictures, so that runs can be compared."""
+    """Return answers in units of the spread on the run's validation pictures, comparable between
+    runs."""
     spread = float(answers.validation.std())
     if not spread > 0.0:
         raise InputError("a network of the study answers the same to every picture")
@@ -118,7 +119,7 @@ def _predict(
     samples: Sequence[Sample], margins: FloatArray, fitted: tuple[Calibration, Thresholds]
 ) -> list[Prediction]:
     if len(samples) != len(margins):
-        raise InputError(f"{len(margins)} answers for {len(samples)} pictures; another study's?")
+        raise InputError(f"{len(margins)} answers for {len(samples)} pictures; use another --out")
     calibration, thresholds = fitted
     rule = VerdictRule(thresholds.ai_threshold(), thresholds.real)
     p_ai = probability(_logits(margins), calibration).tolist()

@@ -1,4 +1,4 @@
-"""Runs of a study on frozen stages: a linear layer on what they say of pictures."""
+"""Runs of a study on frozen stages: a linear layer on their features."""
 
 from dataclasses import replace
 from functools import cache
@@ -26,7 +26,7 @@ from .variants import Variant
 def train_frozen(
     request: StudyRequest, variant: Variant, run: StudyRun, folder: Path
 ) -> RunAnswers:
-    """Fit a linear layer and let it judge; the features stay in the folder for other runs.
+    """Fit a linear layer and score the pictures; the features stay in the folder for other runs.
 
     Raises:
         TrustThePixelsError: pictures, weights or the folder cannot be used.
@@ -39,7 +39,7 @@ def train_frozen(
     views = (View.WHOLE, View.CROP) if both else (augmentation.view,)
     learned = [place[sample.file] for sample in run.train]
     as_they_are = store.seen(samples, views[0], Tier.CLEAN)[learned]
-    # Of parts a different one of each picture, so that no corner is favoured.
+    # A different part of each picture, so no corner is favoured.
     part = np.arange(len(learned)) % as_they_are.shape[1]
     shown = [
         as_they_are[np.arange(len(learned)), part],
@@ -74,7 +74,7 @@ def train_frozen(
 
 
 def _margins(model: Pipeline, features: Features) -> FloatArray:
-    """The regression's answers, averaged over the views of (n, views, features)."""
+    """Return the regression's answers, averaged over the views of (n, views, features)."""
     pictures, views, values = features.shape
     answers = model.decision_function(features.reshape(pictures * views, values))
     mean: FloatArray = answers.reshape(pictures, views).mean(axis=1)

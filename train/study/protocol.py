@@ -1,8 +1,8 @@
-"""A study of recipes: each trained six times on the same pictures, under the frozen protocol.
+"""Study of recipes: each is trained six times on the same pictures, under a frozen protocol.
 
-Once on the ordinary split, for the test and for external pictures, and once without each fold's
-sources. Most recipes are compared on frozen stages with a linear layer on top, which takes minutes
-where fine-tuning takes hours; a few are fine-tuned.
+One run uses the ordinary split, for the test and for external pictures; five runs each leave a
+fold's sources out. Most recipes are compared on frozen stages with a linear layer on top, which
+takes minutes instead of hours. A few are fine-tuned.
 """
 
 import hashlib
@@ -28,26 +28,26 @@ from .figures import StudyPictures
 from .variants import Variant
 
 RECONSTRUCTIONS = ("taef2_reconstruction",)
-"""Sources of reconstructed photographs: only for training, never measured on."""
+"""Sources of reconstructed photographs: only for training, never for measuring."""
 
 WHOLE = "whole"
-"""The run on the ordinary split; the others are ``fold0`` to ``fold4``."""
+"""Name of the run on the ordinary split; the others are ``fold0`` to ``fold4``."""
 
 _VALIDATION_PICTURES = 256
-"""Enough to tell how far a network spreads its answers, which is all that they are for."""
+"""Number of validation pictures; they only measure the spread of a network's answers."""
 
 
 @dataclass(frozen=True, slots=True)
 class StudyRequest:
-    """What every variant of a study shares.
+    """Common settings of all variants of a study.
 
     Attributes:
-        data: the labelled pictures.
+        data: labelled pictures.
         splits: their ordinary split.
-        external: pictures that nobody trains on.
+        external: pictures without a part in any training.
         init: starting weights, a file.
-        side: of the square input in pixels; fine-tuning sees four fifths of it.
-        seed: of the choice of pictures, and of the order and the changes in fine-tuning.
+        side: side of the square input in pixels; fine-tuning sees four fifths of it.
+        seed: seed of the choice of pictures, and of the order and the changes in fine-tuning.
     """
 
     data: Path
@@ -60,14 +60,14 @@ class StudyRequest:
 
 @dataclass(frozen=True, slots=True)
 class StudyRun:
-    """The pictures of one run of one variant.
+    """Pictures of one run of one variant.
 
     Attributes:
         name: ``whole``, or ``fold`` and its number.
-        train: what it learns from.
-        validation: others like these.
-        test: of its split, or of the sources that it never sees.
-        external: from elsewhere; only of ``whole``.
+        train: training pictures.
+        validation: validation pictures from the same split.
+        test: pictures of the split's test, or of the sources that the run never sees.
+        external: external pictures; only in ``whole``.
     """
 
     name: str
@@ -78,25 +78,25 @@ class StudyRun:
 
 
 Train = Callable[[StudyRequest, Variant, StudyRun, Path], RunAnswers]
-"""Trains and lets the result judge; the folder is for what later runs may use again."""
+"""Function that trains and scores; its folder holds files for later runs."""
 
 
 def run_study(
     request: StudyRequest, variants: Sequence[Variant], folder: Path, trainers: Mapping[bool, Train]
 ) -> None:
-    """Train and measure what the folder does not hold yet, one file of answers for each run.
+    """Train and measure the missing runs, one file of answers for each.
 
     Args:
-        request: what all share.
-        variants: what is compared.
-        folder: takes the answers.
-        trainers: by whether the network is tuned.
+        request: common settings.
+        variants: variants to compare.
+        folder: folder for the answers.
+        trainers: training functions, by whether the network is tuned.
 
     Raises:
         TrustThePixelsError: data, weights or the folder cannot be used.
     """
     if not request.init.is_file():
-        raise InputError(f"{request.init} is no file of weights")
+        raise InputError(f"{request.init}: not a weights file; use --init with a file")
     jobs = [(variant, name) for variant in variants for name in _run_names()]
     data = _StudyData(request)
     _claim(folder, request, data)
@@ -108,14 +108,14 @@ def run_study(
 
 
 def answers_path(folder: Path, variant: Variant, run: str) -> Path:
-    """Where the answers of one run lie; a recipe that has changed has another place."""
+    """Return the path of one run's answers; a changed recipe has another path."""
     recipe = repr(replace(variant, change="")).encode()
     name = variant.name.replace(" ", "-").replace(",", "")
     return folder / f"{name}-{hashlib.sha256(recipe).hexdigest()[:8]}" / f"{run}.npz"
 
 
 def read_variant(folder: Path, variant: Variant) -> dict[str, RunAnswers]:
-    """The answers of a variant's six runs, by their names.
+    """Return the answers of a variant's six runs by name.
 
     Raises:
         InputError: a run is missing or unreadable.
@@ -124,7 +124,7 @@ def read_variant(folder: Path, variant: Variant) -> dict[str, RunAnswers]:
 
 
 def study_pictures(request: StudyRequest) -> StudyPictures:
-    """What the answers of a study belong to.
+    """Return the pictures of a study's answers.
 
     Raises:
         InputError: the data cannot be read.
@@ -138,11 +138,11 @@ def study_pictures(request: StudyRequest) -> StudyPictures:
 
 
 def _claim(folder: Path, request: StudyRequest, data: "_StudyData") -> None:
-    """Write down what the folder's answers rest on, or check that it is the same.
+    """Write the settings of the folder's answers, or check that they are equal.
 
     Raises:
-        UsageError: the folder was begun with something else; the text names it.
-        OutputError: it cannot be written.
+        UsageError: the folder was begun with other settings; the text names them.
+        OutputError: the folder cannot be written.
     """
     path = folder / "request.json"
     wanted: dict[str, Any] = {
@@ -163,12 +163,14 @@ def _claim(folder: Path, request: StudyRequest, data: "_StudyData") -> None:
         raise OutputError(f"cannot use {path}: {error}") from error
     changed = [key for key, value in wanted.items() if found.get(key) != value]
     if changed:
-        raise UsageError(f"{folder} holds a study of other {', '.join(changed)}; use another --out")
+        raise UsageError(
+            f"{folder} holds a study with other {', '.join(changed)}; use another --out"
+        )
 
 
 @contextmanager
 def scratch_folder(folder: Path) -> Iterator[Path]:
-    """A folder for checkpoints that nobody needs after the run."""
+    """Yield a folder for checkpoints, which is deleted after the run."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=folder, prefix="run-") as scratch:
         yield Path(scratch)
@@ -179,7 +181,7 @@ def _run_names() -> tuple[str, ...]:
 
 
 class _StudyData:
-    """The pictures of a study and who sees which."""
+    """Pictures of a study, and their splits."""
 
     def __init__(self, request: StudyRequest) -> None:
         self._seed = request.seed
@@ -191,7 +193,7 @@ class _StudyData:
         self.fingerprint = fingerprint(self._samples)
 
     def run(self, variant: Variant, name: str) -> StudyRun:
-        """The pictures of one run; what a variant leaves out is left out of its training alone."""
+        """Return the pictures of one run; a variant's exclusions apply to its training alone."""
         gone = set(variant.without)
         if not variant.reconstructions:
             gone |= set(RECONSTRUCTIONS)
@@ -219,7 +221,7 @@ class _StudyData:
         )
 
     def test(self, name: str) -> tuple[Sample, ...]:
-        """What a run is measured on."""
+        """Return the pictures on which a run is measured."""
         return self._measured(name, Split.TEST)
 
     def _measured(self, name: str, split: Split) -> tuple[Sample, ...]:
@@ -228,7 +230,7 @@ class _StudyData:
 
     def _part(self, name: str, split: Split) -> list[Sample]:
         splits = self._splits[name]
-        # The bundled model's own split leaves the reconstructions out; their photographs' rules.
+        # The bundled model's split has no reconstructions; they follow their photographs.
         by_group = {one.group: splits[one.file] for one in self._samples if one.file in splits}
         known = [sample for sample in self._samples if sample.group in by_group]
         return select(known, {one.file: by_group[one.group] for one in known}, split)
@@ -237,7 +239,7 @@ class _StudyData:
 def _share(
     samples: list[Sample], share: float, seed: int, key: Callable[[Sample], str]
 ) -> list[Sample]:
-    """The samples of a seeded share of all groups, or of all sources."""
+    """Return the samples of a seeded share of all groups, or of all sources."""
     if share == 1.0:
         return samples
     names = shuffled({key(sample) for sample in samples}, seed)

@@ -1,4 +1,4 @@
-"""``trustthepixels study`` from its request to its report."""
+"""Run of ``trustthepixels study``, from its request to its report."""
 
 import hashlib
 import platform
@@ -26,7 +26,7 @@ from .variants import Variant
 
 _VIEWS = {View.WHOLE: 1, View.CROP: 4, View.BOTH: 5}
 _REFERENCE = Workload("resnet34", 224, 1)
-"""What the reference work does for a picture."""
+"""Workload of the reference work for a picture."""
 
 SHIPPED = "as given"
 """Row of a model that was trained before."""
@@ -39,13 +39,13 @@ def compare(
     weights: Path | None = None,
     runs: Sequence[Path] = (),
 ) -> None:
-    """Train what is missing in the folder, and write the report into it.
+    """Train the missing runs in the folder, and write the report into it.
 
     Args:
-        request: what all share.
-        variants: what is compared.
-        folder: takes answers and report.
-        weights: of a finished model to show beside them.
+        request: common settings.
+        variants: variants to compare.
+        folder: folder for answers and report.
+        weights: weights of a finished model to compare with.
         runs: its five runs, each without one fold.
 
     Raises:
@@ -82,11 +82,11 @@ def compare(
 
 
 def _given_files(weights: Path, runs: Sequence[Path]) -> dict[str, Path]:
-    """The weights of a finished model by the names of a study's runs.
+    """Return the weights of a finished model by the names of a study's runs.
 
     Raises:
-        UsageError: there are not five runs, each without another fold.
-        InputError: some of it cannot be read.
+        UsageError: the runs are not five, each without another fold.
+        InputError: a file cannot be read.
     """
     folds = {fold_of(run): run / WEIGHTS_NAME for run in runs}
     if sorted(folds) != list(range(FOLDS)):
@@ -103,7 +103,7 @@ def _digest(files: Iterable[Path]) -> str:
 
 
 def _together(first: StudyRow, second: StudyRow, figures: Figures) -> StudyRow:
-    """A row of two networks whose answers are averaged."""
+    """Return a row of two networks with averaged answers."""
     return StudyRow(
         f"{first.name} + {second.name}",
         "answers averaged; the second one is the best by the first column, so that is flattered",
@@ -114,7 +114,7 @@ def _together(first: StudyRow, second: StudyRow, figures: Figures) -> StudyRow:
 
 
 def _on_held_out_sources(row: StudyRow) -> float:
-    """What decides between recipes."""
+    """Return the figure that decides between recipes."""
     return row.figures[HELD_OUT]["tpr_at_fpr_5pct"].value
 
 

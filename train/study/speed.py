@@ -1,4 +1,4 @@
-"""How many pictures a second the networks of a study judge, side by side."""
+"""Pictures per second that the networks of a study score, measured by turns."""
 
 import statistics
 import time
@@ -16,7 +16,7 @@ _ROUNDS = 5
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """What a network has to do for one picture: so many views of this side."""
+    """Work of a network for one picture: number and side of its views."""
 
     architecture: str
     side: int
@@ -24,7 +24,8 @@ class Workload:
 
 
 def judging_speeds(workloads: Sequence[Workload]) -> Mapping[Workload, float]:
-    """Pictures a second of each network, without decoding: the median of rounds by turns."""
+    """Return pictures per second of each network, without decoding: the median of rounds by
+    turns."""
     arithmetic = choose_arithmetic()
     accelerator = arithmetic.accelerator
     distinct = list(dict.fromkeys(workloads))
@@ -47,7 +48,7 @@ def _network(workload: Workload, accelerator: str) -> Classifier:
 
 
 def _seconds(network: Classifier, workload: Workload, accelerator: str) -> float:
-    """Of one batch of views."""
+    """Return the time for one batch of views."""
     shape = (_BATCH_SIZE, workload.side, workload.side, 3)
     images = torch.zeros(shape, dtype=torch.uint8, device=accelerator)
     began = time.perf_counter()

@@ -1,4 +1,4 @@
-"""Runs of a study that fine-tune the network, and the answers of networks trained elsewhere."""
+"""Runs of a study that fine-tune the network, and answers of networks trained elsewhere."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -24,14 +24,14 @@ from .protocol import StudyRequest, StudyRun, scratch_folder
 from .variants import Variant
 
 _EMA_DECAY = 0.97
-"""The average must forget the start within the one or two hundred steps of an epoch."""
+"""Decay of the moving average: it must forget the start within one or two hundred steps."""
 
 _TRAIN_SHARE = 0.8
 """Side of the views in training, as a share of the side when measuring (FixRes)."""
 
 
 def train_tuned(request: StudyRequest, variant: Variant, run: StudyRun, folder: Path) -> RunAnswers:
-    """Fine-tune for one epoch and let the network judge.
+    """Fine-tune for one epoch and score the pictures.
 
     Raises:
         TrustThePixelsError: pictures, weights or the folder cannot be used.
@@ -58,24 +58,24 @@ def train_tuned(request: StudyRequest, variant: Variant, run: StudyRun, folder: 
 
 
 def answers_of_trained(weights: Path, run: StudyRun) -> RunAnswers:
-    """What the weights of a finished training run say.
+    """Return the answers of a finished training run's weights.
 
     Raises:
         InputError: the weights cannot be read.
-        SpecError: they carry no spec.
+        SpecError: the weights have no spec.
     """
     network, spec = load_checkpoint(weights)
     return judge(network, run, max(spec.input_size), View.WHOLE)
 
 
 def judge(network: Classifier, run: StudyRun, side: int, view: View) -> RunAnswers:
-    """Let a network judge the pictures of a run.
+    """Score the pictures of a run with a network.
 
     Args:
-        network: in float32.
+        network: network in float32.
         run: the pictures.
-        side: of the network's square input.
-        view: what it sees of each picture; the logits of several views are averaged.
+        side: side of the network's square input.
+        view: view of each picture; the logits of several views are averaged.
     """
     device = choose_accelerator(Device.AUTO)
 

@@ -1,4 +1,4 @@
-"""The recipes that a study compares, each one change away from ``web-light``."""
+"""Recipes that a study compares, each one change away from ``web-light``."""
 
 from dataclasses import dataclass, replace
 
@@ -13,7 +13,7 @@ FINE_ARCHITECTURE = "resnet18_fine_stages"
 TUNED_ARCHITECTURE = "resnet18"
 
 _TUNED_SIZE = 0.8
-"""Fine-tuning takes ten times as long as frozen stages do, so it is measured on smaller views."""
+"""Factor on the side for fine-tuning, which takes ten times as long as frozen stages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,17 +21,17 @@ class Variant:
     """One row of a study.
 
     Attributes:
-        name: in the report and in file names.
-        change: what it is, in words.
-        recipe: how its training pictures are changed, and how it trains.
-        tuned: whether the network is fine-tuned; otherwise a logistic regression is fitted to what
-            its frozen stages say.
+        name: name in the report and in file names.
+        change: description of the change.
+        recipe: recipe with the changes of pictures and the training.
+        tuned: true fine-tunes the network; otherwise a logistic regression is fitted to the
+            features of its frozen stages.
         architecture: timm's name, a ResNet.
         size: side of its views, as a multiple of the study's.
-        share: of the training groups that take part, 0 to 1.
-        share_of_sources: of the training sources that take part, 0 to 1.
-        without: sources that take no part in its training; it is measured on them all the same.
-        reconstructions: whether reconstructed photographs take part in its training.
+        share: share of the training groups that take part, 0 to 1.
+        share_of_sources: share of the training sources that take part, 0 to 1.
+        without: sources that take no part in its training; it is measured on them nevertheless.
+        reconstructions: true if reconstructed photographs take part in its training.
     """
 
     name: str
@@ -111,7 +111,7 @@ VARIANTS = (
 
 
 def variants_by_name(names: tuple[str, ...]) -> tuple[Variant, ...]:
-    """The named ones in the order of ``VARIANTS``, all for no name.
+    """Return the named variants in the order of ``VARIANTS``; all without a name.
 
     Raises:
         UsageError: no variant has this name.
@@ -119,5 +119,5 @@ def variants_by_name(names: tuple[str, ...]) -> tuple[Variant, ...]:
     known = {variant.name for variant in VARIANTS}
     for name in names:
         if name not in known:
-            raise UsageError(f"no variant '{name}'; there are {'; '.join(sorted(known))}")
+            raise UsageError(f"no variant '{name}'; use one of {'; '.join(sorted(known))}")
     return tuple(variant for variant in VARIANTS if not names or variant.name in names)

@@ -1,4 +1,5 @@
-"""Boxes of the ISO base media file format, which holds AVIF and HEIF: where their pixels lie.
+"""Boxes of the ISO base media file format, which holds AVIF and HEIF, and the places of their
+pixels.
 
 Source: ISO/IEC 14496-12, sections 4.2 (boxes), 8.11.3 (``iloc``) and 8.11.6 (``iinf``).
 """
@@ -28,7 +29,7 @@ def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tupl
             (size,) = struct.unpack_from(">Q", data, start + 8)
             head = 16
         if size == 0:
-            # It reaches to the end, wherever that is.
+            # This box extends to the end of the file.
             size = end - start
         if size < head:
             return

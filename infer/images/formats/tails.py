@@ -1,4 +1,4 @@
-"""Zeros at the end of image data: what a preallocated download or a pulled card leaves behind.
+"""Zeros at the end of image data, as a preallocated download or a pulled card leaves them.
 
 The arithmetic coders of VP8, AV1 and HEVC never write many zeros in a row, and compressed strips of
 a TIFF end in a code that is none. Plain pixels end in zeros where a picture is black.
@@ -8,7 +8,7 @@ ZEROS = 1024
 """Fewest zero bytes at the end of image data that look as if they were never written."""
 
 CODED_ZEROS = 64
-"""Largest number for arithmetic coders. Those of flat pictures write four in a row at most."""
+"""Fewest zero bytes for arithmetic coders. Those of flat pictures write four in a row at most."""
 
 UNWRITTEN = "its pixel data ends in zeros, as if never written"
 

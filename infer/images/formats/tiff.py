@@ -1,4 +1,4 @@
-"""TIFF: what its strips and tiles hold, and where they are cut off.
+"""TIFF: content of its strips and tiles, and their cut ends.
 
 All tags and values are those of TIFF 6.0 and Adobe's technical note 2.
 """
