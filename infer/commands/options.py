@@ -38,12 +38,6 @@ def size_text(count: int) -> str:
     return f"{count // _UNITS[unit]}{unit}"
 
 
-SHORT_HELP = {"help_option_names": ["-h", "--help"]}
-"""Settings of a command that is started by itself; sub-commands inherit them."""
-
-version_option = click.version_option(package_name="trustthepixels", message="%(prog)s %(version)s")
-
-
 class _Number(click.FloatRange):
     """Type of a number within a range. NaN is in no range, but a comparison does not detect
     that."""

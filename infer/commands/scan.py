@@ -13,7 +13,8 @@ from ..scan.counts import Report
 from ..scan.request import ScanRequest
 from ..system.signals import Interrupted, interruptible
 from ..system.terminal import note
-from .options import SHORT_HELP, request_options, scan_request, version_option
+from .help import SHORT_HELP, version_option
+from .options import request_options, scan_request
 from .terminal import progress_bar, quiet_decoders
 
 
