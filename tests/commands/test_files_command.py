@@ -179,6 +179,23 @@ class TestUpdate:
         assert "all files are scanned again: thresholds: " in errors
         assert "done before" in self.scan(model, "--threshold", "0.9")[1]
 
+    def test_one_that_is_interrupted_says_how_to_go_on(self, model):
+        for name in ("a.jpg", "b.jpg"):
+            Path("photos", name).write_bytes(picture())
+        with start(
+            *("--files-from", "-", "--out", "rows.csv", "--model", model, "--update"),
+            stdin=subprocess.PIPE,
+        ) as process:
+            process.stdin.write(b"photos/a.jpg\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + 60
+            while not Path("rows.csv").exists() or b"photos/a" not in Path("rows.csv").read_bytes():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.terminate()
+            _, errors = process.communicate(timeout=60)
+        assert errors.decode().endswith("the rows are in rows.csv; go on with --update\n")
+
     def test_it_needs_a_file_and_excludes_force(self, model):
         code, _, errors = run("photos", "--out", "-", "--model", model, "--update")
         assert code == 2
