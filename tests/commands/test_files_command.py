@@ -109,7 +109,7 @@ class TestNothingFound:
     def test_what_is_no_pattern_is_wrong_usage(self, model):
         code, errors = scan(model, "photos", "--include", "[")
         assert (code, errors.count("\n")) == (2, 1)
-        assert "'[' is no pattern" in errors
+        assert "'[' is not a pattern" in errors
         assert not Path("rows.csv").exists()
 
 
