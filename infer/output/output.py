@@ -136,6 +136,11 @@ class Output(RowSink):
         return self._kept.verdicts.total() + (0 if self._writer is None else self._writer.rows)
 
     @property
+    def goes_on_with(self) -> str:
+        """Option that continues this run after an early end."""
+        return "--update" if self._updates else "--resume"
+
+    @property
     def is_resumable(self) -> bool:
         """True if the output can be resumed after an early end of this run."""
         return not self._target.is_stream and self._writer is not None and self.rows > 0

@@ -83,6 +83,7 @@ class RowWriter:
         else:
             self._size = os.lseek(descriptor, kept_bytes, os.SEEK_SET)
             self.trim()
+        self._seen = self._size_now()
         if not kept_bytes:
             self._write(header(row_format, columns))
 
@@ -119,13 +120,10 @@ class RowWriter:
         """Raise an error if another program changed the file.
 
         Raises:
-            OutputError: its size differs from that of the rows.
+            OutputError: it is smaller than after the last row, or larger than all rows.
         """
-        # Other programs may write to the same standard output.
-        if not self._is_file or self._path == STANDARD_OUTPUT:
-            return
-        size = os.fstat(self._descriptor).st_size
-        if size != self._size:
+        # Some file systems are late in saying how large a file is, so it may have grown since.
+        if not self._seen <= (size := self._size_now()) <= self._size:
             raise OutputError(
                 f"{self._path} was changed by another program while it was written: it has {size} "
                 f"bytes instead of {self._size}; scan again with --force"
@@ -160,6 +158,14 @@ class RowWriter:
         except OSError as error:
             raise self._failure(error) from error
         self._size += len(line)
+        self._seen = self._size_now()
+
+    def _size_now(self) -> int:
+        """Return the size of the file; of anything else the size that it should have."""
+        # Other programs may write to the same standard output.
+        if not self._is_file or self._path == STANDARD_OUTPUT:
+            return self._size
+        return os.fstat(self._descriptor).st_size
 
     def _failure(self, error: OSError) -> OutputError:
         name = "standard output" if self._path == STANDARD_OUTPUT else self._path

@@ -131,4 +131,5 @@ class Report:
 
     def advice(self) -> str:
         """Return how to continue a scan that did not end; empty if that is impossible."""
-        return "; go on with --resume" if self.output and self.output.is_resumable else ""
+        output = self.output
+        return f"; go on with {output.goes_on_with}" if output and output.is_resumable else ""

@@ -109,7 +109,7 @@ class TestNothingFound:
     def test_what_is_no_pattern_is_wrong_usage(self, model):
         code, errors = scan(model, "photos", "--include", "[")
         assert (code, errors.count("\n")) == (2, 1)
-        assert "'[' is no pattern" in errors
+        assert "'[' is not a pattern" in errors
         assert not Path("rows.csv").exists()
 
 
@@ -178,6 +178,23 @@ class TestUpdate:
         _, errors = scan(model, "photos", "--update", "--threshold", "0.9")
         assert "all files are scanned again: thresholds: " in errors
         assert "done before" in self.scan(model, "--threshold", "0.9")[1]
+
+    def test_one_that_is_interrupted_says_how_to_go_on(self, model):
+        for name in ("a.jpg", "b.jpg"):
+            Path("photos", name).write_bytes(picture())
+        with start(
+            *("--files-from", "-", "--out", "rows.csv", "--model", model, "--update"),
+            stdin=subprocess.PIPE,
+        ) as process:
+            process.stdin.write(b"photos/a.jpg\n")
+            process.stdin.flush()
+            deadline = time.monotonic() + 60
+            while not Path("rows.csv").exists() or b"photos/a" not in Path("rows.csv").read_bytes():
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.terminate()
+            _, errors = process.communicate(timeout=60)
+        assert errors.decode().endswith("the rows are in rows.csv; go on with --update\n")
 
     def test_it_needs_a_file_and_excludes_force(self, model):
         code, _, errors = run("photos", "--out", "-", "--model", model, "--update")

@@ -437,6 +437,21 @@ class TestChangedByOthers:
             writer.write(GOOD)
         assert b"\0" not in out.read_bytes()
 
+    def test_a_file_system_that_is_late_in_saying_the_size_is_no_error(self, out, monkeypatch):
+        real_fstat, sizes = os.fstat, []
+
+        def late(descriptor):
+            status = list(real_fstat(descriptor))
+            sizes.append(status[stat.ST_SIZE])
+            status[stat.ST_SIZE] = sizes[max(0, len(sizes) - 4)]
+            return os.stat_result(status)
+
+        with begun(out) as writer, monkeypatch.context() as patch:
+            patch.setattr(os, "fstat", late)
+            for _ in range(9):
+                writer.write(GOOD)
+        assert out.read_bytes() == HEADER + 9 * GOOD_LINE
+
     def test_or_at_the_end(self, out):
         with pytest.raises(OutputError, match="was changed by another"), begun(out) as writer:
             writer.write(GOOD)
