@@ -125,6 +125,15 @@ class TestTooLarge:
         assert refusal(FILES["png"], Limits(max_bytes=size - 1)).status is FileStatus.TOO_LARGE
         assert isinstance(outcome(FILES["png"], Limits(max_bytes=size)), DecodedImage)
 
+    def test_the_largest_picture_with_alpha_fits_into_two_gibibytes(self):
+        side = 9434
+        header = side.to_bytes(4, "big") * 2 + bytes([8, 6, 0, 0, 0])
+        encoded = identify(with_png_chunk(FILES["png"], b"IHDR", header))
+        assert encoded.format is not None
+        memory = encoded.format.open(encoded, Limits()).memory
+        # A file of noise has as many bytes as its pixels; it is held twice.
+        assert memory + 2 * 4 * side * side <= 2 << 30
+
     @pytest.mark.parametrize("side", [20_000, 2**31 - 1])
     def test_a_small_file_that_claims_many_pixels_allocates_none(self, side):
         header = side.to_bytes(4, "big") * 2 + bytes([8, 2, 0, 0, 0])

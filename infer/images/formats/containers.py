@@ -22,6 +22,8 @@ _HEIF_BRANDS = _HEVC_BRANDS | {b"mif1", b"msf1"}
 _AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _UNCOMPRESSED_BMP = frozenset({0, 3})
 _SMALLEST_BMP_HEADER = 40
+_MOST_CHUNKS = 1000
+"""Chunks of a WebP in which its first frame is looked for."""
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
@@ -47,7 +49,7 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 def webp_picture(data: bytes) -> tuple[bytes, slice]:
     """Return the type and place of the chunk that holds the colours of a WebP's first frame."""
     position = 12
-    while position + 8 <= len(data):
+    for _ in range(_MOST_CHUNKS):
         kind, size = data[position : position + 4], _little(data, position + 4)
         position += 8
         if kind in (b"VP8 ", b"VP8L"):
