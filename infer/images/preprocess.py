@@ -28,6 +28,9 @@ _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 """A TIFF tag and its value (TIFF 6.0, section 3)."""
 _PLAIN_MODES = frozenset({"1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV"})
 
+_BAND = 64
+"""Rows of a picture whose alpha is composited at a time."""
+
 PixelArray = npt.NDArray[np.uint8]
 
 
@@ -73,9 +76,14 @@ def _composite_on_white(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
         # Pillow cannot key out a 16-bit grey; the scaled value is what a viewer shows.
         return _high_byte(image)
-    rgba = image.convert("RGBA")
-    white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, rgba).convert("RGB")
+    # In bands, because three copies of all pixels would need twice the memory.
+    flat = Image.new("RGB", image.size)
+    for top in range(0, image.height, _BAND):
+        box = (0, top, image.width, min(top + _BAND, image.height))
+        band = image.crop(box).convert("RGBA")
+        white = Image.new("RGBA", band.size, (255, 255, 255, 255))
+        flat.paste(Image.alpha_composite(white, band).convert("RGB"), box)
+    return flat
 
 
 def _high_byte(image: Image.Image) -> Image.Image:

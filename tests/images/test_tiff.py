@@ -105,3 +105,42 @@ def test_the_checksum_of_a_deflated_strip_is_verified(tile):
     assert refusal(data[: end - 1] + bytes([data[end - 1] ^ 1]) + data[end:]).status is (
         FileStatus.CORRUPT
     )
+
+
+@pytest.mark.parametrize("compression", [RAW, DEFLATE])
+@pytest.mark.parametrize("planar", [False, True])
+@pytest.mark.parametrize(
+    ("photometric", "bands", "extra", "bits", "sample_format"),
+    [
+        (1, 1, (), 32, 3),
+        (1, 1, (), 32, 1),
+        (2, 3, (), 32, 3),
+        (2, 3, (), 32, 1),
+        (1, 2, (2,), 16, 1),
+        (1, 2, (2,), 8, 1),
+        (2, 4, (1,), 16, 1),
+        (5, 5, (2,), 8, 1),
+        (5, 5, (2,), 16, 1),
+        (6, 3, (), 8, 1),
+        (6, 3, (), 16, 1),
+        (8, 3, (), 8, 1),
+        (32803, 1, (), 16, 1),
+        (34892, 3, (), 16, 1),
+    ],
+)
+def test_sound_tiffs_are_never_corrupt(
+    photometric, bands, extra, bits, sample_format, planar, compression
+):
+    pixels = np.random.default_rng(4).integers(0, 256, (20, 24, bands))
+    data = tiff(
+        pixels,
+        photometric,
+        bits=bits,
+        planar=planar,
+        compression=compression,
+        extra=extra,
+        sample_format=sample_format,
+        tags={530: (1, 1)} if photometric == 6 else None,
+    )
+    result = outcome(data)
+    assert isinstance(result, DecodedImage) or result.status is FileStatus.UNSUPPORTED

@@ -16,10 +16,14 @@ from .boxes import boxes_are_cut, has_unwritten_pixels
 from .pillow import Checks, open_image, open_with_pillow, plugin
 from .tails import CODED_ZEROS, UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
 
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_AVIF_BRANDS = (b"avif", b"avis")
+_GENERAL_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
+_HEVC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
+_HEIF_BRANDS = _HEVC_BRANDS | {b"mif1", b"msf1"}
+_AVIF_BRANDS = frozenset({b"avif", b"avis"})
 _UNCOMPRESSED_BMP = frozenset({0, 3})
 _SMALLEST_BMP_HEADER = 40
+_MOST_CHUNKS = 1000
+"""Chunks of a WebP in which its first frame is looked for."""
 
 
 def webp_size(data: bytes) -> tuple[int, int] | None:
@@ -45,7 +49,7 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
 def webp_picture(data: bytes) -> tuple[bytes, slice]:
     """Return the type and place of the chunk that holds the colours of a WebP's first frame."""
     position = 12
-    while position + 8 <= len(data):
+    for _ in range(_MOST_CHUNKS):
         kind, size = data[position : position + 4], _little(data, position + 4)
         position += 8
         if kind in (b"VP8 ", b"VP8L"):
@@ -123,8 +127,14 @@ def _little(data: bytes, at: int) -> int:
     return int.from_bytes(data[at : at + 4], "little")
 
 
-def _has_brand(data: bytes, brands: tuple[bytes, ...]) -> bool:
-    return data[4:8] == b"ftyp" and data[8:12] in brands
+def _has_brand(data: bytes, brands: frozenset[bytes]) -> bool:
+    """Return whether a file is of one of these brands, or of a general one and also of these."""
+    if data[4:8] != b"ftyp":
+        return False
+    end = min(int.from_bytes(data[:4], "big"), len(data))
+    others = {data[at : at + 4] for at in range(16, end - 3, 4)}
+    major = data[8:12]
+    return major in brands or (major in _GENERAL_BRANDS and bool(others & brands))
 
 
 def _register_heif() -> bool:

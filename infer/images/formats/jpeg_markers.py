@@ -85,7 +85,7 @@ class JpegMarkers:
 
     @property
     def has_usual_sampling(self) -> bool:
-        """True if ``simplejpeg`` decodes these sampling factors."""
+        """``True`` if ``simplejpeg`` decodes these sampling factors."""
         if len(self.sampling) == 1:
             return True
         first, *others = self.sampling

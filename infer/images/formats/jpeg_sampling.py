@@ -6,6 +6,7 @@ Then with other bytes at the end: if the pixels are the same, the decoder lost i
 """
 
 import io
+import itertools
 import re
 
 from PIL import Image, ImageChops, JpegImagePlugin
@@ -20,6 +21,9 @@ _RESTARTS, _EOI, _SOS = range(0xD0, 0xD8), 0xD9, 0xDA
 
 _OTHER_BYTES = bytes(range(0xB5, 0xF5))
 """No zeros, which libjpeg takes where data is missing, and no marker."""
+
+_MOST_ENDS = 10_000
+"""Restarts and scans, counted from the end, whose data may be found missing."""
 
 _LAST_BLOCK, _LAST_BLOCKS = 8, 128
 """Bytes that hold the last block, and all blocks of a component that lie off the picture's edge."""
@@ -41,11 +45,9 @@ def decode_unusual(data: bytes, markers: JpegMarkers) -> tuple[Image.Image, Imag
     sound = regular(data, markers)
     image = _load(sound)
     ends = _ends_of_codes(sound)
-    padded, before = b"", 0
-    for end in ends:
-        padded += sound[before:end] + _OTHER_BYTES
-        before = end
-    if not _is_same(image, padded + sound[before:]):
+    places = [0, *ends[-_MOST_ENDS:], len(sound)]
+    parts = [sound[start:stop] for start, stop in itertools.pairwise(places)]
+    if not _is_same(image, _OTHER_BYTES.join(parts)):
         return image, ImageError(FileStatus.TRUNCATED, "premature end of JPEG data")
     # With restarts or refinements the last bytes may matter to no pixel.
     if len(ends) == markers.scans and not markers.is_progressive:

@@ -155,7 +155,13 @@ def open_image(encoded: EncodedImage) -> ImageFile.ImageFile:
     except SyntaxError as error:
         # Plugins raise this for a file of another format.
         reason = f"its {name} header cannot be read: {one_line(error)}"
-        raise ImageError(FileStatus.CORRUPT, reason) from error
+        raise ImageError(_status_of(error), reason) from error
+
+
+def _status_of(error: SyntaxError) -> FileStatus:
+    """Return the status of a header that a plugin rejects."""
+    is_known = str(error) in ("unknown pixel mode", "unknown data organization")
+    return FileStatus.UNSUPPORTED if is_known else FileStatus.CORRUPT
 
 
 def is_cut_short(encoded: EncodedImage) -> bool:
@@ -215,14 +221,21 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
     return image.width, image.height
 
 
-_PLAIN, _CONVERTED = 9, 24
+_PLAIN, _ALPHA, _CONVERTED = 9, 14, 24
 """Bytes per pixel, see ``pillow_memory``; the tests measure that they suffice."""
 
 
 _PLAIN_MODES = frozenset({"RGB", "L", "1"})
 
 
+_ALPHA_MODES = _PLAIN_MODES | {"LA", "RGBA", "P"}
+
+
 _KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
+
+
+_STILLS = frozenset({"PNG", "TIFF", "BMP"})
+"""Formats whose decoders hold a picture with alpha once, and which is composited in bands."""
 
 
 _OVERHEAD = 4 << 20
@@ -231,9 +244,9 @@ _OVERHEAD = 4 << 20
 def pillow_memory(image: Image.Image, size: int) -> int:
     """Return the largest number of bytes for decoding an opened file, the file included.
 
-    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright. Alpha,
-    palettes, CMYK, 16 bits, and formats whose decoders keep frames (WebP, AVIF, HEIF) need
-    intermediate copies.
+    A grey or RGB picture exists up to twice in four bytes a pixel, as stored and upright; one with
+    alpha three times. Palettes, CMYK, 16 bits, animations and formats whose decoders keep frames
+    (WebP, AVIF, HEIF) need intermediate copies.
 
     Args:
         image: image that is opened, not loaded.
@@ -241,5 +254,7 @@ def pillow_memory(image: Image.Image, size: int) -> int:
     """
     is_plain = image.mode in _PLAIN_MODES and not image.has_transparency_data
     is_plain = is_plain and image.format not in _KEEPING_FRAMES
-    each = _PLAIN if is_plain else _CONVERTED
+    is_still = image.format in _STILLS and not getattr(image, "is_animated", False)
+    is_alpha = is_still and image.mode in _ALPHA_MODES and image.has_transparency_data
+    each = _PLAIN if is_plain else _ALPHA if is_alpha else _CONVERTED
     return image.width * image.height * each + 2 * size + _OVERHEAD

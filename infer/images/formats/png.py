@@ -3,6 +3,7 @@
 Pillow checks no sums of pixel data, and fills rows that it cannot inflate.
 """
 
+import re
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -13,7 +14,8 @@ from PIL import Image
 from ...errors import ImageError
 from ...results import FileStatus
 from ..encoded import Cost, EncodedImage, Format
-from .pillow import Checks, open_with_pillow, plugin
+from ..limits import Limits
+from .pillow import Checks, PillowFile, open_image, plugin
 
 _PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Samples per pixel by colour type (PNG specification, table 11.1)."""
@@ -106,20 +108,72 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, slice]]:
 
 
 _MAX_CHUNKS = 20_000
-_MAX_TEXTS = 16
-"""Most compressed texts; Pillow inflates each to at most 1 MiB when it opens a file."""
-
-_TEXTS = frozenset({b"zTXt", b"iTXt", b"iCCP"})
+"""Chunks of a PNG that a thread may decode; one with more goes to a worker."""
 
 
 def _cost(encoded: EncodedImage) -> Cost | None:
-    data, texts = encoded.data, 0
-    for number, (kind, _) in enumerate(png_chunks(data)):
-        texts += kind in _TEXTS
-        if texts > _MAX_TEXTS or number > _MAX_CHUNKS:
-            return None
+    data = encoded.data
+    if any(number > _MAX_CHUNKS for number, _ in enumerate(png_chunks(data))):
+        return None
     width, height = (int.from_bytes(data[at : at + 4], "big") for at in (16, 20))
     return Cost(width * height)
+
+
+_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+_ORIENTING = re.compile(rb"(XML:com\.adobe\.xmp|Raw profile type exif)\0")
+_MAX_TEXT = 1 << 20
+"""Bytes of a text about orientation; in longer ones nobody looks."""
+
+
+def without_metadata(data: bytes) -> bytes:
+    """Return a PNG without the chunks that no pixel and no orientation depends on.
+
+    Pillow refuses a picture for the size of its texts and profile, and for damage in them. Image
+    generators store whole workflows there.
+    """
+    parts, kept, end = [data[: len(_MAGIC)]], len(_MAGIC), len(_MAGIC)
+    for kind, place in png_chunks(data):
+        start, end = place.start - 8, place.stop + 4
+        if _is_needed(data, kind, place):
+            continue
+        parts.append(data[kept:start])
+        kept = end
+    return data if kept == len(_MAGIC) else b"".join([*parts, data[kept:]])
+
+
+def _is_needed(data: bytes, kind: bytes, place: slice) -> bool:
+    if kind[:1].isupper() or kind in _PNG_PIXEL_CHUNKS or kind in _ANIMATION:
+        return True
+    if kind not in (b"eXIf", b"tEXt", b"zTXt", b"iTXt"):
+        return False
+    checksum = int.from_bytes(data[place.stop : place.stop + 4], "big")
+    content = data[place.start : min(place.stop, place.start + _MAX_TEXT)]
+    if zlib.crc32(kind + content) != checksum:
+        return False
+    return kind == b"eXIf" or (_ORIENTING.match(content) is not None and _is_short(kind, content))
+
+
+def _is_short(kind: bytes, content: bytes) -> bool:
+    """Return whether a text of a PNG is short, and can be read."""
+    head, _, packed = content.partition(b"\0")
+    if kind == b"tEXt" or (kind == b"iTXt" and packed[:1] == b"\0"):
+        return True
+    if kind == b"iTXt":
+        _, _, packed = packed[2:].partition(b"\0")
+        _, _, packed = packed.partition(b"\0")
+    else:
+        packed = packed[1:]
+    inflate = zlib.decompressobj()
+    try:
+        inflate.decompress(packed, _MAX_TEXT)
+    except zlib.error:
+        return False
+    return bool(head) and not inflate.unconsumed_tail
+
+
+def _open(encoded: EncodedImage, _limits: Limits) -> PillowFile:
+    lean = EncodedImage(without_metadata(encoded.data), encoded.format)
+    return PillowFile(partial(open_image, lean), encoded, Checks(after=refuse_unfilled))
 
 
 def _starts(data: bytes) -> bool:
@@ -135,7 +189,7 @@ PNG = Format(
     extensions=("png", "apng"),
     starts=_starts,
     register=plugin("PngImagePlugin"),
-    open=partial(open_with_pillow, checks=Checks(after=refuse_unfilled)),
+    open=_open,
     is_cut=_is_cut,
     cost=_cost,
     damage=png_damage,

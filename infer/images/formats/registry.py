@@ -22,6 +22,11 @@ _FOREIGN = {
     b"8BPS": "Photoshop",
     b"\0\0\1\0": "icon",
     b"qoif": "QOI",
+    b"IIRO": "Olympus raw",
+    b"IIRS": "Olympus raw",
+    b"IIU\0": "Panasonic raw",
+    b"FUJIFILMCCD-RAW": "Fujifilm raw",
+    b"\0\0\0\x18ftypcrx ": "Canon raw",
 }
 """First bytes of image formats that are known but not decoded."""
 

@@ -23,6 +23,7 @@ from .tails import UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
 _SAMPLES, _ROWS_PER_STRIP, _PLANES, _EXTRA_SAMPLES = 277, 278, 284, 338
 _TILE_WIDTH, _TILE_HEIGHT, _JPEG_TABLES = 322, 323, 347
+_SUBFILE, _DNG_VERSION = 254, 50706
 """Tags."""
 
 _RAW, _OLD_JPEG, _JPEG, _DEFLATE = 1, 6, 7, frozenset({8, 32946})
@@ -30,8 +31,8 @@ _NEVER_ZERO = _DEFLATE | {5, _JPEG, 32773, 34925, 50000}
 """Compressions, and those whose strips never end in zeros: Deflate, LZW, JPEG, PackBits, LZMA,
 Zstandard. Fax codes fill up with zeros, and lossless WebP can code pixels as zeros."""
 
-_YCBCR, _SEPARATE, _PREMULTIPLIED = 6, 2, 1
-"""Values of the photometric interpretation, the planes, and an extra sample."""
+_YCBCR, _SEPARATE, _PREMULTIPLIED, _REDUCED = 6, 2, 1, 1
+"""Values of the photometric interpretation, the planes, an extra sample and the subfile type."""
 
 _BLOCK = 1 << 18
 
@@ -105,7 +106,7 @@ def refuse_damaged(image: Image.Image, data: bytes) -> None:
     if compression == _OLD_JPEG:
         raise ImageError(FileStatus.UNSUPPORTED, "old-style JPEG in TIFF is not supported")
     if tags.get(_PLANES) == _SEPARATE and _has_wrong_planes(image, tags):
-        raise ImageError(FileStatus.UNSUPPORTED, "TIFF with alpha in a plane is not supported")
+        raise ImageError(FileStatus.UNSUPPORTED, "TIFF with such planes is not supported")
     parts = _parts(tags)
     if compression == _RAW:
         _refuse_short(parts, tags, data)
@@ -120,9 +121,10 @@ def refuse_damaged(image: Image.Image, data: bytes) -> None:
 
 
 def _has_wrong_planes(image: Image.Image, tags: _Tags) -> bool:
-    """Return whether Pillow mixes up the planes of a picture with alpha."""
+    """Return whether Pillow mixes up the planes of a picture, or takes none."""
     is_premultiplied = _PREMULTIPLIED in tags.get(_EXTRA_SAMPLES, ())
-    return image.mode == "LA" or (image.mode == "RGBA" and is_premultiplied)
+    is_ycbcr = tags.get(_PHOTOMETRIC) == _YCBCR
+    return image.mode == "LA" or (image.mode == "RGBA" and is_premultiplied) or is_ycbcr
 
 
 def _refuse_short(parts: list[_Part], tags: _Tags, data: bytes) -> None:
@@ -171,8 +173,10 @@ def _jpeg_streams(parts: list[_Part], tags: _Tags, data: bytes) -> Iterator[byte
 
 
 def _note(image: Image.Image, data: bytes) -> str:
-    """Return a note if plain pixels end in zeros."""
+    """Return a note on a preview, or on plain pixels that end in zeros."""
     tags: _Tags = getattr(image, "tag_v2", {})
+    if tags.get(_SUBFILE, 0) & _REDUCED or _DNG_VERSION in tags:
+        return "a preview of a larger picture in the file, such as a camera's raw data"
     if tags.get(_COMPRESSION, _RAW) != _RAW:
         return ""
     parts, zeros = _parts(tags), 0
