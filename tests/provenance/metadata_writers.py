@@ -7,6 +7,9 @@ import zlib
 
 from PIL import Image
 
+from trustthepixels.infer.images.formats.registry import identify
+from trustthepixels.infer.provenance import find
+
 RDF = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
 IPTC_EXT = "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
 PHOTOSHOP = "http://ns.adobe.com/photoshop/1.0/"
@@ -241,3 +244,8 @@ def heif(*items, brand=b"heic"):
 
 def _box(kind, content):
     return struct.pack(">I", 8 + len(content)) + kind + content
+
+
+def read_metadata(data):
+    """Read the metadata of a file's bytes as a scan does."""
+    return find.read_metadata(identify(data))

@@ -8,7 +8,7 @@ import random
 import sys
 
 from metadata_corpus import plain_cases
-from metadata_reading import read_metadata
+from metadata_writers import read_metadata
 from signed_corpus import anchors, signed_cases
 
 from trustthepixels.infer.isolation.child import limit_memory

@@ -4,8 +4,7 @@ import json
 
 import pytest
 from metadata_corpus import COMFY_PROMPT, NOVEL, plain_cases
-from metadata_reading import read_metadata
-from metadata_writers import exif, jpeg_exif, png, png_texts, text
+from metadata_writers import exif, jpeg_exif, png, png_texts, read_metadata, text
 
 from trustthepixels.infer.provenance.containers.segments import MAX_SEGMENTS
 from trustthepixels.infer.provenance.find import find

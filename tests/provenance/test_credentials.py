@@ -4,8 +4,7 @@ import pytest
 
 pytest.importorskip("c2pa")
 from credential_signing import manifest, trusted
-from metadata_reading import read_metadata
-from metadata_writers import plain
+from metadata_writers import plain, read_metadata
 from signed_corpus import AI, anchors, signed_cases
 
 from trustthepixels.infer.errors import InputError

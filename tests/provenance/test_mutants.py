@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metadata_reading import read_metadata
+from metadata_writers import read_metadata
 
 from trustthepixels.infer.provenance.credentials.cbor import decode_cbor
 from trustthepixels.infer.provenance.credentials.jumbf import read_store
