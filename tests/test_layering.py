@@ -243,14 +243,10 @@ def test_imports_inside_functions_are_counted():
     assert inner_imports("import a\ndef f():\n import b\n def g():\n  from c import d\n") == 2
 
 
-WAITING = {"train/evaluation/scorer.py": 1}
-"""Imports inside functions outside commands: PyTorch waits until a model is a checkpoint."""
-
-
 @pytest.mark.parametrize("path", CODE, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_a_command_reaches_its_heavy_half_by_one_import_and_nothing_else_waits(path):
     name = path.relative_to(ROOT)
-    allowed = WAITING.get(name.as_posix(), 1 if name.parts[1] == "commands" else 0)
+    allowed = 1 if name.parts[1] == "commands" else 0
     assert inner_imports(path.read_text()) <= allowed
 
 

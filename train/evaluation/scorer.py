@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -55,7 +56,7 @@ def open_scorer(model: str, device: Device, threads: int) -> Scorer:
     """
     if Path(model).suffix.lower() in _CHECKPOINT_SUFFIXES:
         # To evaluate an ONNX file takes seconds less without PyTorch.
-        from .checkpoint import open_checkpoint
+        open_checkpoint = import_module(".checkpoint", __package__).open_checkpoint
 
         path = Path(model)
         spec, place, score = open_checkpoint(path, device, threads)
