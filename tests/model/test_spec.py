@@ -59,7 +59,7 @@ class TestText:
 
 class TestEarlierVersions:
     def test_version_1_had_no_known_answer_and_is_refused(self):
-        with pytest.raises(SpecError, match="version 1, without a known answer .* export"):
+        with pytest.raises(SpecError, match=r"version 1, without a known answer .* export"):
             ModelSpec.from_json(changed(schema_version=1, known_answer=...))
 
 
