@@ -104,10 +104,13 @@ class _RowLinear(nn.Module):
 
     def __init__(self, linear: nn.Linear) -> None:
         super().__init__()
-        self.weight, self.bias = linear.weight, linear.bias
+        self.weight = linear.weight
+        # Each product takes its share of the bias: OpenVINO (2026.4) adds a bias that comes after
+        # the sum by the row of the batch.
+        self.share = nn.Parameter((linear.bias / linear.in_features).unsqueeze(1))
 
     def forward(self, features: Tensor) -> Tensor:
-        return (features.unsqueeze(1) * self.weight).sum(dim=-1) + self.bias
+        return (features.unsqueeze(1) * self.weight + self.share).sum(dim=-1)
 
 
 class _MeanPool(nn.Module):

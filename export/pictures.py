@@ -12,7 +12,10 @@ from trustthepixels.train.data.splits import Split, read_splits, select, split_b
 from .request import ExportRequest, Precision
 
 CHECK_SIZE = 64
-"""Number of pictures for the checks of every export, at every batch size."""
+"""Pictures that an export is checked on at every batch size, where there are so many."""
+
+FEWEST = 32
+"""Pictures without which no export is checked: one full batch of the largest size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,8 @@ class Pictures:
 
     Attributes:
         calibration: training pictures for the ranges of int8; empty for other precisions.
-        validation: pictures without a part in the training, if the split is known.
+        validation: pictures that the network was not trained on, where the split is known; with
+            few of them, others too, since the checks only compare the file with PyTorch.
         check: some of ``validation``, of both classes.
     """
 
@@ -46,11 +50,15 @@ def choose_pictures(request: ExportRequest) -> Pictures:
     else:
         splits = {sample.file: Split.VALIDATION for sample in samples}
     validation = select(samples, splits, Split.VALIDATION)
-    if len(validation) < CHECK_SIZE:
+    if len(samples) < FEWEST:
         raise InputError(
-            f"{request.data} has {len(validation)} pictures to check the export on; "
-            f"{CHECK_SIZE} are needed"
+            f"{request.data} has {len(samples)} pictures to check the export on; "
+            f"{FEWEST} are needed"
         )
+    if len(validation) < FEWEST:
+        known = {sample.file for sample in validation}
+        others = [sample for sample in samples if sample.file not in known]
+        validation += spread(others, FEWEST - len(validation))
     calibration: list[Sample] = []
     if request.precision is Precision.INT8:
         calibration = spread(select(samples, splits, Split.TRAIN), request.calibration_size)

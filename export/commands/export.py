@@ -74,7 +74,7 @@ def export(
 ) -> None:
     """Write CHECKPOINT, weights.safetensors of a training run, as one ONNX file.
 
-    The file appears only if it passes every check on at least 64 real pictures: names, types,
+    The file appears only if it passes every check on at least 32 real pictures: names, types,
     shapes, preprocessing, every batch size, and its answers against PyTorch's. Exits with 4 if a
     check fails.
     """

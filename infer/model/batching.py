@@ -95,7 +95,9 @@ def in_batches(
         _in_lanes(session, batch_size, batches_in_flight, tell) or session,
         lambda size, reason: tell(f"continuing with batches of {size}, because {reason}"),
     )
-    check_known_answer(session.model, session.provider, classifier.run, batch_size)
+    check_known_answer(
+        session.model, session.provider, classifier.run, batch_size, alone=session.run
+    )
     return BatchedModel(session, classifier, batch_memory(session.device))
 
 

@@ -93,7 +93,8 @@ class Lanes:
         self._free: SimpleQueue[Lane] = SimpleQueue()
         for _ in range(count):
             lane = Lane(open_one, batch_size)
-            check_known_answer(lane.session.model, lane.session.provider, lane.run, batch_size)
+            model, provider = lane.session.model, lane.session.provider
+            check_known_answer(model, provider, lane.run, batch_size, alone=session.run)
             self._free.put(lane)
 
     @property

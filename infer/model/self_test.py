@@ -1,8 +1,9 @@
 """Self-test: a built-in picture whose probability each model file stores.
 
 A provider can load a model and still compute wrong values: a broken driver, a wrong kernel, failing
-memory. So every session first has to give a known answer. The picture is made by integer arithmetic
-alone, with the same bytes on every machine.
+memory. So every session first has to give a known answer. A provider can also mix up the rows of a
+batch, so neighbouring slots hold different pictures. They are made by integer arithmetic alone,
+with the same bytes on every machine.
 """
 
 from collections.abc import Callable
@@ -56,9 +57,13 @@ def known_picture(input_size: tuple[int, int]) -> PixelArray:
 
 
 def check_known_answer(
-    model: ModelFile, provider: str, run: Callable[[PixelArray], FloatArray], batch_size: int
+    model: ModelFile,
+    provider: str,
+    run: Callable[[PixelArray], FloatArray],
+    batch_size: int,
+    alone: Callable[[PixelArray], FloatArray] | None = None,
 ) -> None:
-    """Let the model score the built-in picture in each slot of a batch.
+    """Let the model score the built-in pictures in a batch, and each of them alone.
 
     As the first run at that size, it also allocates the device's memory.
 
@@ -67,25 +72,46 @@ def check_known_answer(
         provider: ONNX Runtime's name of the execution provider, for the message.
         run: function that the pictures will go through, such as ``Session.run``.
         batch_size: size of the later batches, at least 1.
+        alone: function that runs a single picture; ``None`` where ``run`` does that too.
 
     Raises:
-        ProviderError: an answer differs from the specification's by more than the tolerance, or
-            the device failed.
+        ProviderError: an answer differs from the specification's, or one in a batch from the one
+            alone, by more than the tolerance, or the device failed.
         ModelError: an answer is outside 0 to 1.
     """
-    picture = known_picture(model.spec.input_size)
-    p_ai = run(np.repeat(picture[np.newaxis], batch_size, axis=0))
+    pictures = _different_pictures(model.spec.input_size, batch_size)
+    slots = np.arange(batch_size) % len(pictures)
+    in_batch = run(pictures[slots])
     expected = model.spec.known_answer
     if expected is None:
         return
     tolerance = known_answer_tolerance(model.spec.precision)
-    furthest = float(p_ai[np.abs(p_ai - expected).argmax()])
+    known = in_batch[slots == 0]
+    furthest = float(known[np.abs(known - expected).argmax()])
     if not abs(furthest - expected) <= tolerance:
         raise ProviderError(
             f"{provider} computes wrong answers with {model.path}: p_ai of the "
             f"built-in picture is {furthest:.6f}, not {expected:.6f} (tolerance {tolerance:g}); "
-            "update its driver and ONNX Runtime, or use another device"
+            f"use another device, or another version of {provider}"
         )
+    if batch_size == 1:
+        return
+    singly = np.concatenate([(alone or run)(picture[np.newaxis]) for picture in pictures])
+    difference = np.abs(in_batch - singly[slots])
+    worst = int(difference.argmax())
+    if not difference[worst] <= tolerance:
+        raise ProviderError(
+            f"{provider} computes wrong answers with {model.path}: p_ai of a built-in picture is "
+            f"{in_batch[worst]:.6f} in a batch of {batch_size} and {singly[slots[worst]]:.6f} "
+            f"alone (tolerance {tolerance:g}); use another device, or another version of {provider}"
+        )
+
+
+def _different_pictures(input_size: tuple[int, int], most: int) -> PixelArray:
+    """The known picture and others made of it, so that no slot can pass for its neighbour."""
+    picture = known_picture(input_size)
+    others = (picture[::-1], 255 - picture, np.full_like(picture, picture[0, 0]))
+    return np.stack([picture, *others][:most])
 
 
 def _triangle(phase: _UInt32Array) -> _UInt32Array:

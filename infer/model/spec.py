@@ -11,7 +11,7 @@ from ..results import LABELS
 from .verdicts import OperatingPoint, Thresholds, VerdictRule
 
 SCHEMA_VERSION = 2
-"""Version 2 added ``known_answer``; specifications of version 1 do not have it."""
+"""Version 2 added ``known_answer``; without it, no broken device is noticed."""
 
 METADATA_KEY = "trustthepixels.spec"
 """Key of the JSON string in the ONNX file's ``metadata_props``."""
@@ -99,11 +99,14 @@ class ModelSpec:
             raise SpecError("the model's specification is not a JSON object")
         version = raw.get("schema_version")
         if version == 1 and type(version) is int:
-            raw |= {"known_answer": None, "schema_version": SCHEMA_VERSION}
-        elif type(version) is not int or version != SCHEMA_VERSION:
+            raise SpecError(
+                "the model's specification has schema version 1, without a known answer to "
+                "test a device by; export the model again from its weights"
+            )
+        if type(version) is not int or version != SCHEMA_VERSION:
             raise SpecError(
                 f"the model's specification has schema version {version!r}, but this program reads "
-                f"1 to {SCHEMA_VERSION}; update trustthepixels or export the model again"
+                f"{SCHEMA_VERSION}; update trustthepixels or export the model again"
             )
         try:
             spec = cls(**_typed(raw))

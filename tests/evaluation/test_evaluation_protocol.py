@@ -16,7 +16,13 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.data.folds import FOLDS, leave_sources_out, split_by_fold
 from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.data.splits import Split, split_by_group, splits_fingerprint, write_splits
+from trustthepixels.train.data.splits import (
+    Split,
+    read_splits,
+    split_by_group,
+    splits_fingerprint,
+    write_splits,
+)
 from trustthepixels.train.evaluation.goals import GOALS, Direction, Status, check_targets
 from trustthepixels.train.evaluation.parts import PartKind
 from trustthepixels.train.evaluation.request import (
@@ -81,6 +87,10 @@ def whole_report(data, foreign, splits, tmp_path_factory):
     return evaluated(tiny_model, choice, fold_models=models, tiers=tiers, leak_probe=True)
 
 
+def as_bundled(report):
+    return replace(report, model=replace(report.model, is_bundled=True))
+
+
 def test_every_part_is_measured_in_every_tier_under_the_name_of_its_split(whole_report):
     assert [(one.title, len(one.part.samples)) for one in whole_report.measurements] == [
         (f"{part}, {tier} tier", count)
@@ -113,26 +123,59 @@ def test_one_fold_of_the_model_itself(tiny_model, data):
     assert measurement.part.title == "pictures, sources held out in fold 2"
 
 
-def test_a_model_is_known_by_the_splits_that_it_was_trained_with(data, splits, tmp_path):
+def test_pictures_that_the_model_was_trained_on_are_counted(data, splits, tmp_path):
     samples = load_samples(data)
-    own = splits_fingerprint(samples, split_by_group(samples, 42))
-    of_fold = splits_fingerprint(samples, split_by_fold(samples, 1))
-    for trained_with, choice, apart in [
-        (own, DataRequest(data, splits, Split.TEST), True),
-        (of_fold, DataRequest(data, splits, Split.TEST), False),
-        (of_fold, DataRequest(data, fold=1), True),
-        (of_fold, DataRequest(data, fold=2), False),
-        (own, DataRequest(data), None),
+    by_seed, by_fold = split_by_group(samples, 42), split_by_fold(samples, 1)
+    held_out_2 = {sample.file for sample in leave_sources_out(samples, 2)[1]}
+    learned = {file for file, split in by_seed.items() if split is Split.TRAIN}
+    learned_1 = {file for file, split in by_fold.items() if split is Split.TRAIN}
+    chosen = {file for file, split in read_splits(splits).items() if split is Split.TEST}
+    for trained_with, choice, count in [
+        (by_seed, DataRequest(data, splits, Split.TEST), 0),
+        (by_seed, DataRequest(data, splits, Split.TRAIN), len(learned)),
+        (by_seed, DataRequest(data), len(learned)),
+        (by_fold, DataRequest(data, splits, Split.TEST), len(learned_1 & chosen)),
+        (by_fold, DataRequest(data, fold=1), 0),
+        (by_fold, DataRequest(data, fold=2), len(learned_1 & held_out_2)),
+        (dict.fromkeys(by_seed, Split.TRAIN), DataRequest(data, fold=1), None),
     ]:
-        spec = replace(SPEC, data_fingerprint=trained_with)
+        spec = replace(SPEC, data_fingerprint=splits_fingerprint(samples, trained_with))
         report = evaluated(write_tiny_model(tmp_path / "model.onnx", spec=spec), choice)
-        (portion,) = report.measurements[0].part.portions
-        assert report.was_trained_apart(portion) is apart
-        assert ("may have been trained on" in terminal_report(report)) is (apart is False)
+        (measurement,) = report.measurements
+        assert measurement.part.trained_on == count
+        text = {None: "cannot know whether", 0: "trained on none of these"}.get(
+            count,
+            f"warning: the model was trained on {count} of these {len(measurement.part.samples)}",
+        )
+        assert sum(text in line for line in terminal_report(report).splitlines()) == 1
+
+
+def test_splits_of_a_run_folder_are_found_beside_its_weights(data, tmp_path):
+    samples = load_samples(data)
+    own = {sample.file: list(Split)[index % 3] for index, sample in enumerate(samples)}
+    spec = replace(SPEC, data_fingerprint=splits_fingerprint(samples, own))
+    model = write_tiny_model(tmp_path / "model.onnx", spec=spec)
+    (measurement,) = evaluated(model, DataRequest(data)).measurements
+    assert measurement.part.trained_on is None
+    write_splits(tmp_path / "splits.csv", own)
+    (measurement,) = evaluated(model, DataRequest(data)).measurements
+    assert measurement.part.trained_on == 12
+
+
+def test_goals_are_those_of_the_bundled_models_and_come_last(data):
+    own = evaluated("edge", DataRequest(data))
+    assert own.model.is_bundled
+    kind = replace(own.measurements[0].part, kind=PartKind.EXTERNAL)
+    external = replace(own, measurements=(replace(own.measurements[0], part=kind),))
+    lines = terminal_report(external).splitlines()
+    assert "of the goals not measured" in lines[-1]
+    other = replace(external, model=replace(external.model, is_bundled=False))
+    assert "goal" not in terminal_report(other)
+    assert check_targets(other) == ()
 
 
 def test_each_goal_is_read_off_the_measurement_that_it_names(whole_report):
-    results = check_targets(whole_report.measurements)
+    results = check_targets(as_bundled(whole_report))
     assert [result.goal for result in results] == list(GOALS)
     by_place = {(one.part.kind, one.tier): one for one in whole_report.measurements}
     for result in results:
@@ -147,7 +190,7 @@ def test_each_goal_is_read_off_the_measurement_that_it_names(whole_report):
 
 
 def test_goals_for_held_out_sources_need_all_folds(tiny_model, data):
-    results = check_targets(evaluated(tiny_model, DataRequest(data, fold=0)).measurements)
+    results = check_targets(as_bundled(evaluated(tiny_model, DataRequest(data, fold=0))))
     assert {result.status for result in results} == {Status.NOT_MEASURED}
 
 
@@ -207,7 +250,7 @@ def test_everything_is_in_the_json_with_its_split(written):
     kinds = ("test split", "sources held out", "external")
     assert places == [(kind, tier) for kind in kinds for tier in ("clean", "web")]
     assert [len(one["models"]) for one in report["measurements"]] == [1, 1, 5, 5, 1, 1]
-    assert len(report["targets"]) == len(GOALS)
+    assert report["targets"] == []
     assert {one["data"]["split"] for one in report["leak_probes"]} == set(kinds)
     sources = report["measurements"][2]["sources"]
     assert len(sources) == 18

@@ -18,6 +18,7 @@ from trustthepixels.train.metrics.detector import (
     expected_calibration_error,
     true_positive_rate_at,
 )
+from trustthepixels.train.reports.plots import trusted_steps
 
 RULE = VerdictRule(ai=0.8, real=0.3)
 
@@ -222,3 +223,8 @@ def test_the_same_seed_gives_the_same_interval_in_any_portion(monkeypatch):
     monkeypatch.setattr("trustthepixels.train.metrics.bootstrap._MAX_WEIGHTS", 700)
     assert bootstrap(right_share(event), groups) == whole
     assert bootstrap(right_share(event), groups, seed=1) != whole
+
+
+def test_no_line_leads_to_a_bin_of_a_single_picture():
+    assert trusted_steps([5, 1, 4, 3, 2, 1]) == [(2, 3), (3, 4)]
+    assert trusted_steps([7]) == []

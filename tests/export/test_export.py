@@ -13,7 +13,9 @@ from exporting import SPEC, write_inputs
 from onnx import TensorProto, numpy_helper
 
 from trustthepixels.export.answers import scanner_pixels, torch_p_ai
+from trustthepixels.export.checks import agreement_checks
 from trustthepixels.export.graph import export_graph
+from trustthepixels.export.pictures import FEWEST, choose_pictures
 from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
 from trustthepixels.export.run import export_model
 from trustthepixels.infer.model.file import read_model_file
@@ -207,3 +209,32 @@ def test_the_other_ways_to_choose_ranges_work_too(request_fp32, graph_fp32, tmp_
     request = into(tmp_path, request_fp32, precision=Precision.INT8, range_method=method)
     export_from(graph_fp32, request)
     assert read_model_file(request.out).spec.precision == Precision.INT8
+
+
+def test_a_hundred_and_twenty_pictures_are_enough_for_int8(
+    tmp_path: Path, request_fp32: ExportRequest
+) -> None:
+    """The validation split that ``train`` makes of so few is smaller than a check needs."""
+    rows = (request_fp32.data / "manifest.csv").read_text().splitlines()
+    few = [row for row in rows[1:] if not row.split(",")[0].endswith("-7.jpg")][:120]
+    manifest = request_fp32.data / "few.csv"
+    manifest.write_text("\n".join([rows[0], *few]) + "\n")
+    request = replace(
+        request_fp32, precision=Precision.INT8, data=manifest, splits=None, out=tmp_path / "m.onnx"
+    )
+    pictures = choose_pictures(request)
+    assert len(pictures.calibration) > 50
+    assert len(pictures.check) == len(pictures.validation) == FEWEST
+    assert {sample.label for sample in pictures.check} == {"ai", "real"}
+
+
+def test_the_checks_say_how_sure_they_are() -> None:
+    reference = np.array([0.95, 0.05] * 20)
+    changed = reference.copy()
+    changed[0] = 0.5
+    targets = np.array([1, 0] * 20)
+    agreement, fall = agreement_checks(changed, reference, targets, SPEC)
+    assert "on 40 pictures, sure to 7.5 points" in agreement.name
+    assert agreement.passed and fall.passed
+    changed[2] = 0.1
+    assert not next(agreement_checks(changed, reference, targets, SPEC)).passed

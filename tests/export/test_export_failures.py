@@ -187,7 +187,7 @@ def test_int8_with_ranges_that_fit_no_picture_is_refused(request_fp32, exporter_
     request = replace(request_fp32, precision=Precision.INT8)
     black = np.zeros((64, 64, 3), np.uint8)
     monkeypatch.setattr("trustthepixels.export.run.load_pixels", lambda _path, size: black)
-    assert_fails(request, r"verdict agreement on 72 .* is 0.\d+, must be ≥ 0.99")
+    assert_fails(request, r"verdict agreement on 72 .* is 0.\d+, must be ≥ 0.98")
 
 
 def test_a_network_that_gives_nothing_finite_is_refused(request_fp32, tmp_path_factory):
@@ -220,8 +220,8 @@ def test_an_interruption_leaves_no_file(request_fp32, monkeypatch):
 
 def test_fewer_pictures_than_the_checks_need_are_refused(request_fp32):
     sources = sorted({path.stem.split("-")[0] for path in request_fp32.data.glob("*/*.jpg")})
-    request = replace(request_fp32, exclude_sources=tuple(sources[: len(sources) // 2]))
-    assert_fails(request, r"has \d+ pictures to check the export on; 64 are needed", InputError)
+    request = replace(request_fp32, exclude_sources=tuple(sources[:-2]))
+    assert_fails(request, r"has \d+ pictures to check the export on; 32 are needed", InputError)
 
 
 def test_onnx_runtime_is_asked_for_by_name(request_fp32, monkeypatch):

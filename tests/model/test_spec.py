@@ -58,9 +58,9 @@ class TestText:
 
 
 class TestEarlierVersions:
-    def test_version_1_had_no_known_answer(self):
-        text = changed(schema_version=1, known_answer=...)
-        assert ModelSpec.from_json(text) == replace(SPEC, known_answer=None)
+    def test_version_1_had_no_known_answer_and_is_refused(self):
+        with pytest.raises(SpecError, match=r"version 1, without a known answer .* export"):
+            ModelSpec.from_json(changed(schema_version=1, known_answer=...))
 
 
 class TestUnsoundTexts:

@@ -1,5 +1,6 @@
 """Training pictures are changed at random, but reproducibly and within the network's shape."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,9 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.images.views import View
 from trustthepixels.train.fitting.recipes import RECIPES, REFERENCE, WEB
-from trustthepixels.train.pictures.augment import augment
+from trustthepixels.train.pictures.augment import Augmentation, augment
 
 
 @given(
@@ -56,6 +58,34 @@ def test_the_reference_recipe_only_flips(image):
     for seed in range(6):
         view = augment(image, REFERENCE.augmentation, (224, 224), np.random.default_rng(seed))
         assert np.array_equal(view, plain) or np.array_equal(view, flipped)
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != REFERENCE.name])
+@pytest.mark.parametrize("view", [View.WHOLE, View.CROP])
+def test_recipes_show_all_four_orientations_and_mirror_images(name, view):
+    """A dark corner turns up in each of the four, whatever else is done to the picture."""
+    pixels = np.full((64, 64, 3), 220, np.uint8)
+    pixels[:24, :24] = 20
+    augmentation = replace(
+        RECIPES[name].augmentation, view=view, crop_area=(1.0, 1.0), rescale_probability=0.0
+    )
+    found = np.zeros((2, 2), int)
+    for seed in range(200):
+        seen = augment(Image.fromarray(pixels), augmentation, (64, 64), np.random.default_rng(seed))
+        quarters = seen.mean(axis=2).reshape(2, 32, 2, 32).mean(axis=(1, 3))
+        found.ravel()[quarters.argmin()] += 1
+    assert found.min() > 30
+
+
+def test_a_turn_can_be_told_from_a_mirror_image():
+    """Without mirror images a picture has four views; with them eight."""
+    image = colour_field(40, 40, seed=3)
+    augmentation = Augmentation(turn_probability=0.75)
+    seen = {
+        augment(image, augmentation, (40, 40), np.random.default_rng(seed)).tobytes()
+        for seed in range(120)
+    }
+    assert len(seen) == 8
 
 
 AUGMENTATIONS = {recipe.augmentation: name for name, recipe in RECIPES.items()}

@@ -227,3 +227,11 @@ def test_every_name_has_a_group_under_a_prefix_rule(name: str, separator: str) -
     rule = GroupRule(GroupKind.PREFIX, separator)
 
     assert rule.of_file("photos", PurePosixPath("folder") / name)
+
+
+def test_all_pictures_of_folders_are_taken_by_default(tmp_path):
+    folders, out = write_folders(tmp_path / "in"), tmp_path / "out"
+    chosen = ("--ai", folders / "AI", "--real", folders / "Real")
+    done = trustthepixels("prepare-data", *chosen, "--out", out)
+    assert done.returncode == 0, done.stderr
+    assert len(manifest_rows(out)) == 2 * PER_CLASS

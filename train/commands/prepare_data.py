@@ -22,17 +22,23 @@ _OF_DATA_SETS = (
 )
 
 
-class _PerClass(click.ParamType[int | None]):
-    """A number of pictures, or ``all``, which becomes ``None``."""
+_USUAL_PER_CLASS = 5000
+"""Pictures of each class that are taken of a data set; of folders all are."""
+
+_ALL = "all"
+
+
+class _PerClass(click.ParamType[int | str]):
+    """A number of pictures, or ``all``."""
 
     name = "N|all"
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> int | None:
+    ) -> int | str:
         """Check the value on the command line."""
-        if value in ("all", None):
-            return None
+        if value == _ALL:
+            return _ALL
         number: int = click.IntRange(min=1).convert(value, param, ctx)
         return number
 
@@ -63,10 +69,8 @@ class _PerClass(click.ParamType[int | None]):
 @click.option(
     "--per-class",
     type=_PerClass(),
-    default="5000",
-    show_default=True,
     metavar="N|all",
-    help="Pictures of each class.",
+    help=f"Pictures of each class.  [default: {_USUAL_PER_CLASS} of a data set, all of folders]",
 )
 @click.option(
     "--seed",
@@ -114,7 +118,12 @@ class _PerClass(click.ParamType[int | None]):
     help="A label that means photograph; repeatable.  [default: the one with the word real]",
 )
 def prepare_data(
-    dataset: str | None, root: Path, sampling: str, group_by: str | None, **options: Any
+    dataset: str | None,
+    root: Path,
+    per_class: int | str | None,
+    sampling: str,
+    group_by: str | None,
+    **options: Any,
 ) -> None:
     """Draw pictures of both classes from DATASET and write them as JPEG, with splits by group.
 
@@ -130,6 +139,7 @@ def prepare_data(
     request = PrepareRequest(
         root=root,
         dataset=wanted,
+        per_class=_count(per_class, of_folders=bool(options["ai_folders"])),
         group_by=group_by,
         sampling=None if sampling == "auto" else Sampling(sampling),
         **options,
@@ -146,3 +156,10 @@ def prepare_data(
     counts = ", ".join(f"{count} {name}" for name, count in sorted(summary.pictures.items()))
     parts = ", ".join(f"{count} {name}" for name, count in sorted(summary.splits.items()))
     click.echo(f"wrote {root}: {counts}" + (f" ({parts})" if parts else ""))
+
+
+def _count(per_class: int | str | None, *, of_folders: bool) -> int | None:
+    """Pictures of each class, ``None`` for all."""
+    if per_class is None:
+        return None if of_folders else _USUAL_PER_CLASS
+    return None if per_class == _ALL else int(per_class)

@@ -1,4 +1,4 @@
-"""Goals for a trustworthy model, and their comparison with the measurements.
+"""Goals of the bundled models, and their comparison with the measurements.
 
 The goals were fixed before the first training under this protocol and do not depend on a model.
 """
@@ -11,7 +11,7 @@ from enum import StrEnum
 from ..data.folds import FOLDS
 from ..metrics.bootstrap import Estimate
 from ..pictures.tiers import Tier
-from .measurement import Measurement
+from .measurement import Measurement, Report
 from .parts import Part, PartKind
 
 
@@ -138,9 +138,14 @@ class TargetResult:
         return len({self.goal.is_kept(end) for end in ends}) == 1
 
 
-def check_targets(measurements: Sequence[Measurement]) -> tuple[TargetResult, ...]:
-    """Return the results of every goal, one for each part of the data to which it applies."""
-    return tuple(result for goal in GOALS for result in _check(goal, measurements))
+def check_targets(report: Report) -> tuple[TargetResult, ...]:
+    """Return every goal, once for each part of the data that it applies to.
+
+    The goals are those of the bundled models; of any other model there are none.
+    """
+    if not report.model.is_bundled:
+        return ()
+    return tuple(result for goal in GOALS for result in _check(goal, report.measurements))
 
 
 def _check(goal: Goal, measurements: Sequence[Measurement]) -> Iterator[TargetResult]:

@@ -9,7 +9,7 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from ..pictures.tiers import Tier
 from .figures import Evaluation
 from .leak_probe import LeakProbe
-from .parts import Part, Portion
+from .parts import Part
 from .scorer import Scorer
 
 
@@ -57,12 +57,3 @@ class Report:
             list(measurements)
             for _, measurements in groupby(self.measurements, key=lambda one: one.part.slug)
         ]
-
-    def was_trained_apart(self, portion: Portion) -> bool | None:
-        """Return whether the model's training splits provably left these pictures out.
-
-        ``None`` means that nothing is known about the splits, such as for an external data set.
-        """
-        if not portion.fingerprint:
-            return None
-        return portion.fingerprint == self.scorers[portion.model].spec.data_fingerprint

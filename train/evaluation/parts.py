@@ -1,8 +1,8 @@
 """Parts of the data that an evaluation measures, each with its split."""
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from trustthepixels.infer.files.labelled import MANIFEST_NAME
 
 from ..data.folds import FOLDS, leave_sources_out, split_by_fold
 from ..data.manifest import Sample, list_samples, without_sources
-from ..data.splits import Split, read_splits, select, splits_fingerprint
+from ..data.splits import Split, read_splits, select
 from ..data.stated import stated_samples
+from ..data.trained_on import training_splits
+from ..settings import SPLITS_NAME
 from .request import DataRequest, EvaluationRequest, Labels
 
 
@@ -43,14 +45,30 @@ class Portion:
         model: its name on the command line.
         samples: the pictures.
         fold: fold whose held-out sources these are, if any.
-        fingerprint: fingerprint of the training splits under which these pictures are new to the
-            model; empty if unknown.
+        data: the pictures among which they were chosen.
+        splits: splits of ``data`` that may be those that the model was trained with.
+        trained_on: number of these pictures that the model was trained on; ``None`` if unknown.
     """
 
     model: str
     samples: tuple[Sample, ...]
     fold: int | None = None
-    fingerprint: str = ""
+    data: tuple[Sample, ...] = field(default=(), repr=False)
+    splits: Mapping[str, Split] | None = field(default=None, repr=False, hash=False)
+    trained_on: int | None = None
+
+    def compared_with(self, fingerprint: str) -> "Portion":
+        """Return this portion with ``trained_on``.
+
+        Args:
+            fingerprint: of the pictures and splits that the model records.
+        """
+        beside = Path(self.model).with_name(SPLITS_NAME) if Path(self.model).is_file() else None
+        splits = training_splits(fingerprint, self.data or self.samples, self.splits, beside)
+        if splits is None:
+            return self
+        known = sum(splits.get(sample.file) is Split.TRAIN for sample in self.samples)
+        return replace(self, trained_on=known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +91,12 @@ class Part:
     def samples(self) -> list[Sample]:
         """All pictures of the part."""
         return [sample for portion in self.portions for sample in portion.samples]
+
+    @property
+    def trained_on(self) -> int | None:
+        """Number of its pictures that their model was trained on; ``None`` if unknown."""
+        known = [portion.trained_on for portion in self.portions]
+        return None if None in known else sum(one or 0 for one in known)
 
     @property
     def folds(self) -> tuple[int, ...]:
@@ -171,9 +195,7 @@ def _own(
         return PartKind.ALL, Portion(model, tuple(kept))
     splits = read_splits(choice.splits)
     chosen = select(kept, splits, choice.split)
-    return _KIND[choice.split], Portion(
-        model, tuple(chosen), fingerprint=splits_fingerprint(kept, splits)
-    )
+    return _KIND[choice.split], Portion(model, tuple(chosen), data=tuple(kept), splits=splits)
 
 
 def _held_out(model: str, fold: int, samples: list[Sample], excluded: Iterable[str]) -> Portion:
@@ -184,7 +206,8 @@ def _held_out(model: str, fold: int, samples: list[Sample], excluded: Iterable[s
         model,
         tuple(sample for sample in held_out if sample.source not in gone),
         fold,
-        splits_fingerprint(without_sources(samples, gone), split_by_fold(samples, fold)),
+        tuple(without_sources(samples, gone)),
+        split_by_fold(samples, fold),
     )
 
 

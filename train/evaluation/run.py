@@ -1,6 +1,6 @@
 """Run of ``trustthepixels evaluate``, from its request to its figures and files."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -37,6 +37,7 @@ def run_evaluation(request: EvaluationRequest) -> Report:
     threads = request.threads or available_cores()
     scorers = {name: open_scorer(name, request.device, threads) for name in dict.fromkeys(names)}
     model = scorers[request.model]
+    parts = [_compared(part, scorers) for part in parts]
     if request.device is Device.AUTO:
         note(f"device: {model.device}")
     with tqdm(total=_pictures_to_score(parts, request), unit="img", disable=None) as bar:
@@ -52,6 +53,15 @@ def run_evaluation(request: EvaluationRequest) -> Report:
             if request.leak_probe
         ]
     return Report(model, request.rule(model.spec), scorers, tuple(measurements), tuple(probes))
+
+
+def _compared(part: Part, scorers: Mapping[str, Scorer]) -> Part:
+    """The part with the number of pictures that its models were trained on."""
+    portions = (
+        portion.compared_with(scorers[portion.model].spec.data_fingerprint)
+        for portion in part.portions
+    )
+    return replace(part, portions=tuple(portions))
 
 
 def _pictures_to_score(parts: Sequence[Part], request: EvaluationRequest) -> int:

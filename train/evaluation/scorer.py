@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.model import bundled
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
@@ -31,6 +32,7 @@ class Scorer:
         digest: SHA-256 (hex) of that file.
         device: device on which it runs.
         score: function from pixels to probabilities.
+        is_bundled: true for the models that come with the package.
     """
 
     spec: ModelSpec
@@ -38,6 +40,7 @@ class Scorer:
     digest: str
     device: Device
     score: Score
+    is_bundled: bool = False
 
 
 def open_scorer(model: str, device: Device, threads: int) -> Scorer:
@@ -64,4 +67,12 @@ def open_scorer(model: str, device: Device, threads: int) -> Scorer:
     exported = load_model(model)
     session = open_session(exported, device, threads)
     digest = hashlib.sha256(exported.content).hexdigest()
-    return Scorer(exported.spec, exported.path.name, digest, session.device, session.run)
+    folder = Path(bundled.__file__).resolve().parent
+    return Scorer(
+        exported.spec,
+        exported.path.name,
+        digest,
+        session.device,
+        session.run,
+        is_bundled=exported.path.resolve().parent == folder,
+    )

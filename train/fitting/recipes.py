@@ -26,7 +26,7 @@ class Recipe:
 
     Attributes:
         name: its name for ``--recipe``.
-        augmentation: changes of the pictures, besides a horizontal flip.
+        augmentation: changes of the pictures, besides a mirror image.
         label_smoothing: smoothing of the cross entropy, 0 to 1.
         cutmix_probability: share of batches in which a rectangle of each picture comes from another
             (CutMix, Yun et al. 2019): the verdict must rest on traces that are everywhere.
@@ -49,12 +49,16 @@ class Recipe:
     pairs: bool = False
 
 
+_ALL_ORIENTATIONS = 0.75
+"""Scans lie on their sides as often as not: nothing may hang on where up is."""
+
 REFERENCE = Recipe("reference", Augmentation())
 """Recipe of the reference work: the whole picture stretched to a square, flips only."""
 
 WEB = Recipe(
     "web",
     Augmentation(
+        turn_probability=_ALL_ORIENTATIONS,
         crop_area=(0.5, 1.0),
         crop_aspect=1.4,
         rescale=(0.4, 1.3),
@@ -75,6 +79,7 @@ rescaling by 0.4 to 1.3 with random kernels.
 WEB_LIGHT = Recipe(
     "web-light",
     Augmentation(
+        turn_probability=_ALL_ORIENTATIONS,
         crop_area=(0.5, 1.0),
         crop_aspect=1.4,
         rescale=(0.6, 1.3),

@@ -3,13 +3,16 @@
 Averaging fine-tuned weights with those before follows WiSE-FT (Wortsman et al. 2022).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import timm
 import torch
+from huggingface_hub import constants, get_session
+from huggingface_hub import errors as hub_errors
 from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
@@ -80,7 +83,8 @@ def _load(
         return "random weights", []
     if source == IMAGENET:
         try:
-            pretrained = timm.create_model(network.architecture, pretrained=True)
+            with _hub_or_its_cache():
+                pretrained = timm.create_model(network.architecture, pretrained=True)
         except (OSError, RuntimeError) as error:
             raise InputError(
                 f"cannot fetch ImageNet weights for {network.architecture} from the hub; "
@@ -200,3 +204,25 @@ def _mean(name: str, parts: Sequence[Part]) -> Tensor:
     if name.startswith(HEADS) or not own.is_floating_point() or not counted:
         return own
     return torch.stack(counted).mean(dim=0)
+
+
+_HUB_ERRORS: tuple[type[Exception], ...] = (OSError, *hub_errors.HfHubHTTPError.__bases__)
+"""What the hub's client raises, whichever HTTP library it was built on."""
+
+_HUB_TIMEOUT = 10.0
+"""Seconds for the first answer of the hub."""
+
+
+@contextmanager
+def _hub_or_its_cache() -> Iterator[None]:
+    """Ask the hub once whether it is there; if not, use its cache, for its client would retry."""
+    was_offline = constants.HF_HUB_OFFLINE
+    try:
+        if not was_offline:
+            get_session().head(constants.ENDPOINT, timeout=_HUB_TIMEOUT)
+    except _HUB_ERRORS:
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = was_offline

@@ -19,6 +19,8 @@ class Augmentation:
 
     Attributes:
         view: whole pictures, after crop and stretch, or native parts, without either.
+        turn_probability: how often the picture is turned by one, two or three quarters; at 0.75 all
+            four orientations are equally frequent.
         crop_area: share of the picture's area that the random crop keeps.
         crop_aspect: largest aspect of the crop before it is stretched to a square; log-uniform from
             its inverse. The shape of the original then reveals nothing.
@@ -35,6 +37,7 @@ class Augmentation:
     """
 
     view: View = View.WHOLE
+    turn_probability: float = 0.0
     crop_area: tuple[float, float] = (1.0, 1.0)
     crop_aspect: float = 1.0
     rescale: tuple[float, float] = (1.0, 1.0)
@@ -56,6 +59,7 @@ _KERNELS = (
     Image.Resampling.BICUBIC,
     Image.Resampling.LANCZOS,
 )
+_TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 _CHROMA_SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 _SMALLEST_SIDE = 32
 
@@ -69,6 +73,8 @@ def augment(
     """Return a randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
     view = augmentation.view
     native = view is View.CROP or (view is View.BOTH and rng.random() < 0.5)
+    if rng.random() < augmentation.turn_probability:
+        image = image.transpose(_TURNS[rng.integers(len(_TURNS))])
     if not native:
         image = _crop(image, augmentation, rng)
     if rng.random() < 0.5:

@@ -23,7 +23,7 @@ from .contact_sheet import draw_contact_sheet, worst_mistakes
 from .html import write_html
 from .plots import draw_histogram, draw_reliability, draw_roc, draw_tiers
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _COLUMNS = (
     *("data", "split", "fold", "tier", "file", "label", "source"),
@@ -59,7 +59,7 @@ def _document(report: Report) -> dict[str, Any]:
         "model": _model(report.model),
         "thresholds": {"ai": report.rule.ai, "real": report.rule.real},
         "bootstrap": {"resamples": RESAMPLES, "confidence": CONFIDENCE, "seed": SEED},
-        "targets": [_target(result) for result in check_targets(report.measurements)],
+        "targets": [_target(result) for result in check_targets(report)],
         "measurements": [_measurement(report, one) for one in report.measurements],
         "leak_probes": [_probe(probe) for probe in report.probes],
     }
@@ -116,7 +116,7 @@ def _measurement(report: Report, measurement: Measurement) -> dict[str, Any]:
         "models": [
             {
                 "fold": portion.fold,
-                "trained_apart": report.was_trained_apart(portion),
+                "trained_on": portion.trained_on,
                 **_model(report.scorers[portion.model]),
             }
             for portion in part.portions

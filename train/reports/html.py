@@ -15,7 +15,7 @@ from ..evaluation.measurement import Measurement, Report
 from ..metrics.bootstrap import CONFIDENCE, RESAMPLES
 from ..metrics.titles import TITLES, interval_text, value_text
 from .plots import NAMES
-from .text import trained_apart_text
+from .text import trained_on_text
 
 _TEMPLATE = "report.html.jinja"
 _GLANCE = (
@@ -39,7 +39,7 @@ def write_html(path: Path, report: Report) -> None:
     template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
     page = template.render(
         report=report,
-        targets=check_targets(report.measurements),
+        targets=check_targets(report),
         titles=TITLES,
         glance=_GLANCE,
         names=NAMES,
@@ -47,7 +47,7 @@ def write_html(path: Path, report: Report) -> None:
         resamples=RESAMPLES,
         value_text=value_text,
         interval_text=interval_text,
-        trained_apart=lambda measurement: trained_apart_text(report, measurement),
+        trained_on=trained_on_text,
         source_in=_source_in,
         picture=lambda name: data_uri(path.parent / name),
         top=_top,

@@ -28,6 +28,8 @@ _BAND = "#c9ced6"
 _BAND_RESAMPLES = 200
 _LOWEST_RATE = 1e-3
 _DPI = 140
+_WIDTH, _HEIGHT = 6.4, 4.8
+"""Inches of one column of the page; every plot has this height there."""
 
 
 def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
@@ -36,7 +38,7 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
     Where every fold has its own model, each has its own curve, without a band.
     """
     answers = answers_of(evaluation.predictions)
-    figure = Figure(figsize=(9.6, 4.7), layout="constrained")
+    figure = Figure(figsize=(2 * _WIDTH, _HEIGHT), layout="constrained")
     _title(figure, "ROC curve", title)
     whole, low = figure.subplots(1, 2)
     folds = np.unique(answers.folds)
@@ -73,7 +75,7 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
         low.axvline(rate, color=GREY, lw=0.8, ls="--")
     one, five = (_share(evaluation.metrics[f"tpr_at_fpr_{rate}pct"]) for rate in (1, 5))
     low.set_title(f"true positive rate {one} at 1%, {five} at 5%", fontsize=10, loc="left")
-    whole.legend(loc="lower right", frameon=False, fontsize=9)
+    _legend_below(figure, whole)
     figure.savefig(path, dpi=_DPI)
 
 
@@ -90,7 +92,7 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
     lower = values - [estimate.low for estimate in observed]
     upper = [estimate.high for estimate in observed] - values
 
-    figure = Figure(figsize=(5.6, 6.6), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     _title(figure, "Reliability", title)
     curve, counts = figure.subplots(2, 1, height_ratios=(4, 1.3), sharex=True)
     curve.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="perfect calibration")
@@ -98,19 +100,20 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
         centres,
         values,
         yerr=np.clip([lower, upper], 0.0, None),
-        fmt="o-",
+        fmt="o",
         color=_INK,
         ecolor=_BAND,
         elinewidth=3,
         markersize=5,
-        lw=1.4,
         label="model, with 95% intervals",
     )
+    for first, second in trusted_steps([int((bins == index).sum()) for index in filled]):
+        curve.plot(centres[[first, second]], values[[first, second]], color=_INK, lw=1.4)
     error = _interval(evaluation.metrics["expected_calibration_error"])
     curve.set_title(f"expected calibration error {error}", fontsize=10, loc="left")
     curve.set(ylim=(-0.02, 1.02), ylabel="share of AI pictures")
-    curve.legend(loc="upper left", frameon=False, fontsize=9)
     _stack(counts, p_ai, ai, CALIBRATION_BINS)
+    _legend_below(figure, curve, counts)
     counts.set(xlim=(-0.01, 1.01), xlabel="p_ai, the calibrated probability", ylabel="pictures")
     for axes in (curve, counts):
         _clean(axes)
@@ -118,11 +121,23 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
     figure.savefig(path, dpi=_DPI)
 
 
+def trusted_steps(counts: Sequence[int]) -> list[tuple[int, int]]:
+    """Return neighbours among the filled bins that a line may join.
+
+    A bin of one picture is 0 % or 100 %, so a line to it would show noise.
+
+    Args:
+        counts: pictures in each filled bin.
+    """
+    pairs = zip(range(len(counts)), range(1, len(counts)), strict=False)
+    return [pair for pair in pairs if min(counts[pair[0]], counts[pair[1]]) > 1]
+
+
 def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
     """Draw how ``p_ai`` is spread over photographs and AI pictures, with the verdicts' regions."""
     answers = answers_of(evaluation.predictions)
     p_ai, ai = answers.p_ai, answers.is_ai
-    figure = Figure(figsize=(8.4, 4.8), layout="constrained")
+    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     _title(figure, "Scores by class", title)
     panels = dict(zip(("ai", "real"), figure.subplots(2, 1, sharex=True), strict=True))
     rule = evaluation.rule
@@ -212,7 +227,22 @@ def _stack(axes: Axes, p_ai: FloatArray, ai: BoolArray, bins: int) -> None:
         label=[NAMES["real"], NAMES["ai"]],
         rwidth=0.9,
     )
-    axes.legend(frameon=False, fontsize=8, loc="upper center", ncols=2)
+
+
+def _legend_below(figure: Figure, *panels: Axes) -> None:
+    """Put one legend under the panels, where no curve can cross it."""
+    entries: dict[str, Any] = {}
+    for axes in panels:
+        handles, labels = axes.get_legend_handles_labels()
+        entries.update(zip(labels, handles, strict=True))
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside lower center",
+        ncols=8 if len(panels) == 1 else 2,
+        frameon=False,
+        fontsize=9,
+    )
 
 
 def _interval(estimate: Estimate) -> str:

@@ -9,6 +9,7 @@ from ..evaluation.figures import VERDICTS, SourceResult
 from ..evaluation.goals import TargetResult, check_targets
 from ..evaluation.leak_probe import LeakProbe
 from ..evaluation.measurement import Measurement, Report
+from ..evaluation.parts import Part
 from ..metrics.bootstrap import CONFIDENCE
 from ..metrics.titles import TITLES, interval_text, short_text, value_text
 
@@ -19,27 +20,28 @@ _CELL = 17
 
 def terminal_report(report: Report) -> str:
     """Return the whole report as text, without a newline at its end."""
-    blocks = [_heading(report), _targets(check_targets(report.measurements))]
+    blocks = [_heading(report)]
     for measurements in report.by_part:
         blocks += [
-            _part(report, measurements),
+            _part(measurements),
             _figures(measurements),
             _verdicts(measurements[0]),
             _sources(measurements),
             _failures(measurements[0]),
         ]
     blocks += [_probe(probe) for probe in report.probes]
+    blocks.append(_targets(check_targets(report)))
     return "\n\n".join("\n".join(block) for lines in blocks if (block := list(lines)))
 
 
-def trained_apart_text(report: Report, measurement: Measurement) -> str:
-    """Return a line about whether the model was trained on these pictures; empty if unknown."""
-    answers = {report.was_trained_apart(portion) for portion in measurement.part.portions}
-    if answers == {True}:
-        return "the model's own splits, it was not trained on these pictures"
-    if False in answers:
-        return "not the splits that the model records: it may have been trained on these pictures"
-    return ""
+def trained_on_text(part: Part) -> str:
+    """Return one line on whether these pictures can show what the model does with new ones."""
+    if part.trained_on is None:
+        return "cannot know whether the model was trained on these pictures"
+    if part.trained_on:
+        count = f"{part.trained_on} of these {len(part.samples)} pictures"
+        return f"warning: the model was trained on {count}, so the figures are too good"
+    return "the model was trained on none of these pictures, by the splits that it records"
 
 
 def _heading(report: Report) -> Iterator[str]:
@@ -67,14 +69,12 @@ def _targets(results: Sequence[TargetResult]) -> Iterator[str]:
         yield f"{missing} of the goals not measured in this run"
 
 
-def _part(report: Report, measurements: Sequence[Measurement]) -> Iterator[str]:
+def _part(measurements: Sequence[Measurement]) -> Iterator[str]:
     first = measurements[0]
     tally = first.evaluation.verdicts
     counts = [f"{sum(tally[label].values())} {label}" for label in reversed(LABELS)]
     yield f"data      {printable(first.part.full_title)}"
-    known = trained_apart_text(report, first)
-    if known:
-        yield f"splits    {known}"
+    yield f"training  {trained_on_text(first.part)}"
     yield f"tier      {', '.join(one.tier for one in measurements)}"
     yield f"pictures  {', '.join(counts)}, {len(first.evaluation.failed)} not decodable"
 
