@@ -136,7 +136,7 @@ def placed_rows(
         raise OutputError(f"the kept rows changed while they were read: {error}") from error
 
 
-class Fingerprints:
+class PathSet:
     """Set of paths in eight bytes for each.
 
     The fingerprints have a secret key, so a file name cannot be made to look like another.

@@ -10,7 +10,7 @@ from itertools import chain
 from ..files.long_paths import stat_path
 from ..files.walk import Found
 from ..output.earlier import EarlierRows
-from ..output.reader import Fingerprints
+from ..output.reader import PathSet
 from ..output.stamps import Stamp
 
 _SETTLED_NS = 2 * 10**9
@@ -75,7 +75,7 @@ def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
     # In this order: the pair at which one of the two ends loses its first half.
     for path, file in zip(kept, files, strict=False):
         if file.path != path:
-            known = Fingerprints(chain([path], kept))
+            known = PathSet(chain([path], kept))
             yield from (other for other in chain([file], files) if other.path not in known)
             return
     yield from files
