@@ -173,6 +173,6 @@ def test_a_torn_or_emptied_state_only_costs_time(out, tail):
 def test_an_output_that_is_not_ours_stays(out):
     scan(out)
     out.write_bytes(b"precious")
-    with pytest.raises(OutputError, match="holds something else than rows"):
+    with pytest.raises(OutputError, match="does not hold rows of this version"):
         scan(out)
     assert out.read_bytes() == b"precious"
