@@ -77,6 +77,14 @@ class TestSampling:
         for factors in ((1, 2), (2, 1), (1, 3), (3, 1), (2, 2), (4, 4)):
             assert np.array_equal(pixels_of(jpeg(PLANES, [factors] * 3, SIZE)), plain), factors
 
+    @pytest.mark.parametrize("count", [0, 2, 5])
+    def test_of_no_or_odd_numbers_of_components_is_refused(self, count):
+        data = jpeg(PLANES, [(1, 1)] * 3, SIZE)
+        at = data.index(b"\xff\xc0") + 9
+        odd = data[:at] + bytes([count]) + data[at + 1 :]
+        needs_worker(identify(odd), Limits())
+        assert refusal(odd).status in (FileStatus.UNSUPPORTED, FileStatus.CORRUPT)
+
     def test_what_goes_through_pillow_goes_to_a_worker(self):
         usual, unusual = (
             jpeg(PLANES, factors, SIZE) for factors in ([(1, 2)] * 3, [(1, 1), (1, 2), (1, 2)])

@@ -86,7 +86,7 @@ class JpegMarkers:
     @property
     def has_usual_sampling(self) -> bool:
         """``True`` if ``simplejpeg`` decodes these sampling factors."""
-        if len(self.sampling) == 1:
+        if len(self.sampling) < 2:
             return True
         first, *others = self.sampling
         if len(others) == 3 and others.pop() != first:
