@@ -23,6 +23,7 @@ from trustthepixels.infer import (
     ScanOptions,
     ScanRow,
     SignatureError,
+    SourceLostError,
     SpecError,
     TruncatedPolicy,
     TrustThePixelsError,
@@ -45,7 +46,7 @@ def judged(photo: Path) -> Verdict | None:
         print(error.exit_code)
     except (OutOfMemoryError, ProviderError) as error:
         print(error.exit_code)
-    except (InputError, OutputError, MissingExtraError, UsageError) as error:
+    except (SourceLostError, InputError, OutputError, MissingExtraError, UsageError) as error:
         print(error.exit_code)
     except (ExportCheckError, TrustThePixelsError) as error:
         print(error.exit_code)
