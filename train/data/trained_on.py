@@ -1,4 +1,4 @@
-"""Which pictures a model was trained on, as far as data and model can tell."""
+"""Pictures of a model's training, as far as data and model identify them."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress

@@ -207,7 +207,7 @@ def _mean(name: str, parts: Sequence[Part]) -> Tensor:
 
 
 _HUB_ERRORS: tuple[type[Exception], ...] = (OSError, *hub_errors.HfHubHTTPError.__bases__)
-"""What the hub's client raises, whichever HTTP library it was built on."""
+"""Exceptions of the hub's client with either HTTP library."""
 
 _HUB_TIMEOUT = 10.0
 """Seconds for the first answer of the hub."""
