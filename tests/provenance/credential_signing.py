@@ -99,9 +99,10 @@ def other():
     return Signer("Somebody")
 
 
-def short_lived():
-    """A signer whose certificate is over in two seconds: none can sign with one that is over."""
-    return Signer("Sony Test", datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=2))
+def short_lived(seconds):
+    """Return a signer whose certificate is over so soon: none can sign with one that is over."""
+    end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=seconds)
+    return Signer("Sony Test", end)
 
 
 def _name(organization, common):
