@@ -26,12 +26,13 @@ def correct_bias(rounded: onnx.ModelProto, exact: onnx.ModelProto, batches: Batc
         batches: training pictures.
 
     Raises:
-        InputError: the logits are not a sum with a constant.
+        InputError: the logits are not sums of products that each take a share of a bias.
     """
     shift = _mean_logits(rounded, batches) - _mean_logits(exact, batches)
-    bias = _bias(rounded)
-    corrected = numpy_helper.to_array(bias) - shift.astype(np.float32)
-    bias.CopyFrom(numpy_helper.from_array(corrected, bias.name))
+    share, length = _share_of_bias(rounded)
+    change = (shift / length).astype(np.float32)
+    corrected = numpy_helper.to_array(share) - change.reshape(share.dims)
+    share.CopyFrom(numpy_helper.from_array(corrected, share.name))
 
 
 def _mean_logits(model: onnx.ModelProto, batches: Batches) -> npt.NDArray[np.float64]:
@@ -45,10 +46,18 @@ def _mean_logits(model: onnx.ModelProto, batches: Batches) -> npt.NDArray[np.flo
     return mean
 
 
-def _bias(model: onnx.ModelProto) -> onnx.TensorProto:
-    last = next(node for node in model.graph.node if LOGITS_NAME in node.output)
-    constants = [value for value in model.graph.initializer if value.name in last.input]
-    if last.op_type != "Add" or len(constants) != 1:
-        raise InputError("the network's last layer is not linear with a bias")
-    bias: onnx.TensorProto = constants[0]
-    return bias
+def _share_of_bias(model: onnx.ModelProto) -> tuple[onnx.TensorProto, int]:
+    """Return the constant that each product of the last layer takes, and the number of products."""
+    makers = {name: node for node in model.graph.node for name in node.output}
+    values = {value.name: value for value in model.graph.initializer}
+
+    def constants(node: onnx.NodeProto) -> list[onnx.TensorProto]:
+        return [values[name] for name in node.input if name in values]
+
+    total = makers[LOGITS_NAME]
+    added = makers.get(total.input[0])
+    if total.op_type == "ReduceSum" and added is not None and added.op_type == "Add":
+        product = next((makers[name] for name in added.input if name in makers), None)
+        if product is not None and len(constants(added)) == len(constants(product)) == 1:
+            return constants(added)[0], constants(product)[0].dims[-1]
+    raise InputError("the network's last layer is not linear with a bias")

@@ -205,7 +205,7 @@ def test_the_page_stands_alone(whole_report, written):
     assert not re.search(r"(src|href)=\"http|url\(|@import", page)
     for text in ("test split", "sources held out in 5 folds", "external", "Leak probes"):
         assert text in page
-    assert page.count('class="pill ') == len(GOALS)
+    assert 'class="pill ' not in page
     for value in whole_report.measurements[-1].evaluation.metrics.values():
         assert np.isnan(value.value) or f"{value.value:.1%}" in page or f"{value.value:.3f}" in page
 

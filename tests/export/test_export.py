@@ -223,7 +223,7 @@ def test_a_hundred_and_twenty_pictures_are_enough_for_int8(
         request_fp32, precision=Precision.INT8, data=manifest, splits=None, out=tmp_path / "m.onnx"
     )
     pictures = choose_pictures(request)
-    assert len(pictures.calibration) > 50
+    assert len(pictures.calibration) == request.calibration_size
     assert len(pictures.check) == len(pictures.validation) == FEWEST
     assert {sample.label for sample in pictures.check} == {"ai", "real"}
 

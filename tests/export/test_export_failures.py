@@ -26,6 +26,8 @@ from trustthepixels.infer.errors import (
     SignatureError,
     UsageError,
 )
+from trustthepixels.infer.images.decode import ModelInput, decode
+from trustthepixels.infer.images.failures import ImageHeader
 from trustthepixels.train.networks.network import normalisation
 from trustthepixels.train.networks.weights import load_checkpoint, save_weights
 
@@ -171,14 +173,18 @@ def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
     request_fp32, exporter_gives, monkeypatch
 ):
     exporter_gives(lambda _graph: None)
-    monkeypatch.setattr("trustthepixels.infer.images.decode.resize", nearest)
+
+    def otherwise(data, size, limits, budget):
+        image = decode(data).image
+        return ModelInput(nearest(image, size), ImageHeader(*image.size, "JPEG"))
+
+    monkeypatch.setattr("trustthepixels.train.pictures.load.decode_to_size", otherwise)
     assert_fails(request_fp32, "pictures of 64 that training saw otherwise is 64, must be = 0")
 
 
 def test_a_resize_that_is_wrong_everywhere_is_refused(request_fp32, exporter_gives, monkeypatch):
     exporter_gives(lambda _graph: None)
     monkeypatch.setattr("trustthepixels.infer.images.decode.resize", nearest)
-    monkeypatch.setattr("trustthepixels.train.pictures.load.resize", nearest)
     assert_fails(request_fp32, "64 that torchvision resizes otherwise is 64, must be = 0")
 
 

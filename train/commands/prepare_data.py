@@ -67,10 +67,16 @@ class _PerClass(click.ParamType[int | str]):
     help="Take the photographs from this folder; repeatable.",
 )
 @click.option(
+    "--git-manifest",
+    type=click.Path(path_type=Path),
+    help="CSV of pictures in git repositories, with commits and blob ids. They are fetched into "
+    "OUT.repositories, from GitHub unless a repository is a URL or a path.",
+)
+@click.option(
     "--per-class",
     type=_PerClass(),
     metavar="N|all",
-    help=f"Pictures of each class.  [default: {_USUAL_PER_CLASS} of a data set, all of folders]",
+    help=f"Pictures of each class.  [default: {_USUAL_PER_CLASS} of a data set, else all]",
 )
 @click.option(
     "--seed",
@@ -136,10 +142,11 @@ def prepare_data(
     from ..prepare import command
 
     wanted = DatasetRequest(dataset or "", **{name: options.pop(name) for name in _OF_DATA_SETS})
+    takes_all = bool(options["ai_folders"] or options["git_manifest"])
     request = PrepareRequest(
         root=root,
         dataset=wanted,
-        per_class=_count(per_class, of_folders=bool(options["ai_folders"])),
+        per_class=_count(per_class, takes_all=takes_all),
         group_by=group_by,
         sampling=None if sampling == "auto" else Sampling(sampling),
         **options,
@@ -158,8 +165,8 @@ def prepare_data(
     click.echo(f"wrote {root}: {counts}" + (f" ({parts})" if parts else ""))
 
 
-def _count(per_class: int | str | None, *, of_folders: bool) -> int | None:
+def _count(per_class: int | str | None, *, takes_all: bool) -> int | None:
     """Pictures of each class, ``None`` for all."""
     if per_class is None:
-        return None if of_folders else _USUAL_PER_CLASS
+        return None if takes_all else _USUAL_PER_CLASS
     return None if per_class == _ALL else int(per_class)

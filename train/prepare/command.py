@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import fields, replace
+from dataclasses import astuple, fields, replace
 from pathlib import Path
 
 import datasets
@@ -12,6 +12,7 @@ from trustthepixels.infer.errors import UsageError
 from ..data.sampling import Sampling
 from .folder import check_output
 from .from_folders import FolderSource
+from .from_git import GitSource
 from .from_hub import RowSource
 from .grouping import GroupKind, parse_group_rule
 from .hub import open_dataset
@@ -32,13 +33,25 @@ def prepare_data(request: PrepareRequest) -> PrepareSummary:
         OutputError: the folder cannot be written or holds something else.
     """
     check_output(request.root)
-    if request.ai_folders or request.real_folders:
+    source: PictureSource
+    if request.git_manifest is not None:
+        source, affordable = _open_repositories(request, request.git_manifest), Sampling.UNIFORM
+    elif request.ai_folders or request.real_folders:
         source, affordable = _open_folders(request), Sampling.UNIFORM
     else:
         source, affordable = _open_dataset(request)
     sampling = request.sampling or affordable
     settings = PrepareSettings(request.per_class, request.seed, request.quality, sampling)
     return prepare(source, request.root, settings)
+
+
+def _open_repositories(request: PrepareRequest, manifest: Path) -> PictureSource:
+    if request.ai_folders or request.real_folders or any(astuple(request.dataset)):
+        raise UsageError("--git-manifest names all pictures; give neither a data set nor folders")
+    if request.group_by is not None:
+        raise UsageError("--group-by is not for --git-manifest, which has a column group")
+    root = request.root.absolute()
+    return GitSource(manifest, root.with_name(f"{root.name}.repositories"))
 
 
 def _open_folders(request: PrepareRequest) -> PictureSource:

@@ -45,6 +45,7 @@ class PrepareRequest:
         dataset: a data set, unless folders are given.
         ai_folders: folders of AI pictures.
         real_folders: folders of photographs.
+        git_manifest: list of pictures in git repositories, in place of a data set or folders.
         group_by: rule that groups pictures; ``None`` for the usual one of each kind of source.
         per_class: pictures of each class; ``None`` for all.
         seed: seed of the draw and of the splits.
@@ -56,6 +57,7 @@ class PrepareRequest:
     dataset: DatasetRequest
     ai_folders: tuple[Path, ...]
     real_folders: tuple[Path, ...]
+    git_manifest: Path | None
     group_by: str | None
     per_class: int | None
     seed: int
