@@ -113,7 +113,7 @@ def test_rounding_leaves_the_mean_of_the_logits(quantized):
 def test_a_network_whose_last_layer_has_no_bias_is_refused(quantized):
     model = onnx.ModelProto.FromString(quantized.exact.SerializeToString())
     last = next(node for node in model.graph.node if "logits" in node.output)
-    last.op_type = "Mul"
+    last.op_type = "ReduceMean"
     with pytest.raises(InputError, match="not linear with a bias"):
         correct_bias(model, quantized.exact, [quantized.pixels])
 

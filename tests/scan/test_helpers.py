@@ -234,7 +234,7 @@ class TestProcesses:
         shutil.copytree(package, tmp_path / "trustthepixels" / "infer")
         copy = tmp_path / "trustthepixels" / "infer"
         changed = copy / "scan" / "decode_process_main.py"
-        changed.write_text(changed.read_text().replace("row.note,", "'of the copy',"))
+        changed.write_text(changed.read_text().replace("row.note, name", "'of the copy', name"))
         program = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
             "from trustthepixels.infer.scan.decode_processes import *; "

@@ -222,7 +222,7 @@ def test_what_a_recipe_leaves_alone_neither_learns_nor_counts():
 
 def test_only_a_resnet_has_late_stages():
     network = Classifier("mobilenetv3_small_050")
-    with pytest.raises(UsageError, match="no ResNet"):
+    with pytest.raises(UsageError, match="is not a ResNet"):
         ClassifierModule(
             network, Recipe("x", WEB_LIGHT.augmentation, trained=Trained.LATE), 1e-3, 9
         )
