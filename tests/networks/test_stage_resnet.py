@@ -201,7 +201,8 @@ class TestFitting:
         student, _ = load_checkpoint(tmp_path / "run" / "weights.safetensors")
         splits = dict(csv_columns(tmp_path / "run" / "splits.csv", "file", "split"))
         learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
-        assert _share_right(student, learned) < 0.1
+        # Learned from the labels it would be above 0.9; four orientations leave it a few pictures.
+        assert _share_right(student, learned) < 0.2
 
     def test_it_leaves_no_metrics_of_epochs(self, finished):
         assert sorted(path.name for path in finished.iterdir()) == [

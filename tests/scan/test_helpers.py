@@ -128,7 +128,16 @@ class TestRows:
         assert any(answer is None for answer in answers)
         assert {row.status for row in expected} > {FileStatus.OK}
 
-    def test_are_the_same_when_only_some_threads_have_one(self, folder, session, expected, asked):
+    def test_are_the_same_when_only_some_threads_have_one(
+        self, folder, session, expected, asked, monkeypatch
+    ):
+        def after_the_first_answer(*arguments):
+            # Else the thread without a process can be done before the other's has started.
+            until(lambda: asked, timeout_s=60.0)
+            return alone(*arguments)
+
+        alone = decode_stage.prepare
+        monkeypatch.setattr(decode_stage, "prepare", after_the_first_answer)
         assert rows_of(folder, session, 1) == expected
         assert asked
 
@@ -232,6 +241,8 @@ class TestProcesses:
         """Wherever that was imported from, and whatever is installed."""
         package = Path(helpers.__file__).parents[1]
         shutil.copytree(package, tmp_path / "trustthepixels" / "infer")
+        # A package wins over a namespace, wherever the two are on the path.
+        (tmp_path / "trustthepixels" / "__init__.py").touch()
         copy = tmp_path / "trustthepixels" / "infer"
         changed = copy / "scan" / "decode_process_main.py"
         changed.write_text(changed.read_text().replace("row.note, name", "'of the copy', name"))
@@ -247,9 +258,9 @@ class TestProcesses:
         assert done.stdout == "of the copy\n"
 
 
-def until(is_so) -> None:
-    """Wait until something is so, ten seconds at most."""
-    deadline = time.monotonic() + 10.0
+def until(is_so, timeout_s: float = 10.0) -> None:
+    """Wait until something is so, for a limited time."""
+    deadline = time.monotonic() + timeout_s
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.02)
