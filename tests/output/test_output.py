@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from sample_rows import BAD, BAD_LINE, GOOD, GOOD_LINE, HEADER
 
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.output.destination import Existing
@@ -15,22 +16,8 @@ from trustthepixels.infer.output.output import Output, open_output
 from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.output.writer import RowWriter
-from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
+from trustthepixels.infer.results import ScanRow
 from trustthepixels.infer.system.signals import Interrupted
-
-GOOD = ScanRow(
-    path="photos/a.jpg",
-    status=FileStatus.OK,
-    verdict=Verdict(VerdictLabel.AI, 0.9),
-    width=640,
-    height=480,
-    format="JPEG",
-    bytes=12345,
-)
-BAD = ScanRow(path="b.jpg", status=FileStatus.VANISHED, error="ENOENT: No such file or directory")
-HEADER = b"path,status,verdict,p_ai,width,height,format,bytes,error,note\r\n"
-GOOD_LINE = b"photos/a.jpg,ok,ai,0.900000,640,480,JPEG,12345,,\r\n"
-BAD_LINE = b"b.jpg,vanished,,,,,,,ENOENT: No such file or directory,\r\n"
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from sample_rows import BAD, BAD_LINE, GOOD, GOOD_LINE, HEADER
 
 from trustthepixels.infer.output.rows import (
     COLUMNS,
@@ -22,20 +23,6 @@ from trustthepixels.infer.output.rows import (
     unescape_path,
 )
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
-
-GOOD = ScanRow(
-    path="photos/a.jpg",
-    status=FileStatus.OK,
-    verdict=Verdict(VerdictLabel.AI, 0.9),
-    width=640,
-    height=480,
-    format="JPEG",
-    bytes=12345,
-)
-BAD = ScanRow(path="b.jpg", status=FileStatus.VANISHED, error="ENOENT: No such file or directory")
-HEADER = b"path,status,verdict,p_ai,width,height,format,bytes,error,note\r\n"
-GOOD_LINE = b"photos/a.jpg,ok,ai,0.900000,640,480,JPEG,12345,,\r\n"
-BAD_LINE = b"b.jpg,vanished,,,,,,,ENOENT: No such file or directory,\r\n"
 
 anything = st.one_of(st.binary(), st.text().map(lambda text: text.encode("utf-8", "ignore")))
 file_names = st.one_of(
