@@ -57,12 +57,12 @@ def activation_ranges(
         batches: the pictures.
     """
     full = {name: Range(0.0, 0.0) for name in tensors}
-    for values in _activations(model, tensors, batches):
+    for values in activations(model, tensors, batches):
         for name, value in values.items():
             low, high = float(value.min()), float(value.max())
             full[name] = Range(min(full[name].low, low), max(full[name].high, high))
     counts = {name: np.zeros(_BINS, np.int64) for name in tensors}
-    for values in _activations(model, tensors, batches):
+    for values in activations(model, tensors, batches):
         for name, value in values.items():
             limits = (full[name].low, max(full[name].high, full[name].low + 1e-12))
             counts[name] += np.histogram(value.ravel()[::_STRIDE], _BINS, limits)[0]
@@ -97,7 +97,7 @@ def _half_way(full: Range, counts: npt.NDArray[np.int64]) -> Range:
     return Range((full.low + least.low) / 2.0, (full.high + least.high) / 2.0)
 
 
-def _activations(
+def activations(
     model: onnx.ModelProto, tensors: Sequence[str], batches: Batches
 ) -> Iterator[dict[str, npt.NDArray[np.float32]]]:
     """Yield the tensors' values of each batch."""

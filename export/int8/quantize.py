@@ -21,7 +21,9 @@ from ..request import RangeMethod
 from .activation_ranges import activation_ranges
 from .bias_correction import correct_bias
 from .residual import additions, exact_shortcuts, keep_stream
+from .rows import has_matrix_products, quantize_rows
 from .sections import sections
+from .smoothing import smooth
 from .weight_scales import weight_scales
 
 LoadPixels = Callable[[Path], PixelArray]
@@ -38,7 +40,9 @@ _BATCH_SIZE = 4
 def to_int8(
     model: onnx.ModelProto, pictures: Sequence[Path], load: LoadPixels, method: RangeMethod
 ) -> onnx.ModelProto:
-    """Quantize the network's convolutions, except the first one and a few narrow shortcuts.
+    """Quantize a network's convolutions, or a transformer's products, see ``rows``.
+
+    Of the convolutions, the first one and a few narrow shortcuts are left out.
 
     Normalisation, these convolutions, residual stream and head stay in float32. They take almost no
     time, and their rounding errors would affect everything after them.
@@ -52,12 +56,16 @@ def to_int8(
     Raises:
         InputError: the graph cannot be divided, see ``sections``.
     """
+    reader = _Reader(pictures, load)
+    if has_matrix_products(model):
+        by_rows = quantize_rows(smooth(model, reader))
+        correct_bias(by_rows, model, reader)
+        return tidy(ir.from_proto(by_rows))
     parts = sections(model)
     exact = [parts.body[0], *additions(parts), *exact_shortcuts(model, parts)]
     kept = [*parts.normalisation, *exact, *parts.head]
     names = {node.name for node in kept}
     overrides = _weight_overrides(model, [node for node in parts.body if node.name not in names])
-    reader = _Reader(pictures, load)
     if method is RangeMethod.LEAST_SQUARES:
         tensors = [name for node in parts.body if node.op_type in _ACTIVE for name in node.output]
         ranges = activation_ranges(model, tensors, reader)

@@ -108,6 +108,12 @@ COMMANDS = (
         extra="export",
     ),
     LazyCommand(
+        "import-tower",
+        "trustthepixels.export.commands.import_tower:import_tower",
+        "Read CLIP's weights out of an ONNX file, to train on.",
+        extra="export",
+    ),
+    LazyCommand(
         "scan",
         "trustthepixels.infer.commands.scan:scan",
         "Write one row for every picture in folders.",

@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.model import bundled
-from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.bundled import installed_models, load_model
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import ModelSpec
@@ -67,12 +66,12 @@ def open_scorer(model: str, device: Device, threads: int) -> Scorer:
     exported = load_model(model)
     session = open_session(exported, device, threads)
     digest = hashlib.sha256(exported.content).hexdigest()
-    folder = Path(bundled.__file__).resolve().parent
+    files = {path.resolve() for path in installed_models().values()}
     return Scorer(
         exported.spec,
         exported.path.name,
         digest,
         session.device,
         session.run,
-        is_bundled=exported.path.resolve().parent == folder,
+        is_bundled=exported.path.resolve() in files,
     )

@@ -8,7 +8,8 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.results import LABELS
 
 from . import architectures as architectures  # adds its networks to timm's registry
-from . import stage_resnet as stage_resnet  # likewise
+from . import stage_resnet as stage_resnet
+from . import stage_vit as stage_vit
 
 Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
 """Mean and standard deviation per channel, for RGB values of 0 to 1."""

@@ -125,7 +125,7 @@ _LAYERS = {"resnet18": (2, 2, 2, 2), "resnet34": (3, 4, 6, 3)}
 def _with_stages(
     name: str, pretrained: bool, num_classes: int, options: Mapping[str, Any]
 ) -> StageResNet:
-    own = {key: value for key, value in options.items() if key not in _BOOKKEEPING}
+    own = {key: value for key, value in options.items() if key not in BOOKKEEPING}
     network = StageResNet(_LAYERS[name], num_classes, **own)
     if pretrained:
         state = timm.create_model(name, pretrained=True, num_classes=0).state_dict()
@@ -133,5 +133,5 @@ def _with_stages(
     return network
 
 
-_BOOKKEEPING = frozenset({"pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"})
+BOOKKEEPING = frozenset({"pretrained_cfg", "pretrained_cfg_overlay", "cache_dir"})
 """Arguments that timm passes to every maker of networks, for its own use."""

@@ -1,4 +1,7 @@
-"""Statistics of all stages of a ResNet, the input of its last layer, see ``stage_resnet``."""
+"""Statistics of all stages of a network, the input of its last layer.
+
+``stage_resnet`` and ``stage_vit`` have such layers.
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -12,6 +15,7 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from .hardware import Arithmetic
 from .network import Classifier
 from .stage_resnet import StageResNet
+from .stage_vit import StageViT
 
 Features = npt.NDArray[np.float32]
 
@@ -42,15 +46,15 @@ def stage_statistics(
     return np.concatenate(found)
 
 
-def staged_backbone(network: Classifier) -> StageResNet:
+def staged_backbone(network: Classifier) -> StageResNet | StageViT:
     """Return the backbone of a network whose last layer sees its stages.
 
     Raises:
         UsageError: the network has no such layer.
     """
-    if not isinstance(network.backbone, StageResNet):
+    if not isinstance(network.backbone, StageResNet | StageViT):
         raise UsageError(
             f"the last layer of {network.architecture} does not see its stages; "
-            "use resnet34_stages or resnet18_stages"
+            "use resnet34_stages, resnet18_stages or clip_vit_b16_stages"
         )
     return network.backbone

