@@ -65,7 +65,7 @@ def _products(model: onnx.ModelProto) -> dict[str, _FloatArray]:
     return {
         node.name.strip("/").removesuffix(_NODE_SUFFIX).replace("/", "."): np.asarray(
             values[node.input[1]].astype(np.float32)
-            * values[node.input[1].removesuffix(_QUANTIZED) + _SCALE],
+            * values[node.input[1].removesuffix(_QUANTIZED) + _SCALE].astype(np.float32),
             dtype=np.float32,
         )
         for node in model.graph.node

@@ -9,6 +9,7 @@ picture of its batch; ONNX Runtime's dynamic quantization has one range for the 
 from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 import onnx
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
@@ -18,7 +19,7 @@ _LARGEST = 127.0
 _ZERO_POINT = 128
 """Code of 0 among the uint8 codes 1 to 255."""
 
-_CONSTANTS = {
+_CONSTANTS: dict[str, npt.NDArray[np.generic]] = {
     "rows_largest": np.array(_LARGEST, np.float32),
     "rows_middle": np.array(_ZERO_POINT, np.float32),
     # Below every activation; it keeps the scale of an all-zero token finite.
