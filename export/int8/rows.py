@@ -4,29 +4,29 @@ A few channels of a transformer are a hundred times larger than the others, so o
 pictures rounds the rest away. The range of each token follows its own largest value (as in
 LLM.int8, Dettmers et al. 2022). Sums of integers are exact, so an answer depends on no other
 picture of its batch; ONNX Runtime's dynamic quantization has one range for the whole batch.
+
+Each product calls a function of the model with two bodies: integers for CPUs, floating point for
+devices without such integer products. ``infer.model.products`` chooses.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 import numpy as np
 import numpy.typing as npt
 import onnx
-from onnx import NodeProto, TensorProto, helper, numpy_helper
+from onnx import FunctionProto, NodeProto, TensorProto, helper, numpy_helper
+
+from trustthepixels.infer.model.products import FLOAT_DOMAIN, INTEGER_DOMAIN
 
 from .weight_scales import channel_scales
+
+PRODUCT = "TokenProduct"
+"""Name of the function: tokens (batch, tokens, inputs), codes (inputs, outputs) and scales
+(outputs,) to products (batch, tokens, outputs)."""
 
 _LARGEST = 127.0
 _ZERO_POINT = 128
 """Code of 0 among the uint8 codes 1 to 255."""
-
-_CONSTANTS: dict[str, npt.NDArray[np.generic]] = {
-    "rows_largest": np.array(_LARGEST, np.float32),
-    "rows_middle": np.array(_ZERO_POINT, np.float32),
-    # Below every activation; it keeps the scale of an all-zero token finite.
-    "rows_smallest": np.array(1e-12, np.float32),
-    "rows_zero_point": np.array(_ZERO_POINT, np.uint8),
-    "rows_last_axis": np.array([-1], np.int64),
-}
 
 
 def has_matrix_products(model: onnx.ModelProto) -> bool:
@@ -46,24 +46,19 @@ def quantize_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     """
     weights = _weights(model)
     nodes: list[NodeProto] = []
-    constants = [numpy_helper.from_array(value, name) for name, value in _CONSTANTS.items()]
-    coded: set[str] = set()
+    constants: list[TensorProto] = []
     for node in model.graph.node:
         if not _is_product(node, weights):
             nodes.append(node)
             continue
-        tokens, product = node.input[0], node.output[0]
-        if tokens not in coded:
-            coded.add(tokens)
-            nodes += _coding(tokens)
+        product = node.output[0]
         matrix = numpy_helper.to_array(weights[node.input[1]])
         scales = channel_scales(matrix.T[:, :, None, None])
         codes = np.clip(np.rint(matrix / scales), -_LARGEST, _LARGEST).astype(np.int8)
-        constants += [
-            numpy_helper.from_array(codes, f"{product}_weight"),
-            numpy_helper.from_array(scales, f"{product}_scale"),
-        ]
-        nodes += _product(tokens, product)
+        names = [f"{product}_codes", f"{product}_scales"]
+        constants += map(numpy_helper.from_array, (codes, scales), names)
+        inputs = [node.input[0], *names]
+        nodes.append(helper.make_node(PRODUCT, inputs, [product], domain=INTEGER_DOMAIN))
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.node[:], result.graph.initializer[:]
@@ -71,32 +66,58 @@ def quantize_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     used = {name for node in nodes for name in node.input}
     kept = [value for value in model.graph.initializer if value.name in used]
     result.graph.initializer.extend([*kept, *constants])
+    result.opset_import.append(helper.make_opsetid(INTEGER_DOMAIN, 1))
+    own = next(each for each in model.opset_import if each.domain == "")
+    result.functions.extend(
+        [
+            _function(INTEGER_DOMAIN, _integer_body(), own),
+            _function(FLOAT_DOMAIN, _float_body(), own),
+        ]
+    )
     return result
 
 
-def _coding(tokens: str) -> Iterator[NodeProto]:
-    """Yield the nodes from tokens, float32 (batch, tokens, width), to codes and their scales."""
-
-    def name(step: str) -> str:
-        return f"{tokens}_{step}"
-
-    yield helper.make_node("Abs", [tokens], [name("size")])
-    yield helper.make_node("ReduceMax", [name("size"), "rows_last_axis"], [name("largest")])
-    yield helper.make_node("Max", [name("largest"), "rows_smallest"], [name("bound")])
-    yield helper.make_node("Div", [name("bound"), "rows_largest"], [name("step")])
-    yield helper.make_node("Div", [tokens, name("step")], [name("steps")])
-    yield helper.make_node("Round", [name("steps")], [name("whole")])
-    yield helper.make_node("Add", [name("whole"), "rows_middle"], [name("shifted")])
-    yield helper.make_node("Cast", [name("shifted")], [name("codes")], to=TensorProto.UINT8)
+def _function(
+    domain: str, body: Iterable[NodeProto], opset: onnx.OperatorSetIdProto
+) -> FunctionProto:
+    inputs = ["tokens", "codes", "scales"]
+    return helper.make_function(domain, PRODUCT, inputs, ["product"], list(body), [opset])
 
 
-def _product(tokens: str, product: str) -> Iterator[NodeProto]:
-    """Yield the nodes from codes to the product in float32."""
-    codes = [f"{tokens}_codes", f"{product}_weight", "rows_zero_point"]
-    yield helper.make_node("MatMulInteger", codes, [f"{product}_sum"])
-    yield helper.make_node("Cast", [f"{product}_sum"], [f"{product}_float"], to=TensorProto.FLOAT)
-    yield helper.make_node("Mul", [f"{product}_float", f"{tokens}_step"], [f"{product}_tokens"])
-    yield helper.make_node("Mul", [f"{product}_tokens", f"{product}_scale"], [product])
+def _integer_body() -> list[NodeProto]:
+    """Return the nodes of the product in integers: the tokens' codes are rounded first."""
+    return [
+        _constant("largest", np.array(_LARGEST, np.float32)),
+        _constant("middle", np.array(_ZERO_POINT, np.float32)),
+        # Below every activation; it keeps the scale of an all-zero token finite.
+        _constant("smallest", np.array(1e-12, np.float32)),
+        _constant("zero_point", np.array(_ZERO_POINT, np.uint8)),
+        _constant("last_axis", np.array([-1], np.int64)),
+        helper.make_node("Abs", ["tokens"], ["sizes"]),
+        helper.make_node("ReduceMax", ["sizes", "last_axis"], ["widest"]),
+        helper.make_node("Max", ["widest", "smallest"], ["bound"]),
+        helper.make_node("Div", ["bound", "largest"], ["step"]),
+        helper.make_node("Div", ["tokens", "step"], ["steps"]),
+        helper.make_node("Round", ["steps"], ["whole"]),
+        helper.make_node("Add", ["whole", "middle"], ["shifted"]),
+        helper.make_node("Cast", ["shifted"], ["rounded"], to=TensorProto.UINT8),
+        helper.make_node("MatMulInteger", ["rounded", "codes", "zero_point"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["wide", "step"], ["stepped"]),
+        helper.make_node("Mul", ["stepped", "scales"], ["product"]),
+    ]
+
+
+def _float_body() -> list[NodeProto]:
+    """Return the nodes of the product in floating point: the tokens are not rounded."""
+    return [
+        helper.make_node("DequantizeLinear", ["codes", "scales"], ["matrix"], axis=1),
+        helper.make_node("MatMul", ["tokens", "matrix"], ["product"]),
+    ]
+
+
+def _constant(name: str, value: npt.NDArray[np.generic]) -> NodeProto:
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value))
 
 
 def _weights(model: onnx.ModelProto) -> dict[str, TensorProto]:

@@ -40,7 +40,6 @@ class ModelFile:
         fingerprint: name and digest of specification and content; equal for equal models alone.
         doubt: one line of reason why the content may not match the specification; empty for a
             verified model.
-        half: the file of the same model in half precision, for GPUs; ``None`` if there is none.
     """
 
     path: Path
@@ -48,7 +47,6 @@ class ModelFile:
     spec: ModelSpec
     fingerprint: str = ""
     doubt: str = ""
-    half: Path | None = None
 
 
 def read_model_file(path: Path, trust: Trust = Trust.VERIFIED) -> ModelFile:

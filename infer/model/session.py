@@ -17,7 +17,8 @@ import numpy.typing as npt
 from ..errors import ModelError, OutOfMemoryError, ProviderError, one_line
 from ..images.preprocess import PixelArray
 from ..results import LABELS
-from .file import ModelFile, read_model_file
+from .file import ModelFile
+from .products import with_float_products
 from .providers import (
     LOG_FATAL,
     PROVIDERS,
@@ -163,10 +164,10 @@ def open_session(
 
 
 def _for_device(model: ModelFile, device: Device) -> ModelFile:
-    """Return the model in the precision in which the device is fast."""
-    if device is not Device.CUDA or model.half is None:
+    """Return the model with the products in which the device is fast."""
+    if device is Device.CPU:
         return model
-    return read_model_file(model.half)
+    return replace(model, content=with_float_products(model.content))
 
 
 def _open_on(

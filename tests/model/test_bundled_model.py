@@ -8,7 +8,6 @@ import torch
 
 from trustthepixels.infer import Detector
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.train.calibration.calibrate import probability
 from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
@@ -40,15 +39,6 @@ def test_its_spec_is_that_of_weights_and_calibration(model, weights_name, calibr
         assert getattr(exported, name) == getattr(spec, name)
     known = read_calibration(BUNDLED / calibration_name)
     assert (exported.calibration, exported.thresholds) == known
-
-
-def test_gpus_get_the_same_model_in_half_precision():
-    full = load_model("default")
-    assert full.half is not None
-    half = read_model_file(full.half).spec
-    assert half.precision == "fp16"
-    for name in ("calibration", "thresholds", "data_fingerprint", "input_size", "name"):
-        assert getattr(half, name) == getattr(full.spec, name)
 
 
 def test_its_answers_are_the_networks(weights, examples):

@@ -4,18 +4,15 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
+import onnx
 import pytest
 from tiny_model import Graph, write_tiny_model
 
 from trustthepixels.infer.errors import ModelError, OutOfMemoryError, ProviderError
-from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.cuda import Lane, Lanes, batch_memory, pinned_memory
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.infer.model.providers import (
-    PROVIDERS,
-    Device,
-    provider_options,
-)
+from trustthepixels.infer.model.products import FLOAT_DOMAIN, INTEGER_DOMAIN
+from trustthepixels.infer.model.providers import PROVIDERS, Device, provider_options
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.scan.pipeline import scan_rows
@@ -178,26 +175,30 @@ class PlayedRuntime:
         self.given_back.append(address.value)
 
 
-class TestHalfPrecision:
+class TestProducts:
+    """A GPU gets floating point where the CPU gets integers, out of the same file."""
+
     @pytest.fixture
-    def both(self, tmp_path):
-        file = read_model_file(write_tiny_model(tmp_path / "full.onnx"))
-        return replace(file, half=write_tiny_model(tmp_path / "half.onnx", precision="fp16"))
+    def file(self, tmp_path):
+        file = read_model_file(write_tiny_model(tmp_path / "tiny.onnx"))
+        model = onnx.load_model_from_string(file.content)
+        body = [onnx.helper.make_node("Identity", ["x"], ["y"])]
+        opset = [onnx.helper.make_opsetid("", 18)]
+        model.functions.append(
+            onnx.helper.make_function(INTEGER_DOMAIN, "Product", ["x"], ["y"], body, opset)
+        )
+        return replace(file, content=model.SerializeToString())
 
-    def test_a_gpu_takes_the_file_that_is_made_for_it(self, both, monkeypatch):
-        session = played_cuda(both, monkeypatch)
-        assert session.model.path.name == "half.onnx"
-        assert session.spec.precision == "fp16"
+    @staticmethod
+    def domain(session):
+        (function,) = onnx.load_model_from_string(session.model.content).functions
+        return function.domain
 
-    def test_the_cpu_does_not(self, both):
-        assert open_session(both, Device.CPU, 1).model == both
+    def test_a_gpu_gets_the_other_domain(self, file, monkeypatch):
+        assert self.domain(played_cuda(file, monkeypatch)) == FLOAT_DOMAIN
 
-    def test_a_model_without_one_runs_as_it_is(self, both, monkeypatch):
-        assert played_cuda(replace(both, half=None), monkeypatch).model.path.name == "full.onnx"
-
-    def test_it_is_no_model_of_its_own_name(self):
-        assert not [name for name in bundled_models() if name.endswith("half")]
-        assert load_model().path.name == "default.onnx"
+    def test_the_cpu_does_not(self, file):
+        assert self.domain(open_session(file, Device.CPU, 1)) == INTEGER_DOMAIN
 
 
 def played_cuda(model, monkeypatch) -> Session:

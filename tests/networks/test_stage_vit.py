@@ -12,9 +12,10 @@ from timm.models import register_model
 
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.int8.quantize import to_int8
-from trustthepixels.export.int8.rows import has_matrix_products, quantize_rows
+from trustthepixels.export.int8.rows import PRODUCT, has_matrix_products, quantize_rows
 from trustthepixels.export.int8.smoothing import smooth
 from trustthepixels.export.request import RangeMethod
+from trustthepixels.infer.model.products import with_float_products
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.data.manifest import load_samples, targets_of
@@ -198,7 +199,21 @@ def test_int8_export_takes_this_way_for_transformers(exact, tmp_path):
     load = partial(load_pixels, size=(SIDE, SIDE))
     model = to_int8(exact, paths, load, RangeMethod.LEAST_SQUARES)
     assert has_matrix_products(exact)
-    assert sum(node.op_type == "MatMulInteger" for node in model.graph.node) == 12
+    assert sum(node.op_type == PRODUCT for node in model.graph.node) == 12
+    assert len(model.functions) == 2
+
+
+def test_devices_without_integer_products_get_floating_point_ones(exact, rounded):
+    content = rounded.SerializeToString()
+    changed = onnx.load_model_from_string(with_float_products(content))
+    onnx.checker.check_model(changed)
+    (called,) = {node.domain for node in changed.graph.node if node.op_type == PRODUCT}
+    (body,) = [one for one in changed.functions if one.domain == called]
+    assert "MatMulInteger" not in {node.op_type for node in body.node}
+    difference = np.abs(_answers(changed, _images())[1] - _answers(exact, _images())[1])
+    # The weights are rounded, the tokens are not.
+    assert 0.0 < difference.max() < 0.02
+    assert with_float_products(exact.SerializeToString()) == exact.SerializeToString()
 
 
 def test_a_smaller_states_tensors_fit_all_but_the_last_layer():

@@ -170,5 +170,5 @@ def fitted_tower(state: Mapping[str, Tensor], network: StageViT) -> dict[str, Te
     name = "pos_embed"
     if name in kept and kept[name].shape != own[name].shape:
         grid = list(network.patch_embed.grid_size)
-        kept[name] = resample_abs_pos_embed(kept[name].float(), grid)
+        kept[name] = resample_abs_pos_embed(kept[name].float(), grid, antialias=False)
     return kept

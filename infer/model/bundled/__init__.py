@@ -1,7 +1,6 @@
 """Models that are installed with the package or in wheels of their own, found by name."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,8 +17,6 @@ _OWN_WHEELS: Mapping[str, str] = {ACCURATE_MODEL: "trustthepixels_accurate"}
 """Models that are too large for the base wheel, and the packages that hold them."""
 
 _SUFFIX = ".onnx"
-_HALF_SUFFIX = ".half.onnx"
-"""Suffix of the file with the same model in half precision, for GPUs."""
 
 
 def bundled_models() -> tuple[str, ...]:
@@ -42,9 +39,7 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
         return read_model_file(Path(model), trust)
     installed = installed_models()
     if model in installed:
-        path = installed[model]
-        half = path.with_name(f"{model}{_HALF_SUFFIX}")
-        return replace(read_model_file(path, trust), half=half if half.is_file() else None)
+        return read_model_file(installed[model], trust)
     if Path(model).exists():
         return read_model_file(Path(model), trust)
     if model in _OWN_WHEELS:
@@ -61,7 +56,6 @@ def installed_models() -> dict[str, Path]:
         path.name.removesuffix(_SUFFIX): path
         for folder in folders
         for path in folder.glob(f"*{_SUFFIX}")
-        if not path.name.endswith(_HALF_SUFFIX)
     }
 
 
