@@ -11,7 +11,7 @@ from trustthepixels.infer.images.views import View
 
 from ..arrays import FloatArray
 from ..data.manifest import Sample, load_samples, targets_of
-from ..fitting.last_layer import CHANGED_VIEWS, fit_regression
+from ..fitting.last_layer import CHANGED_VIEWS, fit_regression, source_weights
 from ..networks.hardware import choose_arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_statistics import Features
@@ -50,7 +50,8 @@ def train_frozen(
         ),
     ]
     targets = np.tile(targets_of(run.train), len(shown))
-    model = fit_regression(np.concatenate(shown), targets)
+    weights = np.tile(source_weights(run.train), len(shown))
+    model = fit_regression(np.concatenate(shown), targets, weights)
 
     def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:
         return np.concatenate([store.seen(pictures, view, tier) for view in views], axis=1)
