@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,13 @@ from .model.bundled import DEFAULT_MODEL, load_model
 from .model.providers import ON_CPU, Device
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
-from .provenance.options import ProvenanceOptions
 from .results import Provenance, ScanRow, Verdict
 from .scan.options import ScanOptions
 from .scan.pipeline import origin_reader, scan_found, scan_rows
 from .system.cores import available_cores
+
+if TYPE_CHECKING:
+    from .provenance.options import ProvenanceOptions
 
 _log = logging.getLogger(__name__)
 
@@ -114,7 +117,7 @@ class Detector:
     def provenance(
         self,
         image: str | os.PathLike[str] | bytes,
-        options: ProvenanceOptions | None = None,
+        options: "ProvenanceOptions | None" = None,
     ) -> Provenance:
         """Return what a file states about its own origin; no verdict depends on it.
 
@@ -132,7 +135,7 @@ class Detector:
         if self._workers is None and WorkerPool.is_available:
             self._workers = WorkerPool()
             weakref.finalize(self, self._workers.cancel)
-        reader = origin_reader(options or ProvenanceOptions(), self._workers)
+        reader = origin_reader(options, self._workers)
         is_isolated = needs_worker(encoded, self._limits)
         return reader.read(encoded, self._limits, is_isolated=is_isolated)
 

@@ -21,12 +21,12 @@ class OriginReader:
     """Reader of the metadata of files.
 
     Args:
-        options: metadata to read, and trusted signatures.
+        options: detail that is kept, and trusted signatures.
         workers: processes that can be killed; without them, credentials are not checked.
     """
 
-    def __init__(self, options: ProvenanceOptions, workers: WorkerPool | None) -> None:
-        self._options = options
+    def __init__(self, options: ProvenanceOptions | None, workers: WorkerPool | None) -> None:
+        self._options = options or ProvenanceOptions()
         self._workers = workers
         self._checks = workers is not None and is_available()
 
