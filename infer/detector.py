@@ -92,6 +92,7 @@ class Detector:
         )
         self._limits = limits or Limits()
         self._workers: WorkerPool | None = None
+        self._sessions = {self._threads: self.session}
         self._batched: tuple[Batches, BatchedModel] | None = None
 
     @property
@@ -208,13 +209,20 @@ class Detector:
             wanted = wanted._replace(threads=self._threads)
         if self._batched is not None and self._batched[0] == wanted:
             return self._batched[1]
-        session = self.session
-        # A GPU computes whatever the threads are, so its session serves single pictures too.
-        if session.device in ON_CPU and wanted.threads != self._threads:
-            session = open_session(session.model, session.device, wanted.threads)
+        session = self._session_with(wanted.threads)
         batched = in_batches(session, wanted.size, wanted.in_flight, _log.warning)
         self._batched = wanted, batched
         return batched
+
+    def _session_with(self, threads: int) -> Session:
+        """Return the open session with these threads of an operator; open it at most once."""
+        # A GPU computes whatever the threads are, so its session serves single pictures too.
+        if self.session.device not in ON_CPU:
+            return self.session
+        if threads not in self._sessions:
+            own = self.session
+            self._sessions[threads] = open_session(own.model, own.device, threads)
+        return self._sessions[threads]
 
     def decode(self, image: ImageInput) -> DecodedImage:
         """Return the full picture: upright, 8-bit RGB.
