@@ -41,15 +41,15 @@ class Directories:
         number = min(count, (len(self._block) - position - 2) // 12, _MAX_ENTRIES)
         # All tags in one call: most of a camera's are none of those that are wanted.
         tags = struct.unpack_from(self._order + "H10x" * number, self._block, position + 2)
-        entry = struct.Struct(f"{self._order}2xHII")
-        for index in sorted(map(tags.index, self._wanted.intersection(tags))):
-            if tags[index] not in self.values:
-                place = position + 2 + 12 * index
-                kind, length, start = entry.unpack_from(self._block, place)
-                self.values[tags[index]] = self._value(place, kind, length, start)
+        entry = f"{self._order}2xHII"
+        for tag in self._wanted.intersection(tags):
+            if tag not in self.values:
+                place = position + 2 + 12 * tags.index(tag)
+                kind, length, start = struct.unpack_from(entry, self._block, place)
+                self.values[tag] = self._value(place, kind, length, start)
         if is_first and EXIF_DIRECTORY in tags:
             last = number - 1 - tags[::-1].index(EXIF_DIRECTORY)
-            _, _, start = entry.unpack_from(self._block, position + 2 + 12 * last)
+            _, _, start = struct.unpack_from(entry, self._block, position + 2 + 12 * last)
             self._read(start, is_first=False)
 
     def _value(self, place: int, kind: int, length: int, start: int) -> bytes:
@@ -62,6 +62,7 @@ class Directories:
 def tiff_segments(data: bytes) -> Iterator[Segment]:
     """Segments of a TIFF: the file itself as EXIF, and the blocks that its directory names."""
     yield Segment(Kind.EXIF, data)
-    for tag, value in Directories(data, frozenset(_KINDS)).values.items():
-        if value:
-            yield Segment(_KINDS[tag], value)
+    values = Directories(data, frozenset(_KINDS)).values
+    for tag, kind in _KINDS.items():
+        if values.get(tag):
+            yield Segment(kind, values[tag])
