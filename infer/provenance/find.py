@@ -10,7 +10,7 @@ from ..results import Provenance
 from .containers.boxes import box_segments
 from .containers.chunks import gif_segments, png_segments, webp_segments
 from .containers.ifd import tiff_segments
-from .containers.jpeg import jpeg_segments
+from .containers.jpeg import EXIF_PREFIX, jpeg_segments
 from .containers.segments import MAX_SEGMENTS, Kind, Segment
 from .credentials.jumbf import read_store
 from .credentials.manifests import Store, store_findings
@@ -97,7 +97,8 @@ def _findings(metadata: Metadata, credentials: Store | None) -> Iterator[Finding
                 if credentials is None:
                     yield from _unchecked(segment.content)
             case Kind.EXIF:
-                yield from exif_findings(segment.content)
+                # Some programs keep JPEG's prefix in other containers.
+                yield from exif_findings(segment.content.removeprefix(EXIF_PREFIX))
             case Kind.XMP:
                 yield from xmp_findings(segment.content)
             case Kind.IIM:
