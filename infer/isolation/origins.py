@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ImageError
 from ..images.encoded import EncodedImage
 from ..images.limits import Limits
-from ..provenance.credentials.check import is_available
+from ..provenance.credentials.available import is_available
 from ..provenance.find import find, read_metadata
 from ..provenance.options import Details, ProvenanceOptions
 from ..results import Provenance

@@ -91,10 +91,14 @@ def test_only_the_option_loads_the_readers(model, option):
         "from trustthepixels.infer.commands.scan import scan\n"
         "scan.main(sys.argv[1:], standalone_mode=False)\n"
         "print(any('provenance' in name or 'origins' in name for name in sys.modules))\n"
+        "print(any(name.endswith(('c2pa', '.jumbf', '.manifests')) for name in sys.modules))\n"
     )
     arguments = ["photos", "--out", "rows.csv", "--model", str(model), *filter(None, [option])]
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True)
-    assert done.stdout.decode().strip() == str(option is not None), done.stderr
+    is_read, *credentials = done.stdout.decode().splitlines()
+    assert is_read == str(option is not None), done.stderr
+    # No file here has a JUMBF block.
+    assert credentials == ["False"]
 
 
 def test_a_detector_without_the_option_loads_no_reader(model):
