@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -33,11 +34,13 @@ from .model.bundled import DEFAULT_MODEL, load_model
 from .model.providers import ON_CPU, Device
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
-from .provenance.options import ProvenanceOptions
 from .results import Provenance, ScanRow, Verdict
 from .scan.options import ScanOptions
 from .scan.pipeline import origin_reader, scan_found, scan_rows
 from .system.cores import available_cores
+
+if TYPE_CHECKING:
+    from .provenance.options import ProvenanceOptions
 
 _log = logging.getLogger(__name__)
 
@@ -89,6 +92,7 @@ class Detector:
         )
         self._limits = limits or Limits()
         self._workers: WorkerPool | None = None
+        self._sessions = {self._threads: self.session}
         self._batched: tuple[Batches, BatchedModel] | None = None
 
     @property
@@ -114,7 +118,7 @@ class Detector:
     def provenance(
         self,
         image: str | os.PathLike[str] | bytes,
-        options: ProvenanceOptions | None = None,
+        options: "ProvenanceOptions | None" = None,
     ) -> Provenance:
         """Return what a file states about its own origin; no verdict depends on it.
 
@@ -132,7 +136,7 @@ class Detector:
         if self._workers is None and WorkerPool.is_available:
             self._workers = WorkerPool()
             weakref.finalize(self, self._workers.cancel)
-        reader = origin_reader(options or ProvenanceOptions(), self._workers)
+        reader = origin_reader(options, self._workers)
         is_isolated = needs_worker(encoded, self._limits)
         return reader.read(encoded, self._limits, is_isolated=is_isolated)
 
@@ -205,13 +209,20 @@ class Detector:
             wanted = wanted._replace(threads=self._threads)
         if self._batched is not None and self._batched[0] == wanted:
             return self._batched[1]
-        session = self.session
-        # A GPU computes whatever the threads are, so its session serves single pictures too.
-        if session.device in ON_CPU and wanted.threads != self._threads:
-            session = open_session(session.model, session.device, wanted.threads)
+        session = self._session_with(wanted.threads)
         batched = in_batches(session, wanted.size, wanted.in_flight, _log.warning)
         self._batched = wanted, batched
         return batched
+
+    def _session_with(self, threads: int) -> Session:
+        """Return the open session with these threads of an operator; open it at most once."""
+        # A GPU computes whatever the threads are, so its session serves single pictures too.
+        if self.session.device not in ON_CPU:
+            return self.session
+        if threads not in self._sessions:
+            own = self.session
+            self._sessions[threads] = open_session(own.model, own.device, threads)
+        return self._sessions[threads]
 
     def decode(self, image: ImageInput) -> DecodedImage:
         """Return the full picture: upright, 8-bit RGB.

@@ -3,8 +3,9 @@
 import random
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
@@ -12,11 +13,12 @@ from ..detector import Detector
 from ..errors import ImageError, InputError, OutputError, one_line
 from ..files.labelled import labelled_files
 from ..model.providers import Device
-from ..provenance.credentials.trust import load_trust_list
-from ..provenance.options import ProvenanceOptions
 from ..report.figure import Panel, draw_figure, percent
 from ..results import Origin, Provenance, Verdict
 from ..system.terminal import note, printable
+
+if TYPE_CHECKING:
+    from ..provenance.options import ProvenanceOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ def open_detector(model: str, device: Device, **options: Any) -> Detector:
     return detector
 
 
-def provenance_options(*, is_read: bool, trust_list: str | None) -> ProvenanceOptions | None:
+def provenance_options(*, is_read: bool, trust_list: str | None) -> "ProvenanceOptions | None":
     """Return how to read provenance; ``None`` if no option asks for it.
 
     Raises:
@@ -82,16 +84,16 @@ def provenance_options(*, is_read: bool, trust_list: str | None) -> ProvenanceOp
     """
     if not is_read and trust_list is None:
         return None
-    return ProvenanceOptions(
-        trust_list=None if trust_list is None else load_trust_list(Path(trust_list))
-    )
+    provenance = import_module("..provenance.options", __package__)
+    options: ProvenanceOptions = provenance.options_of(trust_list=trust_list)
+    return options
 
 
 def judge(
     detector: Detector,
     path: Path,
     true_label: str,
-    provenance: ProvenanceOptions | None = None,
+    provenance: "ProvenanceOptions | None" = None,
     *,
     keeps_picture: bool,
 ) -> Judged:

@@ -9,7 +9,7 @@ from typing import Any
 from ..errors import ImageError
 from ..images.encoded import EncodedImage
 from ..images.limits import Limits
-from ..provenance.credentials.check import is_available
+from ..provenance.credentials.available import is_available
 from ..provenance.find import find, read_metadata
 from ..provenance.options import Details, ProvenanceOptions
 from ..results import Provenance
@@ -21,12 +21,12 @@ class OriginReader:
     """Reader of the metadata of files.
 
     Args:
-        options: metadata to read, and trusted signatures.
+        options: detail that is kept, and trusted signatures.
         workers: processes that can be killed; without them, credentials are not checked.
     """
 
-    def __init__(self, options: ProvenanceOptions, workers: WorkerPool | None) -> None:
-        self._options = options
+    def __init__(self, options: ProvenanceOptions | None, workers: WorkerPool | None) -> None:
+        self._options = options or ProvenanceOptions()
         self._workers = workers
         self._checks = workers is not None and is_available()
 

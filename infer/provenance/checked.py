@@ -2,7 +2,8 @@
 
 from ..images.formats.registry import identify
 from ..results import Provenance
-from .credentials.check import checked_store, is_available
+from .credentials.available import is_available
+from .credentials.check import checked_store
 from .find import find, read_metadata
 from .options import Details
 

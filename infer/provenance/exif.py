@@ -12,7 +12,14 @@ from .generators import is_comfy, settings_findings, signature_findings, tool_fi
 
 _DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _ARTIST = 0x010E, 0x010F, 0x0110, 0x0131, 0x013B
 _MAKER_NOTE, _COMMENT = 0x927C, 0x9286
-_WANTED = frozenset({_DESCRIPTION, _MAKE, _MODEL, _SOFTWARE, _ARTIST, _MAKER_NOTE, _COMMENT})
+_TEXTS = {
+    _DESCRIPTION: "ImageDescription",
+    _MAKE: "Make",
+    _MODEL: "Model",
+    _SOFTWARE: "Software",
+    _ARTIST: "Artist",
+}
+_WANTED = frozenset({*_TEXTS, _MAKER_NOTE, _COMMENT})
 
 _SMALLEST_MAKER_NOTE = 32
 """Bytes; shorter ones are written by programs."""
@@ -29,36 +36,22 @@ def exif_findings(block: bytes) -> Iterator[Finding]:
     values = Directories(block, _WANTED).values
     if not values:
         return
-    texts = {
-        name: _text(values[tag])
-        for tag, name in (
-            (_DESCRIPTION, "ImageDescription"),
-            (_MAKE, "Make"),
-            (_MODEL, "Model"),
-            (_SOFTWARE, "Software"),
-            (_ARTIST, "Artist"),
-        )
-        if tag in values
-    }
-    comment = _comment(values.get(_COMMENT, b""))
-    yield from settings_findings(comment, "UserComment", "exif")
-    workflow = _workflow(texts.get("Make", "")) or _workflow(texts.get("Model", ""))
+    texts = {_TEXTS[tag]: _text(value) for tag, value in values.items() if tag in _TEXTS}
+    if _COMMENT in values:
+        yield from settings_findings(_comment(values[_COMMENT]), "UserComment", "exif")
+    make, model = texts.get("Make", ""), texts.get("Model", "")
+    workflow = _workflow(make) or _workflow(model)
     if workflow:
         yield Finding("exif:comfyui", Origin.AI, details={"workflow": workflow})
-    yield from signature_findings(
-        texts.get("ImageDescription", ""), texts.get("Artist", ""), "exif"
-    )
+    if _ARTIST in values and _DESCRIPTION in values:
+        yield from signature_findings(texts["ImageDescription"], texts["Artist"], "exif")
     yield from tool_findings(texts, ("Software",), "exif")
-    yield from _camera(texts, values.get(_MAKER_NOTE, b""))
-
-
-def _camera(texts: dict[str, str], maker_note: bytes) -> Iterator[Finding]:
-    make, model = texts.get("Make", ""), texts.get("Model", "")
     if not (0 < len(make) <= _LONGEST_MAKE and 0 < len(model) <= _LONGEST_MAKE):
         return
     details: dict[str, object] = {"Make": make, "Model": model}
+    maker_note = values.get(_MAKER_NOTE, b"")
     is_filled = len(maker_note) >= _SMALLEST_MAKER_NOTE and any(maker_note)
-    if is_filled and not any(_workflow(text) for text in (make, model)):
+    if is_filled and not workflow:
         yield Finding("exif:maker-note", Origin.CAMERA, details=details)
     else:
         yield Finding("exif:make-model", Origin.OTHER, details=details)

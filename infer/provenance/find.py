@@ -3,23 +3,26 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import islice
+from typing import TYPE_CHECKING
 
 from ..images.encoded import EncodedImage
 from ..results import Provenance
 from .containers.boxes import box_segments
 from .containers.chunks import gif_segments, png_segments, webp_segments
 from .containers.ifd import tiff_segments
-from .containers.jpeg import jpeg_segments
+from .containers.jpeg import EXIF_PREFIX, jpeg_segments
 from .containers.segments import MAX_SEGMENTS, Kind, Segment
-from .credentials.jumbf import read_store
-from .credentials.manifests import Store, store_findings
 from .exif import exif_findings
 from .findings import Finding, combined
 from .generators import text_findings
 from .iim import iim_findings
 from .options import Details
 from .xmp import xmp_findings
+
+if TYPE_CHECKING:
+    from .credentials.manifests import Store
 
 _READERS: dict[str, Callable[[bytes], Iterator[Segment]]] = {
     "PNG": png_segments,
@@ -69,7 +72,7 @@ def read_metadata(encoded: EncodedImage) -> Metadata:
 
 
 def find(
-    metadata: Metadata, credentials: Store | None = None, details: Details = Details.NONE
+    metadata: Metadata, credentials: "Store | None" = None, details: Details = Details.NONE
 ) -> Provenance:
     """Return what a file's metadata state about its origin.
 
@@ -87,9 +90,9 @@ def find(
     return provenance
 
 
-def _findings(metadata: Metadata, credentials: Store | None) -> Iterator[Finding]:
+def _findings(metadata: Metadata, credentials: "Store | None") -> Iterator[Finding]:
     if credentials is not None:
-        yield from store_findings(credentials)
+        yield from _findings_of(credentials)
     texts: dict[str, str] = {}
     for segment in metadata.segments:
         match segment.kind:
@@ -97,7 +100,8 @@ def _findings(metadata: Metadata, credentials: Store | None) -> Iterator[Finding
                 if credentials is None:
                     yield from _unchecked(segment.content)
             case Kind.EXIF:
-                yield from exif_findings(segment.content)
+                # Some programs keep JPEG's prefix in other containers.
+                yield from exif_findings(segment.content.removeprefix(EXIF_PREFIX))
             case Kind.XMP:
                 yield from xmp_findings(segment.content)
             case Kind.IIM:
@@ -109,9 +113,14 @@ def _findings(metadata: Metadata, credentials: Store | None) -> Iterator[Finding
 
 
 def _unchecked(block: bytes) -> Iterator[Finding]:
-    store = read_store(block)
+    # Few files hold credentials, so the modules that read them wait for the first.
+    store = import_module(".credentials.jumbf", __package__).read_store(block)
     if store is not None:
-        yield from store_findings(store)
+        yield from _findings_of(store)
+
+
+def _findings_of(store: "Store") -> Iterator[Finding]:
+    yield from import_module(".credentials.manifests", __package__).store_findings(store)
 
 
 def _as_json(findings: Iterable[Finding]) -> str:

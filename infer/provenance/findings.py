@@ -35,6 +35,9 @@ class Finding:
 def combined(findings: Iterable[Finding]) -> Provenance:
     """Return the origin that statements amount to, with the best grade among its own."""
     found = tuple(findings)
+    if len(found) == 1:
+        # Of most files that state anything, such as photographs.
+        return Provenance(found[0].origin, found[0].grade, (found[0].token,))
     stated = {finding.origin for finding in found}
     origin = next((origin for origin in _STRONGEST if origin in stated), Origin.UNKNOWN)
     grades = [finding.grade for finding in found if finding.origin is origin]

@@ -4,6 +4,7 @@ A rule asks for the writer's own key and its own form. Free text, such as a capt
 generator, matches none.
 """
 
+import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -64,9 +65,18 @@ _TOOL = re.compile(
     re.IGNORECASE,
 )
 
+_LONGEST_NAME = 64
+"""Characters of a program's name that are looked at; those of ``_TOOLS`` have at most 24."""
+
 
 def generator_name(text: str) -> str:
     """Return the short name of the generator that a program's name begins with; else empty."""
+    # The pictures of a folder share few programs.
+    return _name_at_start(text[:_LONGEST_NAME])
+
+
+@functools.lru_cache
+def _name_at_start(text: str) -> str:
     found = _TOOL.match(text)
     return "" if found is None else _TOOLS[int((found.lastgroup or "t0")[1:])][0]
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from enum import Enum, auto
+from pathlib import Path
 
-from .credentials.trust import TrustList, bundled_trust_list
+from .credentials.trust import TrustList, bundled_trust_list, load_trust_list
 
 
 class Details(Enum):
@@ -30,3 +31,17 @@ class ProvenanceOptions:
     def certificates(self) -> str:
         """Certificates of trusted signers, in PEM."""
         return (self.trust_list or bundled_trust_list()).certificates
+
+
+def options_of(details: str = "NONE", trust_list: str | Path | None = None) -> ProvenanceOptions:
+    """Return options from their texts on a command line or in a message.
+
+    Args:
+        details: name of the ``Details`` that are kept.
+        trust_list: path of a file of certificates; ``None`` for the bundled list.
+
+    Raises:
+        InputError: the trust list cannot be used.
+    """
+    trusted = None if trust_list is None else load_trust_list(Path(trust_list))
+    return ProvenanceOptions(Details[details], trusted)

@@ -31,7 +31,6 @@ from ..isolation.child import (
 )
 from ..isolation.messages import limits_from_json, provenance_as_json, unpacked
 from ..isolation.pool import WorkerPool
-from ..provenance.options import Details, ProvenanceOptions
 from ..results import Doubt, FileStatus
 from .decode_processes import MAX_HELPED_DETAILS
 from .prepare import PreparedImage, Resources, prepare
@@ -51,8 +50,8 @@ def main() -> None:
     elsewhere = _Elsewhere()
     origins = None
     if setup["provenance"] is not None:
-        options = ProvenanceOptions(Details[setup["provenance"]])
         # Most scans never ask for it.
+        options = import_module("..provenance.options", __package__).options_of(setup["provenance"])
         origins = import_module("..isolation.origins", __package__).OriginReader(options, elsewhere)
     budget = MemoryBudget(setup["memory"])
     resources = Resources(budget, elsewhere, Isolation.ODD, origins=origins)

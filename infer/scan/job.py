@@ -5,8 +5,10 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
+from importlib import import_module
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..files.lists import open_list
@@ -25,8 +27,6 @@ from ..output.details import open_details
 from ..output.output import open_output
 from ..output.rows import Columns, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
-from ..provenance.credentials.trust import load_trust_list
-from ..provenance.options import Details, ProvenanceOptions
 from ..results import ScanRow
 from ..system.background import waited_for
 from ..system.cores import available_cores
@@ -39,6 +39,9 @@ from .options import ScanOptions
 from .pipeline import scan_found
 from .request import ScanRequest
 from .update import Update, not_kept
+
+if TYPE_CHECKING:
+    from ..provenance.options import ProvenanceOptions
 
 Progress = Callable[[ScanCounts], AbstractContextManager[Callable[[ScanRow], None]]]
 """Function that opens a display of counts, which takes each row and counts it."""
@@ -194,7 +197,7 @@ def options_for(
     )
 
 
-def provenance_options(request: ScanRequest) -> ProvenanceOptions | None:
+def provenance_options(request: ScanRequest) -> "ProvenanceOptions | None":
     """Return how to read provenance; ``None`` if the request does not ask for it.
 
     Raises:
@@ -202,9 +205,11 @@ def provenance_options(request: ScanRequest) -> ProvenanceOptions | None:
     """
     if not request.reads_provenance:
         return None
-    trust_list = None if request.trust_list is None else load_trust_list(Path(request.trust_list))
-    details = Details.ALL if request.provenance_details else Details.NONE
-    return ProvenanceOptions(details, trust_list)
+    details = "ALL" if request.provenance_details else "NONE"
+    # Most scans never ask for it, so its modules wait.
+    provenance = import_module("..provenance.options", __package__)
+    options: ProvenanceOptions = provenance.options_of(details, request.trust_list)
+    return options
 
 
 def _identity(
@@ -235,7 +240,7 @@ def _identity(
     )
 
 
-def _provenance_identity(options: ProvenanceOptions | None) -> dict[str, Json]:
+def _provenance_identity(options: "ProvenanceOptions | None") -> dict[str, Json]:
     """Return the settings that decide the columns of provenance, if there are any."""
     if options is None:
         return {}

@@ -1,16 +1,18 @@
 """Options of a scan, and their defaults on each device."""
 
 from dataclasses import dataclass, field
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from ..files.walk import WalkOptions
 from ..images.limits import Isolation, Limits
 from ..model.batching import Batches
 from ..model.providers import ON_CPU, Device
-from ..provenance.options import ProvenanceOptions
 from ..system.cores import available_cores
 from ..system.memory import default_memory
 from .decode_processes import usual_decode_processes
+
+if TYPE_CHECKING:
+    from ..provenance.options import ProvenanceOptions
 
 _IN_FLIGHT = 4
 """Most batches at once on a CPU; each has activations of its own."""
@@ -52,7 +54,7 @@ class ScanOptions:
     window: int = 8192
     decode_processes: int | None = None
     operator_threads: int | None = None
-    provenance: ProvenanceOptions | None = None
+    provenance: "ProvenanceOptions | None" = None
 
     @classmethod
     def for_device(

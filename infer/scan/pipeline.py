@@ -31,7 +31,6 @@ from ..isolation.pool import WorkerPool
 from ..model.cuda import Allocate, plain_memory
 from ..model.session import Classifier
 from ..model.verdicts import VerdictRule
-from ..provenance.options import ProvenanceOptions
 from ..results import ScanRow
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .options import ScanOptions
@@ -39,6 +38,7 @@ from .prepare import PreparedImage, Resources
 
 if TYPE_CHECKING:
     from ..isolation.origins import OriginReader
+    from ..provenance.options import ProvenanceOptions
 
 NumberedRow = tuple[int, ScanRow]
 
@@ -139,11 +139,14 @@ def scan_found(
         stages.stop()
 
 
-def origin_reader(options: ProvenanceOptions, workers: WorkerPool | None) -> "OriginReader":
+def origin_reader(
+    options: "ProvenanceOptions | None", workers: WorkerPool | None
+) -> "OriginReader":
     """Return a reader of what files state about their origin.
 
     Args:
-        options: what is read, and whose signatures are trusted.
+        options: what is read, and whose signatures are trusted; by default no details, and those
+            of the bundled list.
         workers: processes that can be killed.
     """
     # Most scans never ask for it, so its modules wait.

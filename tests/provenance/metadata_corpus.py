@@ -122,6 +122,16 @@ def _other_generators():
     yield _claimed("comfyui-workflow.png", png_texts(workflow=COMFY_WORKFLOW), "png:comfyui")
     block = exif(Make="workflow:" + COMFY_WORKFLOW, Model="prompt:" + COMFY_PROMPT)
     yield _claimed("comfyui.webp", webp((b"EXIF", block)), "exif:comfyui")
+    # As Pillow saves more than one frame, which ComfyUI uses for animations.
+    animated = webp((b"EXIF", b"Exif\0\0" + block))
+    yield _claimed("comfyui-animated.webp", animated, "exif:comfyui")
+    chunks = [
+        (b"comf", f"{key}\0{content}".encode())
+        for key, content in (("prompt", COMFY_PROMPT), ("workflow", COMFY_WORKFLOW))
+    ]
+    yield _claimed("comfyui-animated.png", png(*chunks, at=-12), "png:comfyui")
+    prefixed = png((b"eXIf", b"Exif\0\0" + exif(comment=utf16(A1111))))
+    yield _claimed("a1111-exif-prefix.png", prefixed, "exif:a1111")
     noted = exif(Make="workflow:" + COMFY_WORKFLOW, Model="prompt:" + COMFY_PROMPT, maker_note=NOTE)
     yield _claimed("comfyui-with-note.webp", webp((b"EXIF", noted)), "exif:comfyui")
     for key in ("invokeai_metadata", "invokeai_graph", "invokeai_workflow", "sd-metadata"):

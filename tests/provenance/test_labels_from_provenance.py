@@ -49,6 +49,31 @@ def test_the_command_measures_on_them(folder, tiny_model):
     assert "2 ai" in done.stdout
 
 
+def test_the_command_trusts_the_signers_of_a_list(folder, tiny_model, tmp_path):
+    pytest.importorskip("c2pa")
+    listed = tmp_path / "list.pem"
+    listed.write_text(anchors())
+    done = trustthepixels(
+        "evaluate", tiny_model, folder, "--labels-from-provenance", "--trust-list", listed
+    )
+    assert done.returncode == 0, done.stderr
+    assert "2 ai, 1 real" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        (("--labels-from-provenance",), "no-list.pem: cannot be read as a trust list"),
+        ((), "--trust-list needs --labels-from-provenance"),
+    ],
+)
+def test_a_list_that_cannot_be_used_is_refused(folder, tiny_model, options, error):
+    pytest.importorskip("c2pa")
+    done = trustthepixels("evaluate", tiny_model, folder, *options, "--trust-list", "no-list.pem")
+    assert done.returncode == 2
+    assert error in done.stderr
+
+
 def test_a_folder_without_proofs_is_wrong_input(tiny_model, examples):
     done = trustthepixels("evaluate", tiny_model, examples, "--labels-from-provenance")
     assert done.returncode == 2

@@ -5,6 +5,8 @@ import io
 import json
 import shutil
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,6 +81,41 @@ def test_without_the_option_rows_are_as_they_were(model):
     output, _ = scan("--provenance", model=model)
     assert table(plainly) == [{name: row[name] for name in COLUMNS} for row in table(output)]
     assert plainly.splitlines()[0].decode() == ",".join(COLUMNS)
+
+
+@pytest.mark.parametrize("option", ["--provenance", None])
+def test_only_the_option_loads_the_readers(model, option):
+    write("a.png", png_texts(parameters=A1111))
+    script = (
+        "import sys\n"
+        "from trustthepixels.infer.commands.scan import scan\n"
+        "scan.main(sys.argv[1:], standalone_mode=False)\n"
+        "print(any('provenance' in name or 'origins' in name for name in sys.modules))\n"
+        "print(any(name.endswith(('c2pa', '.jumbf', '.manifests')) for name in sys.modules))\n"
+    )
+    arguments = ["photos", "--out", "rows.csv", "--model", str(model), *filter(None, [option])]
+    done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True)
+    is_read, *credentials = done.stdout.decode().splitlines()
+    assert is_read == str(option is not None), done.stderr
+    # No file here has a JUMBF block.
+    assert credentials == ["False"]
+
+
+def test_a_detector_without_the_option_loads_no_reader(model):
+    name = write("a.png", png_texts(parameters=A1111))
+    script = (
+        "import sys\n"
+        "from trustthepixels.infer import Detector\n"
+        "import trustthepixels.infer.commands.judging\n"
+        "detector = Detector(sys.argv[1], 'cpu')\n"
+        "assert len(list(detector.scan(sys.argv[2]))) == 1\n"
+        "assert detector.predict(sys.argv[2])\n"
+        "print([name for name in sys.modules if 'provenance' in name])\n"
+        "assert detector.provenance(sys.argv[2]).origin == 'ai'\n"
+        "print(any('provenance' in name for name in sys.modules))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script, str(model), name], capture_output=True)
+    assert done.stdout.decode().split() == ["[]", "True"], done.stderr
 
 
 def test_metadata_that_change_places_change_no_verdict(model, examples):

@@ -4,6 +4,7 @@ import io
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 import pytest
 from PIL import Image
 from tiny_model import expected_p_ai, write_tiny_model
@@ -206,6 +207,33 @@ class TestScan:
         assert threads == [5, 2]
         assert first == second == list(detector.scan(examples, ScanOptions()))
         assert threads == [5, 2]
+
+    @pytest.mark.parametrize(
+        ("threads", "scans", "sessions"),
+        [
+            # The detector's own session serves scans with its threads.
+            (1, [None, ScanOptions(batch_size=2)], 1),
+            (2, [ScanOptions(), ScanOptions(operator_threads=2)], 1),
+            # A second one serves all scans with other threads, whatever their batches.
+            (2, [ScanOptions(operator_threads=1, batch_size=size) for size in (1, 2, 4)], 2),
+            (2, [ScanOptions(operator_threads=1), ScanOptions(), None], 2),
+        ],
+    )
+    def test_opens_no_model_that_is_open(
+        self, tiny_model, examples, monkeypatch, threads, scans, sessions
+    ):
+        opened = []
+        real = onnxruntime.InferenceSession
+
+        def counted(*arguments, **options):
+            opened.append(arguments)
+            return real(*arguments, **options)
+
+        monkeypatch.setattr(onnxruntime, "InferenceSession", counted)
+        detector = Detector(tiny_model, "cpu", threads=threads)
+        found = [list(detector.scan(examples / "Real", options)) for options in scans]
+        assert all(rows == found[0] and len(rows) == 9 for rows in found)
+        assert len(opened) == sessions
 
     def test_can_be_left_early(self, detector, examples):
         rows = detector.scan(examples)

@@ -66,6 +66,13 @@ from .typed import typed_options
     "what those state (ai, or camera for real).",
 )
 @click.option(
+    "--trust-list",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Certificates (PEM) of trusted signers for --labels-from-provenance, instead of the C2PA "
+    "Trust List.",
+)
+@click.option(
     "--leak-probe",
     is_flag=True,
     help="Also ask whether file facts or codecs give the classes away.",
@@ -138,7 +145,10 @@ def _request(model: str, data: Path, options: dict[str, Any]) -> EvaluationReque
         data,
         split=Split(split) if split else None,
         labels=Labels.PROVENANCE if stated else Labels.DATA_SET,
-        **{name: options.pop(name) for name in ("splits", "fold", "exclude_sources", "external")},
+        **{
+            name: options.pop(name)
+            for name in ("splits", "fold", "exclude_sources", "external", "trust_list")
+        },
     )
     tiers = tuple(dict.fromkeys(map(Tier, options.pop("tiers")))) or (Tier.CLEAN,)
     if options.pop("all_tiers"):

@@ -12,7 +12,7 @@ from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.isolation.origins import OriginReader
 from trustthepixels.infer.isolation.policy import needs_worker
 from trustthepixels.infer.isolation.pool import WorkerPool
-from trustthepixels.infer.provenance.credentials.check import is_available
+from trustthepixels.infer.provenance.credentials.available import is_available
 from trustthepixels.infer.provenance.options import ProvenanceOptions
 from trustthepixels.infer.results import Origin, OriginGrade, Provenance
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, UsageError
 from trustthepixels.infer.files.labelled import MANIFEST_NAME
+from trustthepixels.infer.provenance.options import options_of
 
 from ..data.folds import FOLDS, leave_sources_out, split_by_fold
 from ..data.manifest import Sample, list_samples, without_sources
@@ -154,6 +155,8 @@ def _parts(request: EvaluationRequest) -> Iterator[Part]:
         yield _stated(request)
         yield from _external(request)
         return
+    if choice.trust_list is not None:
+        raise UsageError("--trust-list needs --labels-from-provenance")
     samples = list_samples(choice.data)
     kept = without_sources(samples, choice.exclude_sources)
     name, excluded = _name(choice.data), choice.exclude_sources
@@ -181,7 +184,8 @@ def _stated(request: EvaluationRequest) -> Part:
         raise UsageError(
             "--labels-from-provenance knows no splits, folds and sources; leave those options out"
         )
-    portion = Portion(request.model, tuple(stated_samples(choice.data)))
+    samples = stated_samples(choice.data, options_of(trust_list=choice.trust_list))
+    portion = Portion(request.model, tuple(samples))
     return Part(_name(choice.data), PartKind.STATED, (portion,))
 
 

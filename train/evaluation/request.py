@@ -35,6 +35,8 @@ class DataRequest:
         exclude_sources: sources of the manifest to leave out.
         external: further data sets that no model was trained on.
         labels: source of the labels of ``data``.
+        trust_list: file of trusted certificates, for labels from provenance; ``None`` for the
+            bundled list.
     """
 
     data: Path
@@ -44,6 +46,7 @@ class DataRequest:
     exclude_sources: tuple[str, ...] = ()
     external: tuple[Path, ...] = ()
     labels: Labels = Labels.DATA_SET
+    trust_list: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

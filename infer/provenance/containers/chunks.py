@@ -30,7 +30,10 @@ def png_segments(data: bytes) -> Iterator[Segment]:
             yield Segment(Kind.C2PA, data[place])
 
 
-_PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt"})
+_COMFY = b"comf"
+"""A chunk of ComfyUI's animations, laid out like ``tEXt``."""
+
+_PNG_TEXTS = frozenset({b"tEXt", b"zTXt", b"iTXt", _COMFY})
 _PNG_XMP = "XML:com.adobe.xmp"
 _RAW_PROFILES = {
     "Raw profile type exif": Kind.EXIF,
@@ -47,7 +50,7 @@ def _png_text(kind: bytes, content: bytes) -> Segment | None:
         return None
     rest = content[len(keyword) + 1 :]
     name = keyword.decode("latin-1")
-    if kind == b"tEXt":
+    if kind in (b"tEXt", _COMFY):
         return Segment(Kind.TEXT, rest.decode("latin-1").encode(), name)
     if kind == b"zTXt":
         text = _inflated(rest[1:])

@@ -30,41 +30,39 @@ class Directories:
         self._wanted = wanted
         self._order = {b"II*\0": "<", b"MM\0*": ">"}.get(block[:4], "")
         self.values: dict[int, bytes] = {}
-        if self._order:
-            self._read(self._number(4), is_first=True)
-
-    def _number(self, position: int) -> int:
-        if position + 4 > len(self._block):
-            return 0
-        (value,) = struct.unpack_from(f"{self._order}I", self._block, position)
-        return int(value)
+        if self._order and len(block) >= 8:
+            (start,) = struct.unpack_from(f"{self._order}I", block, 4)
+            self._read(start, is_first=True)
 
     def _read(self, position: int, *, is_first: bool) -> None:
         if not 8 <= position <= len(self._block) - 2:
             return
         (count,) = struct.unpack_from(f"{self._order}H", self._block, position)
-        available = (len(self._block) - position - 2) // 12
-        entry = struct.Struct(f"{self._order}HHI")
-        below = 0
-        for index in range(min(count, available, _MAX_ENTRIES)):
-            place = position + 2 + 12 * index
-            tag, kind, length = entry.unpack_from(self._block, place)
-            if tag == EXIF_DIRECTORY and is_first:
-                below = self._number(place + 8)
-            elif tag in self._wanted and tag not in self.values:
-                self.values[tag] = self._value(place, kind, length)
-        if below:
-            self._read(below, is_first=False)
+        number = min(count, (len(self._block) - position - 2) // 12, _MAX_ENTRIES)
+        # All tags in one call: most of a camera's are none of those that are wanted.
+        tags = struct.unpack_from(self._order + "H10x" * number, self._block, position + 2)
+        entry = f"{self._order}2xHII"
+        for tag in self._wanted.intersection(tags):
+            if tag not in self.values:
+                place = position + 2 + 12 * tags.index(tag)
+                kind, length, start = struct.unpack_from(entry, self._block, place)
+                self.values[tag] = self._value(place, kind, length, start)
+        if is_first and EXIF_DIRECTORY in tags:
+            last = number - 1 - tags[::-1].index(EXIF_DIRECTORY)
+            _, _, start = struct.unpack_from(entry, self._block, position + 2 + 12 * last)
+            self._read(start, is_first=False)
 
-    def _value(self, place: int, kind: int, length: int) -> bytes:
+    def _value(self, place: int, kind: int, length: int, start: int) -> bytes:
         size = _SIZES.get(kind, 0) * length
-        start = place + 8 if size <= 4 else self._number(place + 8)
+        if size <= 4:
+            start = place + 8
         return self._block[start : start + min(size, MAX_BYTES)]
 
 
 def tiff_segments(data: bytes) -> Iterator[Segment]:
     """Segments of a TIFF: the file itself as EXIF, and the blocks that its directory names."""
     yield Segment(Kind.EXIF, data)
-    for tag, value in Directories(data, frozenset(_KINDS)).values.items():
-        if value:
-            yield Segment(_KINDS[tag], value)
+    values = Directories(data, frozenset(_KINDS)).values
+    for tag, kind in _KINDS.items():
+        if values.get(tag):
+            yield Segment(kind, values[tag])

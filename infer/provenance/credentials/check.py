@@ -8,7 +8,6 @@ import io
 import json
 from collections.abc import Iterable, Iterator
 from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
 from ...results import OriginGrade
@@ -43,11 +42,6 @@ _HARMLESS = (
     "ingredient.",
 )
 """Beginnings of failure codes that leave a manifest intact (C2PA 2.2, section 15.2)."""
-
-
-def is_available() -> bool:
-    """Return whether the library is installed."""
-    return find_spec("c2pa") is not None
 
 
 def checked_store(data: bytes, format_name: str, certificates: str) -> Store | None:
