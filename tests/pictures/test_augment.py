@@ -102,3 +102,42 @@ def test_a_picture_stays_recognisable(image, augmentation):
         ]
     )
     assert abs(mean - resize(image, (64, 64)).mean()) < 25
+
+
+@pytest.mark.parametrize(("width", "height"), [(300, 100), (100, 300), (200, 200)])
+def test_a_shape_is_drawn_for_pictures_of_any_shape(width, height):
+    """A circle in a crop of a square is a circle; the picture's own shape stretches nothing."""
+    across = np.abs(np.arange(width) - width / 2) < 20
+    down = np.abs(np.arange(height) - height / 2) < 20
+    pixels = np.repeat((255 * (across & down[:, None]))[..., None], 3, axis=2).astype(np.uint8)
+    augmentation = Augmentation(crop_shapes=(1.0,))
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        seen = augment(Image.fromarray(pixels), augmentation, (100, 100), rng)[..., 0] > 127
+        if width == height:
+            assert seen.any(axis=0).sum() == seen.any(axis=1).sum() == 20
+        else:
+            # The square may lie partly outside of the crop along the longer side.
+            shorter = 1 if width > height else 0
+            assert seen.any(axis=shorter).sum() in (0, 39, 40)
+
+
+@pytest.mark.parametrize(
+    ("augmentation", "holds"),
+    [
+        (Augmentation(grey_probability=1.0), lambda a: np.ptp(a.astype(int), axis=2).max() == 0),
+        (
+            Augmentation(border_probability=1.0),
+            lambda a: np.ptp(a[0].astype(int), axis=0).max() < 9,
+        ),
+        (
+            Augmentation(encode_probability=1.0, encode_again_probability=1.0),
+            lambda a: np.ptp(a.astype(int), axis=2).max() > 0,
+        ),
+    ],
+    ids=["grey", "border", "encoded twice"],
+)
+def test_each_change_does_what_its_name_says(augmentation, holds):
+    image = colour_field(120, 90, seed=4)
+    for seed in range(4):
+        assert holds(augment(image, augmentation, (90, 120), np.random.default_rng(seed)))

@@ -107,7 +107,29 @@ DISTIL = Recipe(
 """Recipe for ``--teacher``: strong changes and much mixing, because the teacher answers for every
 view."""
 
-RECIPES = {recipe.name: recipe for recipe in (WEB, WEB_LIGHT, REFERENCE, DISTIL)}
+ORIGINALS = Recipe(
+    "originals",
+    Augmentation(
+        turn_probability=_ALL_ORIENTATIONS,
+        crop_shapes=(1.0, 1.0, 1.0, 4 / 3, 3 / 4, 3 / 2, 2 / 3, 16 / 9, 9 / 16, 5 / 4, 4 / 5),
+        rescale=(0.5, 1.2),
+        rescale_sides=(240, 900),
+        rescale_probability=0.8,
+        encode_probability=0.75,
+        encode_quality=(40, 97),
+        encode_again_probability=0.25,
+        blur_probability=0.06,
+        sharpen_probability=0.06,
+        noise_probability=0.05,
+        grey_probability=0.05,
+        border_probability=0.05,
+        colour_probability=0.15,
+    ),
+)
+"""Recipe for pictures at their original bytes, where size, shape and codec nearly name the source:
+all three are drawn anew, for both classes alike."""
+
+RECIPES = {recipe.name: recipe for recipe in (WEB, WEB_LIGHT, REFERENCE, DISTIL, ORIGINALS)}
 
 
 def recipe_by_name(name: str) -> Recipe:

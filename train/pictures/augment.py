@@ -5,7 +5,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageEnhance, ImageFilter
+from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from trustthepixels.infer.images.preprocess import PixelArray, resize
 from trustthepixels.infer.images.views import View, native_part
@@ -24,10 +24,18 @@ class Augmentation:
         crop_area: share of the picture's area that the random crop keeps.
         crop_aspect: largest aspect of the crop before it is stretched to a square; log-uniform from
             its inverse. The shape of the original then reveals nothing.
+        crop_shapes: width by height of the crop, in place of the two ranges above; one is drawn at
+            random, the same for both classes. Empty for the ranges.
         rescale: factor from the crop to an intermediate size, by a random kernel.
+        rescale_sides: range of the intermediate size's shorter side in pixels, which takes the
+            place of ``rescale`` in two of three cases; ``None`` for never.
         rescale_probability: probability of rescaling.
         encode_probability: probability that the picture is written as JPEG or WebP and read back.
         encode_quality: range of both encoders' quality setting.
+        encode_again_probability: probability that a picture that was encoded is encoded again.
+        sharpen_probability: probability of sharpening (unsharp mask).
+        grey_probability: probability that the colours are taken away.
+        border_probability: probability of a plain border, as of a letterbox or a frame.
         blur_probability: probability of a Gaussian blur.
         blur_radius: range of its standard deviation in pixels.
         noise_probability: probability of Gaussian noise.
@@ -40,10 +48,16 @@ class Augmentation:
     turn_probability: float = 0.0
     crop_area: tuple[float, float] = (1.0, 1.0)
     crop_aspect: float = 1.0
+    crop_shapes: tuple[float, ...] = ()
     rescale: tuple[float, float] = (1.0, 1.0)
+    rescale_sides: tuple[int, int] | None = None
     rescale_probability: float = 0.0
     encode_probability: float = 0.0
     encode_quality: tuple[int, int] = (30, 100)
+    encode_again_probability: float = 0.0
+    sharpen_probability: float = 0.0
+    grey_probability: float = 0.0
+    border_probability: float = 0.0
     blur_probability: float = 0.0
     blur_radius: tuple[float, float] = (0.3, 1.5)
     noise_probability: float = 0.0
@@ -62,6 +76,9 @@ _KERNELS = (
 _TURNS = (Image.Transpose.ROTATE_90, Image.Transpose.ROTATE_180, Image.Transpose.ROTATE_270)
 _CHROMA_SUBSAMPLINGS = ("4:4:4", "4:2:2", "4:2:0")
 _SMALLEST_SIDE = 32
+_SIDES_SHARE = 2 / 3
+_LARGEST_FACTOR = 1.25
+_JPEG_BLOCK = 8
 
 
 def augment(
@@ -81,34 +98,55 @@ def augment(
         image = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     if rng.random() < augmentation.colour_probability:
         image = _change_colour(image, augmentation.colour_strength, rng)
+    if rng.random() < augmentation.grey_probability:
+        image = image.convert("L").convert("RGB")
     if rng.random() < augmentation.rescale_probability:
-        image = _rescale(image, augmentation.rescale, rng)
+        image = _rescale(image, augmentation, rng)
     if rng.random() < augmentation.blur_probability:
         image = image.filter(ImageFilter.GaussianBlur(rng.uniform(*augmentation.blur_radius)))
+    if rng.random() < augmentation.sharpen_probability:
+        image = _sharpen(image, rng)
     if rng.random() < augmentation.noise_probability:
         image = _add_noise(image, rng.uniform(*augmentation.noise_deviation), rng)
     if rng.random() < augmentation.encode_probability:
         image = _reencode(image, augmentation.encode_quality, rng)
+        if rng.random() < augmentation.encode_again_probability:
+            image = _reencode(_shifted(image, rng), augmentation.encode_quality, rng)
+    if rng.random() < augmentation.border_probability:
+        image = _add_border(image, rng)
     if native:
         return native_part(image, size, rng.random(), rng.random())
     return resize(image, size)
 
 
 def _crop(image: Image.Image, augmentation: Augmentation, rng: np.random.Generator) -> Image.Image:
+    if augmentation.crop_shapes:
+        shape = augmentation.crop_shapes[rng.integers(len(augmentation.crop_shapes))]
+        width = min(image.width, max(1, round(image.height * shape)))
+        height = min(image.height, max(1, round(image.width / shape)))
+        return _part(image, width, height, rng)
     area = image.width * image.height * rng.uniform(*augmentation.crop_area)
     limit = math.log(augmentation.crop_aspect)
     aspect = math.exp(rng.uniform(-limit, limit)) * (image.width / image.height)
     width = min(image.width, max(1, round(math.sqrt(area * aspect))))
     height = min(image.height, max(1, round(math.sqrt(area / aspect))))
+    return _part(image, width, height, rng)
+
+
+def _part(image: Image.Image, width: int, height: int, rng: np.random.Generator) -> Image.Image:
     left = int(rng.integers(image.width - width + 1))
     top = int(rng.integers(image.height - height + 1))
     return image.crop((left, top, left + width, top + height))
 
 
 def _rescale(
-    image: Image.Image, factors: tuple[float, float], rng: np.random.Generator
+    image: Image.Image, augmentation: Augmentation, rng: np.random.Generator
 ) -> Image.Image:
-    factor = rng.uniform(*factors)
+    factor = rng.uniform(*augmentation.rescale)
+    if augmentation.rescale_sides is not None and rng.random() < _SIDES_SHARE:
+        # Of an enlargement a network would learn the blur.
+        side = rng.uniform(*augmentation.rescale_sides)
+        factor = min(side / min(image.size), _LARGEST_FACTOR)
     width = max(_SMALLEST_SIDE, round(image.width * factor))
     height = max(_SMALLEST_SIDE, round(image.height * factor))
     return image.resize((width, height), _KERNELS[rng.integers(len(_KERNELS))])
@@ -118,6 +156,26 @@ def _change_colour(image: Image.Image, strength: float, rng: np.random.Generator
     for enhancer in (ImageEnhance.Brightness, ImageEnhance.Contrast, ImageEnhance.Color):
         image = enhancer(image).enhance(rng.uniform(1.0 - strength, 1.0 + strength))
     return image
+
+
+def _sharpen(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    radius, percent = rng.uniform(0.5, 2.0), int(rng.integers(40, 150))
+    return image.filter(ImageFilter.UnsharpMask(radius, percent, threshold=0))
+
+
+def _shifted(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return the picture without up to seven rows and columns, so that JPEG's grid moves."""
+    if min(image.size) <= _SMALLEST_SIDE:
+        return image
+    left, top = (int(rng.integers(_JPEG_BLOCK)) for _ in range(2))
+    return image.crop((left, top, image.width, image.height))
+
+
+def _add_border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    grey = int(rng.choice([0, 255, rng.integers(256)]))
+    width = round(image.width * rng.uniform(0.02, 0.12))
+    sides = (0, round(image.height * rng.uniform(0.03, 0.2))) if rng.random() < 0.6 else width
+    return ImageOps.expand(image, sides, (grey, grey, grey))
 
 
 def _add_noise(image: Image.Image, deviation: float, rng: np.random.Generator) -> Image.Image:
