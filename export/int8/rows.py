@@ -24,9 +24,16 @@ PRODUCT = "TokenProduct"
 """Name of the function: tokens (batch, tokens, inputs), codes (inputs, outputs) and scales
 (outputs,) to products (batch, tokens, outputs)."""
 
+RAISED_PRODUCT = "RaisedTokenProduct"
+"""The same for tokens that QuickGELU made: they are hardly negative and need no codes for it."""
+
 _LARGEST = 127.0
 _ZERO_POINT = 128
 """Code of 0 among the uint8 codes 1 to 255."""
+
+_LARGEST_CODE = 255.0
+_RAISE = 0.17
+"""Added to tokens of QuickGELU; its minimum is -0.164."""
 
 
 def has_matrix_products(model: onnx.ModelProto) -> bool:
@@ -45,6 +52,7 @@ def quantize_rows(model: onnx.ModelProto) -> onnx.ModelProto:
         model: graph of ``export_graph``; unchanged.
     """
     weights = _weights(model)
+    raised = _outputs_of_quick_gelu(model)
     nodes: list[NodeProto] = []
     constants: list[TensorProto] = []
     for node in model.graph.node:
@@ -58,7 +66,8 @@ def quantize_rows(model: onnx.ModelProto) -> onnx.ModelProto:
         names = [f"{product}_codes", f"{product}_scales"]
         constants += map(numpy_helper.from_array, (codes, scales), names)
         inputs = [node.input[0], *names]
-        nodes.append(helper.make_node(PRODUCT, inputs, [product], domain=INTEGER_DOMAIN))
+        kind = RAISED_PRODUCT if node.input[0] in raised else PRODUCT
+        nodes.append(helper.make_node(kind, inputs, [product], domain=INTEGER_DOMAIN))
     result = onnx.ModelProto()
     result.CopyFrom(model)
     del result.graph.node[:], result.graph.initializer[:]
@@ -70,18 +79,30 @@ def quantize_rows(model: onnx.ModelProto) -> onnx.ModelProto:
     own = next(each for each in model.opset_import if each.domain == "")
     result.functions.extend(
         [
-            _function(INTEGER_DOMAIN, _integer_body(), own),
-            _function(FLOAT_DOMAIN, _float_body(), own),
+            _function(INTEGER_DOMAIN, PRODUCT, _integer_body(), own),
+            _function(INTEGER_DOMAIN, RAISED_PRODUCT, _raised_body(), own),
+            _function(FLOAT_DOMAIN, PRODUCT, _float_body(), own),
+            _function(FLOAT_DOMAIN, RAISED_PRODUCT, _float_body(), own),
         ]
     )
     return result
 
 
+def _outputs_of_quick_gelu(model: onnx.ModelProto) -> set[str]:
+    """Return the names of the products of a number and a sigmoid."""
+    sigmoids = {node.output[0] for node in model.graph.node if node.op_type == "Sigmoid"}
+    return {
+        node.output[0]
+        for node in model.graph.node
+        if node.op_type == "Mul" and not sigmoids.isdisjoint(node.input)
+    }
+
+
 def _function(
-    domain: str, body: Iterable[NodeProto], opset: onnx.OperatorSetIdProto
+    domain: str, name: str, body: Iterable[NodeProto], opset: onnx.OperatorSetIdProto
 ) -> FunctionProto:
     inputs = ["tokens", "codes", "scales"]
-    return helper.make_function(domain, PRODUCT, inputs, ["product"], list(body), [opset])
+    return helper.make_function(domain, name, inputs, ["product"], list(body), [opset])
 
 
 def _integer_body() -> list[NodeProto]:
@@ -105,6 +126,31 @@ def _integer_body() -> list[NodeProto]:
         helper.make_node("Cast", ["sums"], ["wide"], to=TensorProto.FLOAT),
         helper.make_node("Mul", ["wide", "step"], ["stepped"]),
         helper.make_node("Mul", ["stepped", "scales"], ["product"]),
+    ]
+
+
+def _raised_body() -> list[NodeProto]:
+    """Return the nodes of the product in integers of tokens above ``-_RAISE``, zero point 0."""
+    return [
+        _constant("raise", np.array(_RAISE, np.float32)),
+        _constant("largest", np.array(_LARGEST_CODE, np.float32)),
+        _constant("first_axis", np.array([0], np.int64)),
+        _constant("last_axis", np.array([-1], np.int64)),
+        helper.make_node("Add", ["tokens", "raise"], ["raised"]),
+        # At least the raise of an all-zero token, so never 0.
+        helper.make_node("ReduceMax", ["raised", "last_axis"], ["widest"]),
+        helper.make_node("Div", ["widest", "largest"], ["step"]),
+        helper.make_node("Div", ["raised", "step"], ["steps"]),
+        helper.make_node("Round", ["steps"], ["whole"]),
+        helper.make_node("Cast", ["whole"], ["rounded"], to=TensorProto.UINT8),
+        helper.make_node("MatMulInteger", ["rounded", "codes"], ["sums"]),
+        helper.make_node("Cast", ["sums"], ["wide"], to=TensorProto.FLOAT),
+        helper.make_node("Mul", ["wide", "step"], ["stepped"]),
+        helper.make_node("Cast", ["codes"], ["wide_codes"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceSum", ["wide_codes", "first_axis"], ["column"]),
+        helper.make_node("Mul", ["column", "raise"], ["excess"]),
+        helper.make_node("Sub", ["stepped", "excess"], ["lowered"]),
+        helper.make_node("Mul", ["lowered", "scales"], ["product"]),
     ]
 
 

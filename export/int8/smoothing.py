@@ -14,8 +14,9 @@ from .activation_ranges import Batches, activations
 
 _FloatArray = npt.NDArray[np.float32]
 
-_SHARE = 0.5
-"""Share of the activations' range that goes to the weights; the paper's default."""
+_SHARE = 0.65
+"""Share of the activations' range that goes to the weights. Of 0.35, 0.5, 0.65 and 0.8, it changes
+the logits of CLIP's first six blocks least."""
 
 _SMALLEST = 1e-5
 """Lower bound of both ranges; it keeps the factor of an idle channel finite."""
