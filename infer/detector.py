@@ -12,7 +12,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from .errors import InputError, UsageError
-from .files.read import read_file
+from .files.read import read_named_file
 from .files.source import HeldFiles
 from .images.decode import (
     DecodedImage,
@@ -104,6 +104,7 @@ class Detector:
                 or RGB pixels, uint8 of shape (height, width, 3), upright.
 
         Raises:
+            FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
@@ -126,6 +127,7 @@ class Detector:
             options: the detail that is kept, and whose signatures are trusted.
 
         Raises:
+            FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the file cannot be read.
         """
         encoded = identify(self._content(image))
@@ -217,6 +219,7 @@ class Detector:
         """Return the full picture: upright, 8-bit RGB.
 
         Raises:
+            FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
@@ -237,7 +240,7 @@ class Detector:
     def _content(self, file: str | os.PathLike[str] | bytes) -> bytes:
         if isinstance(file, bytes):
             return file
-        return read_file(os.fsencode(file), self._limits.max_bytes)
+        return read_named_file(os.fsencode(file), self._limits.max_bytes)
 
 
 def _device(device: Device | str) -> Device:

@@ -103,7 +103,8 @@ def judge(
         verdict = detector.predict(path)
         picture = detector.decode(path).image if keeps_picture else None
     except ImageError as error:
-        return Judged(path, true_label, None, failure=str(error), stated=stated)
+        reason = f"{error.status}: {error.reason}"
+        return Judged(path, true_label, None, failure=reason, stated=stated)
     return Judged(path, true_label, verdict, picture=picture, stated=stated)
 
 

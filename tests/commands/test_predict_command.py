@@ -53,7 +53,7 @@ class TestLines:
         assert len(lines) == 5
         assert lines[0] == lines[4]
         assert "cut.jpg: no verdict (truncated: " in lines[1]
-        assert "No such file" in lines[2]
+        assert "gone.jpg: no verdict (missing: ENOENT: No such file or directory)" in lines[2]
         assert "a folder" in lines[3]
         assert "Traceback" not in result.stderr
 
