@@ -14,6 +14,7 @@ from PIL import Image
 from .errors import InputError, UsageError
 from .files.read import read_named_file
 from .files.source import HeldFiles
+from .files.walk import Found
 from .images.decode import (
     DecodedImage,
     Limits,
@@ -34,9 +35,10 @@ from .model.providers import ON_CPU, Device
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
 from .provenance.options import ProvenanceOptions
-from .results import Provenance, ScanRow, Verdict
+from .results import FileStatus, Provenance, ScanRow, Verdict
 from .scan.options import ScanOptions
 from .scan.pipeline import origin_reader, scan_found, scan_rows
+from .scan.prepare import PreparedImage, prepare
 from .system.cores import available_cores
 
 _log = logging.getLogger(__name__)
@@ -111,6 +113,23 @@ class Detector:
         seen = self._model_input(image)
         doubt = doubt_of(seen.header.width, seen.header.height, seen.pixels)
         return self.rule(self.session.run(seen.pixels[np.newaxis])[0], doubt)
+
+    def row(self, path: str | os.PathLike[str]) -> ScanRow:
+        """Return the row of one file, as a scan writes it, but without a limit on time.
+
+        A file that cannot be judged is no error: its row has the reason.
+
+        Args:
+            path: path of a file; a folder is not entered.
+        """
+        found = Found(os.fsencode(path))
+        prepared = prepare(found, self.spec.input_size, self._limits)
+        if isinstance(prepared, PreparedImage):
+            p_ai = self.session.run(prepared.pixels[np.newaxis])[0]
+            return prepared.row.judged(self.rule(p_ai, prepared.doubt))
+        if prepared.status is FileStatus.VANISHED:
+            return replace(prepared, status=FileStatus.MISSING)
+        return prepared
 
     def provenance(
         self,

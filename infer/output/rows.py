@@ -93,11 +93,14 @@ def header(row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
 
 def encode_row(row: ScanRow, row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
     """Return one row as one line of bytes, line end included."""
-    table = _TABLES[columns]
     if row_format is RowFormat.CSV:
-        return _csv_line([column.csv_text(row) for column in table])
-    values = {column.name: column.json_value(row) for column in table}
-    return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+        return _csv_line([column.csv_text(row) for column in _TABLES[columns]])
+    return json.dumps(json_values(row, columns), ensure_ascii=False).encode() + b"\n"
+
+
+def json_values(row: ScanRow, columns: Columns = Columns.USUAL) -> dict[str, Value]:
+    """Return one row as the values of a JSON object, by the names of the columns."""
+    return {column.name: column.json_value(row) for column in _TABLES[columns]}
 
 
 def decode_row(values: Sequence[str]) -> ScanRow:
