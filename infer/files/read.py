@@ -52,6 +52,7 @@ class MissingFileError(ReadError, FileNotFoundError):
         self.filename = os.fsdecode(path)
 
     def __str__(self) -> str:
+        """Return the status, the path and the reason in one line."""
         return f"{self.status.value}: {self.filename!r} ({self.reason})"
 
 

@@ -21,6 +21,7 @@ import csv
 import io
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -55,6 +56,14 @@ class Columns(Enum):
     """The usual columns, then a file's statements about its origin."""
 
 
+class Mark(Enum):
+    """Mark of the encoding at the beginning of a CSV file."""
+
+    NONE = auto()
+    BYTE_ORDER = auto()
+    """A byte order mark, by which Excel knows that the file is UTF-8."""
+
+
 _ESCAPED = re.compile(
     r"[\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -86,9 +95,14 @@ def unescape_path(text: str) -> bytes:
     return _ESCAPE.sub(_unescaped, text.encode())
 
 
-def header(row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
-    """Return the beginning of a file of rows."""
-    return _csv_line(names_of(columns)) if row_format is RowFormat.CSV else b""
+def header(
+    row_format: RowFormat, columns: Columns = Columns.USUAL, mark: Mark = Mark.NONE
+) -> bytes:
+    """Return the beginning of a file of rows; ``mark`` has no effect on JSON lines."""
+    if row_format is not RowFormat.CSV:
+        return b""
+    names = _csv_line(names_of(columns))
+    return BOM_UTF8 + names if mark is Mark.BYTE_ORDER else names
 
 
 def encode_row(row: ScanRow, row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:

@@ -1,7 +1,6 @@
 """``trustthepixels predict``: a line for each picture, and a figure of them."""
 
 import json
-import os
 import re
 import shutil
 from operator import itemgetter
@@ -109,7 +108,7 @@ class TestJson:
         model = tmp_path / "tiny.onnx"
         command = ("scan-folder", folder, "--format", "jsonl", "--out", "-", "--model", model)
         rows = [json.loads(line) for line in run_command(*command).stdout.splitlines()]
-        result = predict("--json", *(folder / name for name in sorted(os.listdir(folder))))
+        result = predict("--json", *sorted(folder.iterdir()))
         assert result.returncode == 1
         lines = [json.loads(line) for line in result.stdout.splitlines()]
         assert {row["note"] is None for row in rows} == {True, False}
