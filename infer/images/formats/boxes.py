@@ -6,8 +6,11 @@ Source: ISO/IEC 14496-12, sections 4.2 (boxes), 8.11.3 (``iloc``) and 8.11.6 (``
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
-from .tails import CODED_ZEROS, ends_in_zeros
+from ...errors import ImageError
+from ...results import FileStatus
+from .tails import CODED_ZEROS, OVERWRITTEN, UNWRITTEN, ends_in_zeros, holds_a_run
 
 _CODED = frozenset({b"av01", b"hvc1", b"hev1", b"lhv1", b"avc1", b"vvc1"})
 """Types of items that are entropy-coded pictures, or tiles of one."""
@@ -43,16 +46,33 @@ def boxes_are_cut(data: bytes) -> bool:
     return last > len(data) or ends_in_zeros(data)
 
 
-def has_unwritten_pixels(data: bytes) -> bool:
-    """Return whether an entropy-coded picture of the file ends in zeros."""
+def end_of_boxes(data: bytes) -> int:
+    """Return the end of the last box with a readable type, at most the end of the file."""
+    end = 0
+    with suppress(struct.error):
+        for kind, content in boxes(data):
+            if not kind.isalnum():
+                break
+            end = content.stop
+    return min(end, len(data))
+
+
+def refuse_lost_pixels(data: bytes) -> None:
+    """Refuse a file in which an entropy-coded picture was not written, or overwritten.
+
+    Raises:
+        ImageError: ``truncated`` or ``corrupt``.
+    """
     try:
         places = list(_coded_places(data))
     except (struct.error, IndexError):
         places = []
-    if not places:
-        # A sequence of frames, or a head that only the decoder can judge.
-        places = [content for kind, content in boxes(data) if kind == b"mdat"]
-    return any(ends_in_zeros(data, place, CODED_ZEROS) for place in places)
+    # A sequence of frames, or a head that only the decoder can judge.
+    all_data = places or [content for kind, content in boxes(data) if kind == b"mdat"]
+    if any(ends_in_zeros(data, place, CODED_ZEROS) for place in all_data):
+        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+    if any(holds_a_run(data, place) for place in places):
+        raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
 
 
 def _coded_places(data: bytes) -> Iterator[slice]:

@@ -12,9 +12,18 @@ from ...results import FileStatus
 from ..encoded import Cost, EncodedImage, Format, ImageFile
 from ..failures import DECODER_ERRORS, DecodeError, ImageHeader
 from ..limits import Limits
-from .boxes import boxes_are_cut, has_unwritten_pixels
+from .boxes import boxes_are_cut, end_of_boxes, refuse_lost_pixels
 from .pillow import Checks, open_image, open_with_pillow, plugin
-from .tails import CODED_ZEROS, UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
+from .tails import (
+    CODED_ZEROS,
+    OVERWRITTEN,
+    UNWRITTEN,
+    ends_in_zeros,
+    holds_a_run,
+    rest_note,
+    zeros_at_end,
+    zeros_note,
+)
 
 _GENERAL_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
 _HEVC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
@@ -59,26 +68,28 @@ def webp_picture(data: bytes) -> tuple[bytes, slice]:
     return b"", slice(0, 0)
 
 
-def _refuse_unwritten_webp(_image: Image.Image, data: bytes) -> None:
+def _refuse_lost_webp(_image: Image.Image, data: bytes) -> None:
     kind, place = webp_picture(data)
-    if not ends_in_zeros(data, place, CODED_ZEROS):
-        return
-    if kind == b"VP8 " or _decodes(_webp_of(data[place][: -CODED_ZEROS // 2])):
-        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+    is_unwritten = ends_in_zeros(data, place, CODED_ZEROS)
+    is_odd = is_unwritten or (kind == b"VP8 " and holds_a_run(data, place))
+    if is_odd and _decodes(_webp_of(kind, data[place][: -CODED_ZEROS // 2])):
+        if is_unwritten:
+            raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+        raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
 
 
-def _webp_of(content: bytes) -> bytes:
-    """Return a lossless WebP that holds one chunk."""
-    chunk = b"VP8L" + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
+def _webp_of(kind: bytes, content: bytes) -> bytes:
+    """Return a WebP that holds one chunk."""
+    chunk = kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
     return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
 
 
 def _decodes(data: bytes) -> bool:
     """Return whether a WebP decodes.
 
-    Flat areas of a lossless WebP can be coded as zeros, each bit of which counts: such a file does
-    not decode without its last bytes. Zeros that were never written code more pixels than there
-    are, so that the last bytes are not needed.
+    Flat areas of a WebP can be coded as zeros, each bit of which counts: such a file does not
+    decode without its last bytes. Bytes that no encoder wrote code more pixels than there are, so
+    that the last bytes are not needed.
     """
     try:
         open_image(EncodedImage(data, WEBP)).load()
@@ -87,9 +98,17 @@ def _decodes(data: bytes) -> bool:
     return True
 
 
-def _refuse_unwritten_boxes(_image: Image.Image, data: bytes) -> None:
-    if has_unwritten_pixels(data):
-        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+def _webp_note(_image: Image.Image, data: bytes) -> str:
+    size = _little(data, 4)
+    return rest_note(data, 8 + size + size % 2)
+
+
+def _refuse_lost_boxes(_image: Image.Image, data: bytes) -> None:
+    refuse_lost_pixels(data)
+
+
+def _boxes_note(_image: Image.Image, data: bytes) -> str:
+    return rest_note(data, end_of_boxes(data))
 
 
 def _bmp_note(_image: Image.Image, data: bytes) -> str:
@@ -98,7 +117,8 @@ def _bmp_note(_image: Image.Image, data: bytes) -> str:
     if header >= _SMALLEST_BMP_HEADER and _little(data, 30) in _UNCOMPRESSED_BMP:
         width, height, bits = _little(data, 18), _little(data, 22), _little(data, 28) & 0xFFFF
         size = (width * bits + 31) // 32 * 4 * min(height, 2**32 - height)
-    return zeros_note(zeros_at_end(data, slice(start, start + size)), size)
+    note = zeros_note(zeros_at_end(data, slice(start, start + size)), size)
+    return note or rest_note(data, max(start + size, _little(data, 2)))
 
 
 def _open_webp(encoded: EncodedImage, limits: Limits) -> ImageFile:
@@ -108,7 +128,7 @@ def _open_webp(encoded: EncodedImage, limits: Limits) -> ImageFile:
         if pixels > limits.max_pixels:
             reason = f"{pixels} pixels, limit {limits.max_pixels}"
             raise DecodeError(FileStatus.TOO_LARGE, reason, ImageHeader(*size, "WEBP"))
-    return open_with_pillow(encoded, limits, Checks(before=_refuse_unwritten_webp))
+    return open_with_pillow(encoded, limits, Checks(before=_refuse_lost_webp, note=_webp_note))
 
 
 def _webp_cost(encoded: EncodedImage) -> Cost | None:
@@ -144,6 +164,8 @@ def _register_heif() -> bool:
     return False
 
 
+_BOXES_CHECKS = Checks(before=_refuse_lost_boxes, note=_boxes_note)
+
 WEBP = Format(
     name="WEBP",
     extensions=("webp",),
@@ -175,7 +197,7 @@ AVIF = Format(
     extensions=("avif", "avifs"),
     starts=lambda data: _has_brand(data, _AVIF_BRANDS),
     register=plugin("AvifImagePlugin", "avif"),
-    open=partial(open_with_pillow, checks=Checks(before=_refuse_unwritten_boxes)),
+    open=partial(open_with_pillow, checks=_BOXES_CHECKS),
     is_cut=boxes_are_cut,
 )
 HEIF = Format(
@@ -183,7 +205,7 @@ HEIF = Format(
     extensions=("heic", "heif", "heics", "heifs", "hif", "hic"),
     starts=lambda data: _has_brand(data, _HEIF_BRANDS),
     register=_register_heif,
-    open=partial(open_with_pillow, checks=Checks(before=_refuse_unwritten_boxes)),
+    open=partial(open_with_pillow, checks=_BOXES_CHECKS),
     is_cut=boxes_are_cut,
     package="pi-heif",
 )

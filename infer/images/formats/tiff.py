@@ -26,8 +26,8 @@ _TILE_WIDTH, _TILE_HEIGHT, _JPEG_TABLES = 322, 323, 347
 _SUBFILE, _DNG_VERSION = 254, 50706
 """Tags."""
 
-_RAW, _OLD_JPEG, _JPEG, _DEFLATE = 1, 6, 7, frozenset({8, 32946})
-_NEVER_ZERO = _DEFLATE | {5, _JPEG, 32773, 34925, 50000}
+_RAW, _OLD_JPEG, _JPEG, _DEFLATE, _PACKBITS = 1, 6, 7, frozenset({8, 32946}), 32773
+_NEVER_ZERO = _DEFLATE | {5, _JPEG, _PACKBITS, 34925, 50000}
 """Compressions, and those whose strips never end in zeros: Deflate, LZW, JPEG, PackBits, LZMA,
 Zstandard. Fax codes fill up with zeros, and lossless WebP can code pixels as zeros."""
 
@@ -116,8 +116,12 @@ def refuse_damaged(image: Image.Image, data: bytes) -> None:
         for stream in _jpeg_streams(parts, tags, data):
             decode_jpeg(stream)
     if compression in _DEFLATE:
+        largest = max(part.pixels for part in parts) + _BLOCK
         for part in parts:
-            _inflate(part, data)
+            _inflate(part, data, largest)
+    if compression == _PACKBITS:
+        for part in parts:
+            _refuse_wrong_runs(part, data)
 
 
 def _has_wrong_planes(image: Image.Image, tags: _Tags) -> bool:
@@ -139,8 +143,14 @@ def _refuse_short(parts: list[_Part], tags: _Tags, data: bytes) -> None:
             raise ImageError(FileStatus.UNSUPPORTED, "subsampled raw TIFF is not supported")
 
 
-def _inflate(part: _Part, data: bytes) -> None:
+def _inflate(part: _Part, data: bytes, largest: int) -> None:
     """Check a strip's checksum and length.
+
+    Args:
+        part: the strip.
+        data: the whole file.
+        largest: most bytes of a sound strip. Some programs fill the last one up to the size of the
+            others, which libtiff passes over.
 
     Raises:
         ImageError: ``truncated`` or ``corrupt``.
@@ -148,8 +158,7 @@ def _inflate(part: _Part, data: bytes) -> None:
     inflate = zlib.decompressobj()
     rest, size = data[part.place], 0
     try:
-        # More data than pixels is passed over, as libtiff does.
-        while not inflate.eof and size <= part.pixels + _BLOCK:
+        while not inflate.eof and size <= largest:
             block = inflate.decompress(rest, _BLOCK)
             rest = inflate.unconsumed_tail
             size += len(block)
@@ -159,6 +168,29 @@ def _inflate(part: _Part, data: bytes) -> None:
         raise ImageError(FileStatus.CORRUPT, f"a strip cannot be inflated: {error}") from error
     if size < part.pixels:
         raise ImageError(FileStatus.TRUNCATED, "a strip ends early")
+    if not inflate.eof:
+        raise ImageError(FileStatus.CORRUPT, "a strip holds more than its pixels")
+
+
+def _refuse_wrong_runs(part: _Part, data: bytes) -> None:
+    """Refuse a PackBits strip whose runs are not as long as its pixels (TIFF 6.0, section 9).
+
+    Raises:
+        ImageError: ``truncated`` or ``corrupt``.
+    """
+    at, end, size = part.start, part.start + part.size, 0
+    while at < end and size < part.pixels:
+        head = data[at]
+        if head < 128:
+            at, size = at + head + 2, size + head + 1
+        elif head > 128:
+            at, size = at + 2, size + 257 - head
+        else:
+            at += 1
+    if size < part.pixels:
+        raise ImageError(FileStatus.TRUNCATED, "a strip ends early")
+    if size > part.pixels or at > end or data[at:end].strip(b"\0\x80"):
+        raise ImageError(FileStatus.CORRUPT, "a strip holds more than its pixels")
 
 
 def _jpeg_streams(parts: list[_Part], tags: _Tags, data: bytes) -> Iterator[bytes]:
