@@ -1,5 +1,6 @@
 """One photograph in 26 encodings, and 58 damaged versions of each: 1,508 files made by code."""
 
+import io
 import random
 import zlib
 from collections.abc import Callable, Iterator
@@ -51,8 +52,6 @@ def _odd_jpeg(picture: Image.Image) -> bytes:
 
 def _heic(picture: Image.Image) -> bytes:
     from pillow_heif import from_pillow
-
-    import io
 
     stream = io.BytesIO()
     from_pillow(picture).save(stream)
