@@ -33,7 +33,9 @@ def _interlaced_png(picture: Image.Image) -> bytes:
     passes = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4))
     passes += ((1, 0, 2, 2), (0, 1, 1, 2))
     rows = [
-        b"\0" + line.tobytes() for x, y, across, down in passes for line in pixels[y::down, x::across]
+        b"\0" + line.tobytes()
+        for x, y, across, down in passes
+        for line in pixels[y::down, x::across]
     ]
     size = b"".join(side.to_bytes(4, "big") for side in picture.size)
     chunks = [

@@ -1,4 +1,4 @@
-"""Files with zeros at their end or inside: a preallocated download, a pulled card, a lost sector."""
+"""Files with zeros at their end or inside: a preallocated download, a lost sector."""
 
 import io
 

@@ -6,6 +6,7 @@ All tags and values are those of TIFF 6.0 and Adobe's technical note 2.
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from ...results import FileStatus
 from ..encoded import EncodedImage, Format
 from ..limits import Limits
 from .jpeg import decode_jpeg
-from .pillow import Checks, PillowFile, open_image, open_with_pillow, plugin
+from .pillow import Checks, PillowFile, open_image, open_with_pillow
 from .tails import UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
@@ -47,11 +48,13 @@ class _Part:
         start: place in the file.
         size: bytes in the file, as the file declares.
         pixels: bytes of its pixels without compression; 0 if unknown.
+        most: most bytes of its pixels, whatever their subsampling.
     """
 
     start: int
     size: int
     pixels: int
+    most: int
 
     @property
     def place(self) -> slice:
@@ -91,7 +94,7 @@ def _parts(tags: _Tags) -> list[_Part]:
         row = number % in_layer
         lines = min(down, height - row * down) if place is STRIPS else down
         line = (across * layers[number // in_layer] + 7) // 8
-        parts.append(_Part(start, size, 0 if is_subsampled else line * lines))
+        parts.append(_Part(start, size, 0 if is_subsampled else line * lines, line * lines))
     return parts
 
 
@@ -116,12 +119,13 @@ def refuse_damaged(image: Image.Image, data: bytes) -> None:
         for stream in _jpeg_streams(parts, tags, data):
             decode_jpeg(stream)
     if compression in _DEFLATE:
-        largest = max(part.pixels for part in parts) + _BLOCK
+        largest = max(part.most for part in parts) + _BLOCK
         for part in parts:
             _inflate(part, data, largest)
     if compression == _PACKBITS:
         for part in parts:
-            _refuse_wrong_runs(part, data)
+            if part.pixels:
+                _refuse_wrong_runs(part, data)
 
 
 def _has_wrong_planes(image: Image.Image, tags: _Tags) -> bool:
@@ -221,8 +225,16 @@ def _note(image: Image.Image, data: bytes) -> str:
 
 
 def _open(encoded: EncodedImage, limits: Limits) -> PillowFile:
+    if encoded.data.startswith(_BIG_ENDIAN_BIG):
+        raise ImageError(FileStatus.UNSUPPORTED, "big-endian BigTIFF is not supported")
     checks = Checks(before=refuse_damaged, note=_note)
-    file = open_with_pillow(encoded, limits, checks)
+    try:
+        file = open_with_pillow(encoded, limits, checks)
+    except ImageError as error:
+        # Pillow has no names for planes of samples beyond the colours; libtiff needs none.
+        with suppress(ImageError):
+            return PillowFile(partial(_open_with_libtiff, encoded), encoded, checks)
+        raise error
     tags: _Tags = getattr(file.image, "tag_v2", {})
     if tags.get(_PLANES) == _SEPARATE and tags.get(_COMPRESSION, _RAW) == _RAW:
         return PillowFile(partial(_open_with_libtiff, encoded), encoded, checks)
@@ -268,18 +280,29 @@ def _is_cut(data: bytes) -> bool:
     )
 
 
-_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BIG_ENDIAN_BIG = b"MM\0+"
+_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", _BIG_ENDIAN_BIG)
 
 
 def _starts(data: bytes) -> bool:
     return data.startswith(_MAGICS)
 
 
+_BIG_ENDIAN_WHITE_IS_ZERO = (b"MM", 0, (1,), 1, (16,), ())
+"""Byte order, photometric interpretation, sample format, fill order, bits, extra samples."""
+
+
+def _register() -> bool:
+    # The one way of 16-bit grey that Pillow's table lacks.
+    TiffImagePlugin.OPEN_INFO.setdefault(_BIG_ENDIAN_WHITE_IS_ZERO, ("I;16B", "I;16B"))
+    return True
+
+
 TIFF = Format(
     name="TIFF",
     extensions=("tif", "tiff"),
     starts=_starts,
-    register=plugin("TiffImagePlugin"),
+    register=_register,
     open=_open,
     is_cut=lambda data: _is_cut(data) or ends_in_zeros(data),
 )
