@@ -109,6 +109,29 @@ def test_overwritten_blocks_are_found_in_what_arithmetic_coders_wrote(name, size
     assert result.status in (FileStatus.CORRUPT, FileStatus.TRUNCATED)
 
 
+@pytest.mark.parametrize("size", [512, 4096])
+def test_zeros_in_the_alpha_of_a_webp_are_found(size):
+    data = CODED["webp alpha"]
+    start, end = data.index(b"ALPH") + 100, data.index(b"VP8 ")
+    for at in range(start, end - size - 100, (end - start) // 9):
+        assert isinstance(outcome(data[:at] + bytes(size) + data[at + size :]), DecodeError), at
+
+
+@pytest.mark.parametrize("alpha", [0, 255, "half", "steps"])
+def test_flat_alpha_of_a_webp_is_whole(alpha):
+    picture = Image.new("RGB", (1500, 1100), "grey").convert("RGBA")
+    picture.paste(scene(), (0, 0))
+    mask = Image.new("L", picture.size, alpha if isinstance(alpha, int) else 0)
+    if isinstance(alpha, str):
+        mask.paste(255, (0, 0, 1500, 550))
+    if alpha == "steps":
+        mask.paste(scene().convert("L"), (0, 0))
+    picture.putalpha(mask)
+    for options in ({}, {"lossless": True}, {"alpha_quality": 20}, {"method": 0}):
+        result = outcome(encoded("WEBP", picture, **options))
+        assert isinstance(result, DecodedImage), options
+
+
 @pytest.mark.parametrize("filling", [b"\0", b"\xff"], ids=["zeros", "ones"])
 @pytest.mark.parametrize("size", [130, 512, 4096])
 def test_overwritten_blocks_are_found_in_heic(size, filling):

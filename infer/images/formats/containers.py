@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
@@ -55,33 +56,69 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def webp_picture(data: bytes) -> tuple[bytes, slice]:
-    """Return the type and place of the chunk that holds the colours of a WebP's first frame."""
-    position = 12
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """First frame of a WebP.
+
+    Attributes:
+        kind: type of the chunk that holds its colours.
+        colours: place of that chunk's content.
+        alpha: place of the content of its alpha chunk; empty if there is none.
+    """
+
+    kind: bytes
+    colours: slice
+    alpha: slice
+
+
+def _webp_frame(data: bytes) -> _Frame:
+    position, alpha = 12, slice(0, 0)
     for _ in range(_MOST_CHUNKS):
         kind, size = data[position : position + 4], _little(data, position + 4)
         position += 8
+        place = slice(position, position + size)
         if kind in (b"VP8 ", b"VP8L"):
-            return kind, slice(position, position + size)
+            return _Frame(kind, place, alpha)
+        if kind == b"ALPH":
+            alpha = place
         # A frame begins with its size and place, then come its chunks.
         position += 16 if kind == b"ANMF" else size + size % 2
-    return b"", slice(0, 0)
+    return _Frame(b"", slice(0, 0), alpha)
 
 
 def _refuse_lost_webp(_image: Image.Image, data: bytes) -> None:
-    kind, place = webp_picture(data)
-    is_unwritten = ends_in_zeros(data, place, CODED_ZEROS)
-    is_odd = is_unwritten or (kind == b"VP8 " and holds_a_run(data, place))
-    if is_odd and _decodes(_webp_of(kind, data[place][: -CODED_ZEROS // 2])):
+    frame = _webp_frame(data)
+    colours, alpha = data[frame.colours], data[frame.alpha]
+    is_unwritten = ends_in_zeros(data, frame.colours, CODED_ZEROS)
+    is_odd = is_unwritten or (frame.kind == b"VP8 " and holds_a_run(data, frame.colours))
+    if is_odd and _decodes(_webp_of(frame.kind, colours[:_CUT], b"")):
         if is_unwritten:
             raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
         raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
+    if holds_a_run(data, frame.alpha) and _decodes(_webp_of(frame.kind, colours, alpha[:_CUT])):
+        raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
 
 
-def _webp_of(kind: bytes, content: bytes) -> bytes:
-    """Return a WebP that holds one chunk."""
-    chunk = kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-    return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
+_CUT = -CODED_ZEROS // 2
+"""End of a chunk's content without bytes that a sound one needs."""
+
+_HAS_ALPHA = 0x10
+"""Flag of a ``VP8X`` chunk."""
+
+
+def _webp_of(kind: bytes, colours: bytes, alpha: bytes) -> bytes:
+    """Return a WebP of one frame."""
+    chunks = _chunk(kind, colours)
+    if alpha:
+        width, height = webp_size(bytes(12) + chunks) or (1, 1)
+        sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        head = _chunk(b"VP8X", struct.pack("<I", _HAS_ALPHA) + sides)
+        chunks = head + _chunk(b"ALPH", alpha) + chunks
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 
 
 def _decodes(data: bytes) -> bool:
