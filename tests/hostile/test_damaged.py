@@ -39,7 +39,7 @@ pytestmark = pytest.mark.timeout(300)
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the scan said of a damaged file; ``wrong`` is a plain verdict on wrong pixels."""
+    """Result of a damaged file; ``wrong`` is a plain verdict on wrong pixels."""
 
     file: Damaged
     status: str
@@ -117,7 +117,8 @@ def test_all_damaged_versions(whole, tmp_path):
     assert len(found) == 1508
     print("\n" + table(found))
     assert unexpected(found) == []
-    assert sum(one.wrong for one in found) <= 190
+    # 172 with the encoders of today.
+    assert sum(one.wrong for one in found) < 190
 
 
 def table(found: Sequence[Outcome]) -> str:
