@@ -29,8 +29,8 @@ ALWAYS_FOUND = {"cut", "zero tail"}
 """Damage that no format may hide."""
 
 CHECKED = {"png", "png 16 bits", "png palette", "png interlaced", "png alpha", "tiff deflate"}
-CHECKED |= {"tiff packbits", "tiff jpeg"}
-"""Encodings in which any damage is found, mostly by a checksum."""
+CHECKED |= {"tiff packbits"}
+"""Encodings in which any damage is found, by checksums or lengths."""
 
 SEQUENTIAL_JPEG = {"jpeg", "jpeg grey", "jpeg cmyk", "jpeg restarts", "jpeg odd sampling"}
 

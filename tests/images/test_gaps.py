@@ -116,6 +116,14 @@ class TestTiff:
                 assert compression == "packbits"
                 assert size == 100
 
+    def test_that_ends_with_its_directory_is_whole(self):
+        data = tiff_tag(FILES["tiff"], 278, lambda rows: rows)
+        start = int.from_bytes(data[4:8], "little")
+        size = 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+        moved = data[:4] + len(data).to_bytes(4, "little") + data[8:] + data[start : start + size]
+        assert decode(moved).image.tobytes() == photograph().tobytes()
+        assert decode(moved).note == ""
+
     @pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
     def test_with_packed_strips_is_whole(self, mode):
         for picture in (photograph(), Image.new("RGB", (333, 200)), photograph().resize((7, 3))):

@@ -109,6 +109,18 @@ def test_overwritten_blocks_are_found_in_what_arithmetic_coders_wrote(name, size
     assert result.status in (FileStatus.CORRUPT, FileStatus.TRUNCATED)
 
 
+@pytest.mark.parametrize("filling", [b"\0", b"\xff"], ids=["zeros", "ones"])
+@pytest.mark.parametrize("size", [512, 4096, 9000])
+def test_most_overwritten_blocks_are_found_in_a_lossless_webp(size, filling):
+    data = CODED["webp lossless"]
+    results = [
+        outcome(data[:at] + filling * size + data[at + size :])
+        for at in range(1000, len(data) - size - 1000, len(data) // 20)
+    ]
+    seen = sum(isinstance(result, DecodeError) for result in results)
+    assert seen >= 0.9 * len(results)
+
+
 @pytest.mark.parametrize("size", [512, 4096])
 def test_zeros_in_the_alpha_of_a_webp_are_found(size):
     data = CODED["webp alpha"]
@@ -133,14 +145,14 @@ def test_flat_alpha_of_a_webp_is_whole(alpha):
 
 
 @pytest.mark.parametrize("filling", [b"\0", b"\xff"], ids=["zeros", "ones"])
-@pytest.mark.parametrize("size", [130, 512, 4096])
+@pytest.mark.parametrize("size", [40, 130, 512, 4096])
 def test_overwritten_blocks_are_found_in_heic(size, filling):
     result = outcome(hole(heic(scene()), size, filling))
     assert isinstance(result, DecodeError)
     assert result.status is FileStatus.CORRUPT
 
 
-@pytest.mark.parametrize("size", [80, 130, 512, 1000, 4096])
+@pytest.mark.parametrize("size", [40, 80, 130, 512, 1000, 4096])
 @pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
 def test_zeros_in_the_middle_of_a_baseline_jpeg_are_never_taken_for_codes(mode, size):
     data = encoded("JPEG", scene().convert(mode), quality=90)
@@ -201,7 +213,7 @@ def test_zeros_after_the_end_of_a_sound_file_cost_nothing():
         assert decode(CODED[name] + bytes(4096)).image.tobytes() == sound, name
 
 
-@pytest.mark.parametrize("name", ["webp", "webp lossless", "avif", "heic", "bmp"])
+@pytest.mark.parametrize("name", ["webp", "webp lossless", "avif", "heic", "bmp", "tiff"])
 def test_what_follows_the_end_of_a_file_is_noted_as_an_inserted_block_leaves_it(name):
     data = heic(scene()) if name == "heic" else {**CODED, **PLAIN}[name]
     assert decode(data).note == ""

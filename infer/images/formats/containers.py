@@ -19,6 +19,7 @@ from .tails import (
     CODED_ZEROS,
     OVERWRITTEN,
     UNWRITTEN,
+    WEBP_RUNS,
     ends_in_zeros,
     holds_a_run,
     rest_note,
@@ -90,12 +91,13 @@ def _refuse_lost_webp(_image: Image.Image, data: bytes) -> None:
     frame = _webp_frame(data)
     colours, alpha = data[frame.colours], data[frame.alpha]
     is_unwritten = ends_in_zeros(data, frame.colours, CODED_ZEROS)
-    is_odd = is_unwritten or (frame.kind == b"VP8 " and holds_a_run(data, frame.colours))
+    is_odd = is_unwritten or holds_a_run(data, frame.colours, WEBP_RUNS)
     if is_odd and _decodes(_webp_of(frame.kind, colours[:_CUT], b"")):
         if is_unwritten:
             raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
         raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
-    if holds_a_run(data, frame.alpha) and _decodes(_webp_of(frame.kind, colours, alpha[:_CUT])):
+    is_odd = holds_a_run(data, frame.alpha, WEBP_RUNS)
+    if is_odd and _decodes(_webp_of(frame.kind, colours, alpha[:_CUT])):
         raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
 
 

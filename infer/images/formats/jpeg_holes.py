@@ -1,16 +1,16 @@
 """Zeros inside the coded data of a JPEG, as a lost sector or an unwritten block leaves them.
 
 Most decoders take them for codes, and find their place again behind them. Most encoders cannot
-write them: with the standard's tables, 64 zero bytes would be blocks of 63 equal coefficients. Only
+write them: with the standard's tables, 32 zero bytes hold a block of 63 equal coefficients. Only
 tables whose first code ends a block write flat areas as zeros.
 
 Source of all codes: ITU-T T.81, annex B.2.4.2 and F.1.2.
 """
 
 from .jpeg_markers import JpegMarkers
-from .tails import CODED_ZEROS, zeros_at_end
+from .tails import zeros_at_end
 
-_NO_CODE = bytes(CODED_ZEROS)
+_NO_CODE = bytes(32)
 _TABLES, _AC, _END_OF_BLOCK, _LENGTHS = b"\xff\xc4", 1, 0, 16
 """Marker of Huffman tables, their class for AC coefficients, a symbol, and code lengths."""
 
