@@ -13,8 +13,9 @@ import numpy.typing as npt
 from PIL import Image
 
 from .errors import InputError, UsageError
-from .files.read import read_file
+from .files.read import read_named_file
 from .files.source import HeldFiles
+from .files.walk import Found
 from .images.decode import (
     DecodedImage,
     Limits,
@@ -34,9 +35,10 @@ from .model.bundled import DEFAULT_MODEL, load_model
 from .model.providers import ON_CPU, Device
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
-from .results import Provenance, ScanRow, Verdict
+from .results import FileStatus, Provenance, ScanRow, Verdict
 from .scan.options import ScanOptions
 from .scan.pipeline import origin_reader, scan_found, scan_rows
+from .scan.prepare import PreparedImage, prepare
 from .system.cores import available_cores
 
 if TYPE_CHECKING:
@@ -108,12 +110,30 @@ class Detector:
                 or RGB pixels, uint8 of shape (height, width, 3), upright.
 
         Raises:
+            FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
         seen = self._model_input(image)
         doubt = doubt_of(seen.header.width, seen.header.height, seen.pixels)
         return self.rule(self.session.run(seen.pixels[np.newaxis])[0], doubt)
+
+    def row(self, path: str | os.PathLike[str]) -> ScanRow:
+        """Return the row of one file, as a scan writes it, but without a limit on time.
+
+        A file that cannot be judged is no error: its row has the reason.
+
+        Args:
+            path: path of a file; a folder is not entered.
+        """
+        found = Found(os.fsencode(path))
+        prepared = prepare(found, self.spec.input_size, self._limits)
+        if isinstance(prepared, PreparedImage):
+            p_ai = self.session.run(prepared.pixels[np.newaxis])[0]
+            return prepared.row.judged(self.rule(p_ai, prepared.doubt))
+        if prepared.status is FileStatus.VANISHED:
+            return replace(prepared, status=FileStatus.MISSING)
+        return prepared
 
     def provenance(
         self,
@@ -130,6 +150,7 @@ class Detector:
             options: the detail that is kept, and whose signatures are trusted.
 
         Raises:
+            FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the file cannot be read.
         """
         encoded = identify(self._content(image))
@@ -228,6 +249,7 @@ class Detector:
         """Return the full picture: upright, 8-bit RGB.
 
         Raises:
+            FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
@@ -248,7 +270,7 @@ class Detector:
     def _content(self, file: str | os.PathLike[str] | bytes) -> bytes:
         if isinstance(file, bytes):
             return file
-        return read_file(os.fsencode(file), self._limits.max_bytes)
+        return read_named_file(os.fsencode(file), self._limits.max_bytes)
 
 
 def _device(device: Device | str) -> Device:

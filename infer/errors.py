@@ -17,6 +17,7 @@
     ├── ExportCheckError         4
     └── ImageError               –  a row, never the end of a scan
         ├── ReadError               in files.read
+        │   └── MissingFileError    a FileNotFoundError, too
         └── DecodeError             in images.failures
 
 The number is the exit code of a command that ends with the error. Any other exception is a bug.

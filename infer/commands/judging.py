@@ -1,8 +1,10 @@
 """Work of ``trustthepixels predict``: choose pictures, judge them, draw them."""
 
+import json
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,8 +15,9 @@ from ..detector import Detector
 from ..errors import ImageError, InputError, OutputError, one_line
 from ..files.labelled import labelled_files
 from ..model.providers import Device
+from ..output.rows import Columns, json_values
 from ..report.figure import Panel, draw_figure, percent
-from ..results import Origin, Provenance, Verdict
+from ..results import Origin, Provenance, ScanRow
 from ..system.terminal import note, printable
 
 if TYPE_CHECKING:
@@ -28,18 +31,19 @@ class Judged:
     Attributes:
         path: path of its file.
         true_label: its label; empty if unknown.
-        verdict: ``None`` if the picture cannot be judged.
-        failure: reason why there is no verdict.
+        row: its row, as a scan writes it; with provenance if that was asked for.
         picture: its pixels, kept only for a figure.
-        stated: what the file states about its origin, in words.
     """
 
     path: Path
     true_label: str
-    verdict: Verdict | None
-    failure: str = ""
+    row: ScanRow
     picture: Image.Image | None = None
-    stated: str = ""
+
+    @property
+    def failure(self) -> str:
+        """Reason why there is no verdict; empty if there is one."""
+        return "" if self.row.verdict else f"{self.row.status}: {self.row.error}"
 
 
 def picked(folder: Path, count: int, seed: int) -> list[tuple[Path, str]]:
@@ -98,34 +102,43 @@ def judge(
     keeps_picture: bool,
 ) -> Judged:
     """Return a picture with its verdict, or with the reason why there is none."""
-    stated = ""
-    try:
+    row, picture = detector.row(path), None
+    with suppress(ImageError):
         if provenance is not None:
-            stated = _statement(detector.provenance(path, provenance))
-        verdict = detector.predict(path)
-        picture = detector.decode(path).image if keeps_picture else None
-    except ImageError as error:
-        return Judged(path, true_label, None, failure=str(error), stated=stated)
-    return Judged(path, true_label, verdict, picture=picture, stated=stated)
+            row = replace(row, provenance=detector.provenance(path, provenance))
+        if keeps_picture and row.verdict is not None:
+            picture = detector.decode(path).image
+    return Judged(path, true_label, row, picture)
 
 
-def _statement(provenance: Provenance) -> str:
+def line(judged: Judged) -> str:
+    """Return the line of one picture for a terminal."""
+    name, row = printable(judged.path), judged.row
+    stated = _statement(row.provenance)
+    if row.verdict is None:
+        return f"{name}: no verdict ({printable(judged.failure)}){stated}"
+    likely = f"{percent(row.verdict.p_ai)} likely AI-generated"
+    truth = f"; labelled {judged.true_label}" if judged.true_label else ""
+    note = f"; {printable(row.note)}" if row.note else ""
+    return f"{name}: {row.verdict.label} ({likely}{note}{truth}){stated}"
+
+
+def _statement(provenance: Provenance | None) -> str:
     """Return what a file states in words; empty if it states nothing."""
-    if provenance.origin is Origin.UNKNOWN:
+    if provenance is None or provenance.origin is Origin.UNKNOWN:
         return ""
     evidence = ";".join(provenance.evidence)
     return f"; the file says: {provenance.origin} ({provenance.grade}: {evidence})"
 
 
-def line(judged: Judged) -> str:
-    """Return the line of one picture for a terminal."""
-    name = printable(judged.path)
-    if judged.verdict is None:
-        return f"{name}: no verdict ({printable(judged.failure)}){judged.stated}"
-    likely = f"{percent(judged.verdict.p_ai)} likely AI-generated"
-    truth = f"; labelled {judged.true_label}" if judged.true_label else ""
-    doubt = f"; {judged.verdict.doubt}" if judged.verdict.doubt else ""
-    return f"{name}: {judged.verdict.label} ({likely}{doubt}{truth}){judged.stated}"
+def json_line(judged: Judged) -> str:
+    """Return one picture as a JSON object: a scan's row, and the picture's label if it is known."""
+    has_provenance = judged.row.provenance is not None
+    columns = Columns.WITH_PROVENANCE if has_provenance else Columns.USUAL
+    values = json_values(judged.row, columns)
+    if judged.true_label:
+        values["label"] = judged.true_label
+    return json.dumps(values, ensure_ascii=False)
 
 
 def draw(judged: Sequence[Judged], detector: Detector, figure: Path) -> None:
@@ -135,7 +148,7 @@ def draw(judged: Sequence[Judged], detector: Detector, figure: Path) -> None:
         OutputError: the file cannot be written.
     """
     panels = [
-        Panel(printable(one.path), one.picture, one.verdict, one.true_label, one.failure)
+        Panel(printable(one.path), one.picture, one.row.verdict, one.true_label, one.failure)
         for one in judged
     ]
     partial = figure.with_name(f".{figure.stem}.partial{figure.suffix}")

@@ -2,7 +2,10 @@
 
 import importlib
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
 
 import click
 
@@ -33,19 +36,20 @@ class LazyCommand:
     takes_signals: bool = False
 
     def load(self) -> click.Command:
-        """Import the command.
-
-        Raises:
-            MissingExtraError: its extra is not installed.
-        """
-        missing = missing_distributions(_DISTRIBUTION, self.extra) if self.extra else []
-        if missing:
-            raise MissingExtraError(f"trustthepixels {self.name}", self.extra, ", ".join(missing))
+        """Import the command; without its extra it can only show its help."""
         module, _, attribute = self.target.partition(":")
         command: click.Command = getattr(importlib.import_module(module), attribute)
+        missing = missing_distributions(_DISTRIBUTION, self.extra) if self.extra else []
+        if missing:
+            command = copy(command)
+            command.callback = partial(_refuse, self, ", ".join(missing))
         if not self.takes_signals:
             leave_signals_to_the_command()
         return command
+
+
+def _refuse(lazy: LazyCommand, missing: str, *_: object, **__: object) -> NoReturn:
+    raise MissingExtraError(f"trustthepixels {lazy.name}", lazy.extra, missing)
 
 
 class LazyGroup(click.Group):

@@ -39,6 +39,14 @@ _LARGEST_FIGURE = 24
     metavar="FILE",
     help="Also draw the pictures side by side with their verdicts (png, jpg or webp).",
 )
+@click.option("--force", is_flag=True, help="Replace an existing figure.")
+@click.option(
+    "--json",
+    "is_json",
+    is_flag=True,
+    help="Print one JSON object for each picture: the row of 'scan-folder --format jsonl', and the "
+    "label where it is known.",
+)
 @request_options("model", "device", "false_positive_rate", "threshold", "unsure", "threads")
 @request_options("provenance", "trust_list")
 @click.pass_context
@@ -50,6 +58,8 @@ def predict(
     folder: Path | None,
     seed: int | None,
     figure: Path | None,
+    force: bool,
+    is_json: bool,
     model: str,
     device: Device,
     provenance: bool,
@@ -64,7 +74,9 @@ def predict(
     quiet_decoders()
     _check_usage(context, images, count, folder, seed)
     if figure is not None:
-        _check_figure(figure, count or len(images))
+        _check_figure(figure, count or len(images), may_replace=force)
+    elif force:
+        raise click.UsageError("--force needs --figure", context)
     from . import judging
 
     files = [(image, "") for image in images]
@@ -79,10 +91,10 @@ def predict(
     for path, true_label in files:
         one = judging.judge(detector, path, true_label, origins, keeps_picture=figure is not None)
         judged.append(one)
-        click.echo(judging.line(one))
+        click.echo(judging.json_line(one) if is_json else judging.line(one))
     if figure is not None:
         judging.draw(judged, detector, figure)
-    failed = any(one.verdict is None for one in judged)
+    failed = any(one.row.verdict is None for one in judged)
     context.exit(ExitCode.SOME_FILES_FAILED if failed else ExitCode.OK)
 
 
@@ -103,11 +115,13 @@ def _check_usage(
         raise click.UsageError("name pictures, or pick them with --random, not both", context)
 
 
-def _check_figure(figure: Path, count: int) -> None:
+def _check_figure(figure: Path, count: int, *, may_replace: bool) -> None:
     """Check the figure's path and size before the model is loaded."""
     if figure.suffix.lower() not in _FIGURE_SUFFIXES:
         raise OutputError(f"{figure} must end with one of {', '.join(_FIGURE_SUFFIXES)}")
     if figure.is_dir() or not figure.absolute().parent.is_dir():
         raise OutputError(f"{figure} cannot be written: its folder does not exist or it is one")
+    if figure.exists() and not may_replace:
+        raise OutputError(f"{figure} exists; choose another name, or replace it with --force")
     if count > _LARGEST_FIGURE:
         raise OutputError(f"a figure holds {_LARGEST_FIGURE} pictures at most, not {count}")

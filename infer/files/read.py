@@ -43,6 +43,39 @@ class ReadError(ImageError):
         self.size = size
 
 
+class MissingFileError(ReadError, FileNotFoundError):
+    """A named file that does not exist; Python's own error as well, with ``filename``."""
+
+    def __init__(self, path: bytes, reason: str, number: int) -> None:
+        super().__init__(FileStatus.MISSING, reason)
+        self.errno = number
+        self.filename = os.fsdecode(path)
+
+    def __str__(self) -> str:
+        """Return the status, the path and the reason in one line."""
+        return f"{self.status.value}: {self.filename!r} ({self.reason})"
+
+
+def read_named_file(path: bytes, max_bytes: int) -> bytes:
+    """Read a whole regular file that the user named.
+
+    Args:
+        path: path as the operating system takes it.
+        max_bytes: a larger file is refused before it is read.
+
+    Raises:
+        MissingFileError: it does not exist.
+        ReadError: ``unreadable`` (with the errno), ``vanished`` or ``too_large``.
+    """
+    try:
+        return read_file(path, max_bytes)
+    except ReadError as error:
+        cause = error.__cause__
+        if isinstance(cause, OSError) and cause.errno in _NEVER_THERE:
+            raise MissingFileError(path, error.reason, cause.errno) from cause
+        raise
+
+
 def read_file(path: bytes, max_bytes: int) -> bytes:
     """Read a whole regular file.
 

@@ -74,7 +74,6 @@ def resize(
 
 def _composite_on_white(image: Image.Image) -> Image.Image:
     if image.mode in _SIXTEEN_BIT_MODES:
-        # Pillow cannot key out a 16-bit grey; the scaled value is what a viewer shows.
         return _high_byte(image)
     # In bands, because three copies of all pixels would need twice the memory.
     flat = Image.new("RGB", image.size)
@@ -87,9 +86,15 @@ def _composite_on_white(image: Image.Image) -> Image.Image:
 
 
 def _high_byte(image: Image.Image) -> Image.Image:
-    """Return 16-bit grey as RGB of its high byte; Pillow does the same to 16-bit RGB."""
-    values = (np.asarray(image) >> 8).astype(np.uint8)
+    """Return 16-bit grey as RGB of its high byte, and its clear value as white.
+
+    Pillow takes the high byte of 16-bit RGB, too.
+    """
+    stored = np.asarray(image)
+    values = (stored >> 8).astype(np.uint8)
     if getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
         # Pillow inverts such TIFFs at 8 bits and forgets to at 16.
         values = ~values
+    if isinstance(clear := image.info.get("transparency"), int):
+        values[stored == clear] = 255
     return Image.fromarray(values).convert("RGB")

@@ -36,8 +36,9 @@ _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntim
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
 
 _HOW_TO_GET = {
-    Device.CUDA: "install 'trustthepixels[gpu]'",
-    Device.OPENVINO: "install onnxruntime-openvino in place of onnxruntime",
+    Device.CPU: "'trustthepixels[cpu]'",
+    Device.CUDA: "'trustthepixels[gpu]'",
+    Device.OPENVINO: "onnxruntime-openvino",
 }
 
 
@@ -79,12 +80,18 @@ def require_provider(onnxruntime: ModuleType, device: Device) -> None:
     if wanted not in offered:
         raise ProviderError(
             f"this ONNX Runtime has no {wanted} for the device '{device}' "
-            f"(it has {', '.join(offered)}); {_HOW_TO_GET.get(device, 'install another one')}"
+            f"(it has {', '.join(offered)}); {_way_to_get(device)}"
         )
     if device is Device.CUDA and hasattr(onnxruntime, "preload_dlls"):
         # CUDA from wheels is found only in this way; a failure here comes again later, typed.
         with contextlib.redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()
+
+
+def _way_to_get(device: Device) -> str:
+    """Return the two steps that replace the installed ONNX Runtime by one for a device."""
+    wheels = " ".join(name for name in _WHEELS if installed_version(name)) or "onnxruntime"
+    return f"first run: pip uninstall -y {wheels}, then: pip install {_HOW_TO_GET[device]}"
 
 
 def provider_options(

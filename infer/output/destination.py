@@ -32,6 +32,9 @@ class Existing(StrEnum):
     """A finished one is replaced, and sound rows of unchanged files stay; else like ``RESUME``."""
 
 
+_OTHER_KINDS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".parquet"})
+"""Suffixes of tables that other programs would fail to open with rows in them."""
+
 _GOING_ON = frozenset({Existing.RESUME, Existing.UPDATE})
 
 
@@ -62,6 +65,12 @@ def find_target(destination: str, existing: Existing) -> Target:
     """
     if destination == STANDARD_OUTPUT:
         target = Target(STANDARD_OUTPUT, os.O_WRONLY, is_stream=True)
+    elif Path(destination).suffix.lower() in _OTHER_KINDS:
+        csv = Path(destination).with_suffix(".csv")
+        raise OutputError(
+            f"cannot write {destination}: rows are CSV or JSON lines; use --out {csv} --excel, "
+            "which Excel opens, or --format jsonl"
+        )
     else:
         target = _file_target(destination, existing)
     if target.is_stream and existing in _GOING_ON:

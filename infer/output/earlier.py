@@ -9,7 +9,7 @@ from ..errors import OutputError
 from ..results import FileStatus, ScanRow
 from ..system.descriptors import BINARY
 from .reader import kept_rows, placed_rows
-from .rows import Columns, RowFormat, decode_row, header, unescape_path
+from .rows import Columns, RowFormat, decode_row, unescape_path
 from .run_identity import RunIdentity
 from .stamps import Fingerprints, Stamp, Stamps, fingerprint, read_stamps
 
@@ -36,9 +36,9 @@ class EarlierRows:
         self._descriptor, self._format, self._columns = descriptor, row_format, columns
         self._stamps = stamps
         fingerprints, self._starts, self._sizes = array("Q"), array("Q"), array("L")
-        end = kept_rows(descriptor, path, row_format, columns).size
+        kept = kept_rows(descriptor, path, row_format, columns)
         for start, size, values in placed_rows(
-            descriptor, len(header(row_format, columns)), end, row_format, columns
+            descriptor, kept.start, kept.size, row_format, columns
         ):
             if values[_STATUS] == FileStatus.OK:
                 fingerprints.append(fingerprint(unescape_path(values[_PATH]), stamps.key))

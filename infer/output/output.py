@@ -25,7 +25,7 @@ from ..system.durable import Identity, identity_of, sync_folder_of
 from .destination import Existing, Target, find_target, is_still_there, opened
 from .earlier import EarlierRows, earlier_rows
 from .reader import KeptRows, kept_paths, kept_rows
-from .rows import Columns, RowFormat
+from .rows import Columns, Mark, RowFormat
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
 from .writer import RowSink, RowWriter
@@ -49,6 +49,7 @@ class Output(RowSink):
         row_format: RowFormat,
         existing: Existing,
         columns: Columns,
+        mark: Mark,
     ) -> None:
         self.path = target.path
         self.identities: set[Identity] = {identity_of(os.fstat(descriptor))}
@@ -61,7 +62,7 @@ class Output(RowSink):
         self._updates = existing is Existing.UPDATE
         self._stamps: StampWriter | None = None
         self._descriptor = descriptor
-        self._format, self._columns = row_format, columns
+        self._format, self._columns, self._mark = row_format, columns, mark
         self._kept = KeptRows()
         self._writer: RowWriter | None = None
         self._old_identity: RunIdentity | None = None
@@ -70,7 +71,7 @@ class Output(RowSink):
             self._old_identity = self._identity_of_kept()
         else:
             # A full disk is detected here, before anything slow is done.
-            self._writer = RowWriter(descriptor, target.path, row_format, columns)
+            self._writer = RowWriter(descriptor, target.path, row_format, columns, mark)
 
     def begin(self, identity: RunIdentity) -> KeptRows:
         """Settle which rows stay, and write the run's identity, before the first row.
@@ -100,6 +101,7 @@ class Output(RowSink):
                 self.path,
                 self._format,
                 self._columns,
+                self._mark,
                 kept_bytes=self._kept.size,
             )
         if not self._kept.verdicts:
@@ -241,6 +243,7 @@ def open_output(
     row_format: RowFormat,
     existing: Existing = Existing.REFUSE,
     columns: Columns = Columns.USUAL,
+    mark: Mark = Mark.NONE,
 ) -> Iterator[Output]:
     """Open what ``--out`` names, before anything slow is done.
 
@@ -253,6 +256,7 @@ def open_output(
         row_format: CSV or JSON lines.
         existing: policy for an output that exists.
         columns: columns of the rows.
+        mark: mark at the beginning of a CSV file; one that is resumed keeps its own.
 
     Raises:
         OutputError: the output exists, is being written by another run, cannot be resumed, or
@@ -261,7 +265,7 @@ def open_output(
     target = find_target(destination, existing)
     with opened(target, destination) as descriptor:
         try:
-            output = Output(target, descriptor, row_format, existing, columns)
+            output = Output(target, descriptor, row_format, existing, columns, mark)
         except BaseException:
             if not target.is_stream and not target.resumes:
                 with contextlib.suppress(OSError):

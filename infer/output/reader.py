@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import OutputError
 from ..results import FileStatus, VerdictLabel
 from ..system.descriptors import read_at
-from .rows import COLUMNS, Columns, RowFormat, header, names_of, unescape_path
+from .rows import COLUMNS, Columns, Mark, RowFormat, header, names_of, unescape_path
 
 _BLOCK = 1 << 20
 _LONGEST_FIELD = 1 << 24
@@ -43,11 +43,13 @@ class KeptRows:
     """Whole rows at the beginning of a file.
 
     Attributes:
+        start: bytes of the header, a byte order mark included.
         size: bytes of these rows and the header.
         verdicts: number of rows with each verdict; the empty text is for rows without one.
         origins: number of rows with each pair of origin and verdict; empty without provenance.
     """
 
+    start: int = 0
     size: int = 0
     verdicts: Counter[str] = field(default_factory=Counter)
     origins: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -68,13 +70,10 @@ def kept_rows(
         OutputError: the file cannot be read, or holds anything but rows of a scan.
     """
     try:
-        first = header(row_format, columns)
-        start = read_at(descriptor, len(first), 0).partition(b"\0")[0]
-        if start != first and first.startswith(start):
+        start = _size_of_header(descriptor, row_format, columns)
+        if start is None:
             return KeptRows()
-        if start != first:
-            raise _NotOursError("its header differs")
-        size, verdicts, origins = len(first), Counter[str](), Counter[tuple[str, str]]()
+        size, verdicts, origins = start, Counter[str](), Counter[tuple[str, str]]()
         end = os.fstat(descriptor).st_size
         for line_size, values in _rows(descriptor, size, end, row_format, columns):
             size += line_size
@@ -88,7 +87,17 @@ def kept_rows(
             f"{path} does not hold rows of this version ({error}); "
             "choose another name, or replace it with --force"
         ) from error
-    return KeptRows(size, verdicts, origins)
+    return KeptRows(start, size, verdicts, origins)
+
+
+def _size_of_header(descriptor: int, row_format: RowFormat, columns: Columns) -> int | None:
+    """Return the bytes of a file's header, with a mark or without; ``None`` for a torn one."""
+    for mark in Mark:
+        first = header(row_format, columns, mark)
+        start = read_at(descriptor, len(first), 0).partition(b"\0")[0]
+        if first.startswith(start):
+            return len(first) if start == first else None
+    raise _NotOursError("its header differs")
 
 
 def kept_paths(
@@ -107,8 +116,7 @@ def kept_paths(
     """
     own = os.dup(descriptor)
     try:
-        start = len(header(row_format, columns))
-        for _, _, values in placed_rows(own, start, kept.size, row_format, columns):
+        for _, _, values in placed_rows(own, kept.start, kept.size, row_format, columns):
             yield unescape_path(values[_PATH])
     finally:
         os.close(own)

@@ -21,6 +21,7 @@ import csv
 import io
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, StrEnum, auto
@@ -55,6 +56,14 @@ class Columns(Enum):
     """The usual columns, then a file's statements about its origin."""
 
 
+class Mark(Enum):
+    """Mark of the encoding at the beginning of a CSV file."""
+
+    NONE = auto()
+    BYTE_ORDER = auto()
+    """A byte order mark, by which Excel knows that the file is UTF-8."""
+
+
 _ESCAPED = re.compile(
     r"[\\\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
@@ -86,18 +95,26 @@ def unescape_path(text: str) -> bytes:
     return _ESCAPE.sub(_unescaped, text.encode())
 
 
-def header(row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
-    """Return the beginning of a file of rows."""
-    return _csv_line(names_of(columns)) if row_format is RowFormat.CSV else b""
+def header(
+    row_format: RowFormat, columns: Columns = Columns.USUAL, mark: Mark = Mark.NONE
+) -> bytes:
+    """Return the beginning of a file of rows; ``mark`` has no effect on JSON lines."""
+    if row_format is not RowFormat.CSV:
+        return b""
+    names = _csv_line(names_of(columns))
+    return BOM_UTF8 + names if mark is Mark.BYTE_ORDER else names
 
 
 def encode_row(row: ScanRow, row_format: RowFormat, columns: Columns = Columns.USUAL) -> bytes:
     """Return one row as one line of bytes, line end included."""
-    table = _TABLES[columns]
     if row_format is RowFormat.CSV:
-        return _csv_line([column.csv_text(row) for column in table])
-    values = {column.name: column.json_value(row) for column in table}
-    return json.dumps(values, ensure_ascii=False).encode() + b"\n"
+        return _csv_line([column.csv_text(row) for column in _TABLES[columns]])
+    return json.dumps(json_values(row, columns), ensure_ascii=False).encode() + b"\n"
+
+
+def json_values(row: ScanRow, columns: Columns = Columns.USUAL) -> dict[str, Value]:
+    """Return one row as the values of a JSON object, by the names of the columns."""
+    return {column.name: column.json_value(row) for column in _TABLES[columns]}
 
 
 def decode_row(values: Sequence[str]) -> ScanRow:

@@ -14,7 +14,7 @@ from typing import Protocol
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import sync_file
-from .rows import Columns, RowFormat, encode_row, header
+from .rows import Columns, Mark, RowFormat, encode_row, header
 
 STANDARD_OUTPUT = "-"
 
@@ -53,6 +53,7 @@ class RowWriter:
         path: path of the file in messages; ``-`` for standard output.
         row_format: CSV or JSON lines.
         columns: columns of the rows.
+        mark: mark before the header that is written.
         kept_bytes: bytes of a file that stay, header included; the rest is cut off. ``None`` to
             begin with a header at the descriptor's position.
 
@@ -70,6 +71,8 @@ class RowWriter:
         path: str,
         row_format: RowFormat,
         columns: Columns = Columns.USUAL,
+        mark: Mark = Mark.NONE,
+        *,
         kept_bytes: int | None = None,
     ) -> None:
         self.rows = 0
@@ -85,7 +88,7 @@ class RowWriter:
             self.trim()
         self._seen = self._size_now()
         if not kept_bytes:
-            self._write(header(row_format, columns))
+            self._write(header(row_format, columns, mark))
 
     def write(self, row: ScanRow) -> None:
         """Write one row.

@@ -70,7 +70,7 @@ def run_scan(
         roots = stack.enter_context(_roots(request))
         columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
         output = stack.enter_context(
-            open_output(request.out, request.row_format, request.existing, columns)
+            open_output(request.out, request.row_format, request.existing, columns, request.mark)
         )
         report.output = output
         details = stack.enter_context(open_details(request.provenance_details, request.existing))

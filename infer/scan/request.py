@@ -15,7 +15,7 @@ from ..model.bundled import DEFAULT_MODEL
 from ..model.file import Trust
 from ..model.providers import Device
 from ..output.destination import Existing
-from ..output.rows import RowFormat
+from ..output.rows import Mark, RowFormat
 
 Value = TypeVar("Value")
 
@@ -79,7 +79,7 @@ class ScanRequest:
     """Request of a scan. A number that is ``None`` depends on the machine or the model.
 
     Raises:
-        UsageError: the request has neither a path nor a list.
+        UsageError: the request has neither a path nor a list, or a mark on JSON lines.
     """
 
     paths: tuple[str, ...] = ()
@@ -90,6 +90,14 @@ class ScanRequest:
     )
     row_format: RowFormat = option(
         RowFormat.CSV, Option("--format", "CSV, or one JSON object on each line.")
+    )
+    mark: Mark = option(
+        Mark.NONE,
+        Option(
+            "--excel",
+            "Begin the CSV with a byte order mark, so that Excel shows all names rightly.",
+            sets=Mark.BYTE_ORDER,
+        ),
     )
     existing: Existing = option(
         Existing.REFUSE,
@@ -329,6 +337,8 @@ class ScanRequest:
         return self.provenance or bool(self.provenance_details or self.trust_list)
 
     def __post_init__(self) -> None:
-        """Refuse a request for nothing."""
+        """Refuse a request for nothing, and options that exclude each other."""
         if not self.paths and self.files_from is None:
             raise UsageError("name at least one PATH, or a list with --files-from")
+        if self.mark is not Mark.NONE and self.row_format is not RowFormat.CSV:
+            raise UsageError("--excel is for CSV; leave out --excel or --format jsonl")

@@ -91,9 +91,9 @@ class TestCommandTable:
         monkeypatch.setattr(
             versions, "installed_version", lambda name: "1" * (name not in ("torch", "timm"))
         )
-        train = next(command for command in COMMANDS if command.name == "train")
+        train = next(command for command in COMMANDS if command.name == "train").load()
         with pytest.raises(MissingExtraError) as error:
-            train.load()
+            train.main(["data", "--out", "run"], standalone_mode=False)
         needs = "trustthepixels train needs packages that are not installed (timm, torch)"
         assert needs in str(error.value)
         assert "pip install 'trustthepixels[train]'" in str(error.value)

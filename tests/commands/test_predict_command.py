@@ -1,6 +1,9 @@
 """``trustthepixels predict``: a line for each picture, and a figure of them."""
 
+import json
 import re
+import shutil
+from operator import itemgetter
 
 import numpy as np
 import pytest
@@ -53,7 +56,7 @@ class TestLines:
         assert len(lines) == 5
         assert lines[0] == lines[4]
         assert "cut.jpg: no verdict (truncated: " in lines[1]
-        assert "No such file" in lines[2]
+        assert "gone.jpg: no verdict (missing: ENOENT: No such file or directory)" in lines[2]
         assert "a folder" in lines[3]
         assert "Traceback" not in result.stderr
 
@@ -91,6 +94,40 @@ class TestLines:
         result = predict(tmp_path / "été-😀.jpg", LC_ALL=locale, PYTHONIOENCODING="ascii")
         assert result.returncode == 1
         assert len(result.stdout.splitlines()) == 1
+
+
+class TestJson:
+    def test_lines_are_the_rows_of_a_scan(self, predict, run_command, examples, tmp_path):
+        folder = tmp_path / "photos"
+        shutil.copytree(examples / "Real", folder)
+        Image.effect_noise((40, 40), 50).save(folder / "tiny.png")
+        (folder / "bad\udce9.jpg").write_bytes(b"no picture")
+        zeros = Image.open(folder / "coffee.jpg").convert("RGB")
+        zeros.paste(0, (0, 0, zeros.width, 40))
+        zeros.save(folder / "black-end.bmp")
+        model = tmp_path / "tiny.onnx"
+        command = ("scan-folder", folder, "--format", "jsonl", "--out", "-", "--model", model)
+        rows = [json.loads(line) for line in run_command(*command).stdout.splitlines()]
+        result = predict("--json", *sorted(folder.iterdir()))
+        assert result.returncode == 1
+        lines = [json.loads(line) for line in result.stdout.splitlines()]
+        assert {row["note"] is None for row in rows} == {True, False}
+        for row, line in zip(sorted(rows, key=itemgetter("path")), lines, strict=True):
+            p_ai = row.pop("p_ai")
+            assert line.pop("p_ai") == (p_ai if p_ai is None else pytest.approx(p_ai, abs=1e-5))
+            assert line == row
+
+    def test_a_file_that_is_not_there_is_missing(self, predict, tmp_path):
+        values = json.loads(predict("--json", tmp_path / "gone.jpg").stdout)
+        assert (values["status"], values["verdict"], values["p_ai"]) == ("missing", None, None)
+        assert values["error"] == "ENOENT: No such file or directory"
+
+    def test_a_label_and_an_origin_have_keys_where_they_are_known(self, predict, examples):
+        arguments = ("--json", "--provenance", "--random", "2", "--from", examples, "--seed", "1")
+        for line in predict(*arguments).stdout.splitlines():
+            values = json.loads(line)
+            assert list(values)[-4:] == ["origin", "origin_grade", "origin_evidence", "label"]
+            assert values["label"] == ("ai" if "/AI/" in values["path"] else "real")
 
 
 class TestRandom:
@@ -132,6 +169,7 @@ class TestRandom:
             (["--random", "1", "--from", "gone"], "gone does not exist"),
             (["x.jpg", "--figure", "out.xyz"], "must end with one of .png"),
             (["x.jpg", "--figure", "gone/out.png"], "folder does not exist"),
+            (["x.jpg", "--force"], "--force needs --figure"),
             (["x.jpg", "--threshold", "2"], "--threshold"),
             (["x.jpg", "--fpr", "0.5"], "use 0.01, 0.05"),
             (["x.jpg", "--device", "tpu"], "--device"),
@@ -182,13 +220,26 @@ class TestFigureFile:
         with Image.open(figure) as drawn:
             assert drawn.format == "JPEG"
 
+    def test_an_existing_file_stays_unless_it_may_be_replaced(self, predict, examples, tmp_path):
+        figure = tmp_path / "out.png"
+        figure.write_text("precious")
+        arguments = (examples / "Real" / "coffee.jpg", "--figure", figure)
+        result = predict(*arguments)
+        assert (result.returncode, result.stdout) == (2, "")
+        assert result.stderr == (
+            f"error: {figure} exists; choose another name, or replace it with --force\n"
+        )
+        assert figure.read_text() == "precious"
+        assert predict(*arguments, "--force").returncode == 0
+        assert figure.read_bytes().startswith(b"\x89PNG")
+
     def test_nothing_is_written_where_the_model_is_unusable(self, run_command, examples, tmp_path):
         model = write_tiny_model(tmp_path / "model.onnx", schema_version=99)
         figure = tmp_path / "out.png"
         figure.write_text("existing")
         picture = examples / "Real" / "coffee.jpg"
         result = run_command(
-            "trustthepixels", "predict", picture, "--model", model, "--figure", figure
+            "trustthepixels", "predict", picture, "--model", model, "--figure", figure, "--force"
         )
         assert result.returncode == 3
         assert figure.read_text() == "existing"

@@ -4,6 +4,7 @@ The states are played around the real ONNX Runtime, from a ``sitecustomize`` of 
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,23 @@ def test_two_wheels_that_overwrite_each_other(tmp_path, examples, tiny_model):
     )
     assert (code, errors.count("\n")) == (3, 1)
     assert "onnxruntime and onnxruntime-gpu are both installed" in errors
+
+
+@pytest.mark.parametrize(
+    ("device", "wheel"),
+    [("cuda", "'trustthepixels[gpu]'"), ("openvino", "onnxruntime-openvino")],
+)
+def test_a_wheel_without_the_provider_is_uninstalled_first(
+    tmp_path, examples, tiny_model, device, wheel
+):
+    (tmp_path / "sitecustomize.py").write_text(
+        "import onnxruntime\n"
+        "onnxruntime.get_available_providers = lambda: ['CPUExecutionProvider']\n"
+    )
+    code, _, errors = run(
+        *(examples, "--out", "-", "--model", tiny_model, "--device", device),
+        env={**os.environ, "PYTHONPATH": search_first(tmp_path)},
+    )
+    assert (code, errors.count("\n")) == (3, 1)
+    assert re.search(r"; first run: pip uninstall -y onnxruntime\S*, then: pip install ", errors)
+    assert errors.endswith(f"{wheel}\n")

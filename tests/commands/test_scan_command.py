@@ -255,6 +255,15 @@ class TestOutput:
         assert errors.count("\n") == 1
         assert reason in errors
 
+    @pytest.mark.parametrize("name", ["x.xlsx", "x.XLS", "x.ods", "x.xlsm", "x.parquet"])
+    @pytest.mark.parametrize("options", [[], ["--force"], ["--format", "jsonl"]])
+    def test_a_kind_of_file_that_rows_are_not_is_refused(self, name, options):
+        code, _, errors = run("photos", "--out", name, "--model", "there-is-none.onnx", *options)
+        assert (code, errors.count("\n")) == (2, 1)
+        assert errors.startswith(f"error: cannot write {name}: rows are CSV or JSON lines; use ")
+        assert "--out x.csv --excel" in errors
+        assert not Path(name).exists()
+
     def test_a_model_that_cannot_be_used_leaves_the_output_as_it_was(self):
         Path("not-a-model.onnx").write_text("<html>")
         code, _, errors = run("photos", "--out", "rows.csv", "--model", "not-a-model.onnx")

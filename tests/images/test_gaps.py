@@ -102,6 +102,36 @@ class TestTiff:
         data = tiff_tag(FILES[kind], 279, lambda size: size // 2)
         assert refusal(data).status in (FileStatus.TRUNCATED, FileStatus.CORRUPT)
 
+    @pytest.mark.parametrize("size", [100, 1000, 10_000])
+    @pytest.mark.parametrize("filling", [b"\0", b"\xff", b"\x5a"])
+    @pytest.mark.parametrize("compression", ["tiff_adobe_deflate", "packbits"])
+    def test_whose_strips_hold_more_than_their_pixels_is_refused(self, compression, filling, size):
+        picture = photograph().resize((480, 360))
+        data = encoded("TIFF", picture, compression=compression)
+        for at in range(1000, len(data) - size - 1000, len(data) // 12):
+            damaged = data[:at] + filling * size + data[at + size :]
+            result = outcome(damaged)
+            if isinstance(result, DecodedImage):
+                # The length of a strip is right by chance, as one in some hundred is.
+                assert compression == "packbits"
+                assert size == 100
+
+    def test_that_ends_with_its_directory_is_whole(self):
+        data = tiff_tag(FILES["tiff"], 278, lambda rows: rows)
+        start = int.from_bytes(data[4:8], "little")
+        size = 2 + 12 * int.from_bytes(data[start : start + 2], "little")
+        moved = data[:4] + len(data).to_bytes(4, "little") + data[8:] + data[start : start + size]
+        assert decode(moved).image.tobytes() == photograph().tobytes()
+        assert decode(moved).note == ""
+
+    @pytest.mark.parametrize("mode", ["L", "RGB", "P", "1"])
+    def test_with_packed_strips_is_whole(self, mode):
+        for picture in (photograph(), Image.new("RGB", (333, 200)), photograph().resize((7, 3))):
+            data = encoded("TIFF", picture.convert(mode), compression="packbits")
+            assert np.array_equal(
+                np.asarray(decode(data).image), np.asarray(picture.convert(mode).convert("RGB"))
+            )
+
     @pytest.mark.parametrize("mode", ["L", "RGB", "CMYK"])
     def test_with_jpeg_inside_is_decoded_where_it_is_sound(self, mode):
         data = encoded("TIFF", photograph().convert(mode), compression="jpeg", quality=95)

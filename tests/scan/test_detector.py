@@ -1,6 +1,8 @@
 """The Python API: every way to hand over a picture gives the same verdict."""
 
+import errno
 import io
+import os
 from pathlib import Path
 
 import numpy as np
@@ -113,10 +115,23 @@ class TestPredict:
             detector.predict(content)
         assert caught.value.status is status
 
-    def test_a_missing_file_is_an_image_error(self, detector, tmp_path):
-        with pytest.raises(ImageError) as caught:
-            detector.predict(tmp_path / "gone.jpg")
-        assert caught.value.status is FileStatus.VANISHED
+    @pytest.mark.parametrize("method", ["predict", "decode", "provenance"])
+    @pytest.mark.parametrize("name", ["gone.jpg", "file/gone.jpg", "link.jpg", "caf\udce9\n.jpg"])
+    def test_a_missing_file_is_python_s_own_error_and_a_typed_one(
+        self, detector, tmp_path, method, name
+    ):
+        (tmp_path / "file").touch()
+        (tmp_path / "link.jpg").symlink_to("nothing")
+        path = tmp_path / name
+        with pytest.raises(FileNotFoundError) as caught:
+            getattr(detector, method)(path)
+        error = caught.value
+        assert isinstance(error, ImageError)
+        assert error.status is FileStatus.MISSING
+        assert os.fspath(error.filename) == os.fspath(path)
+        assert error.errno in (errno.ENOENT, errno.ENOTDIR)
+        assert str(error).startswith(f"missing: '{tmp_path}/")
+        assert len(str(error).splitlines()) == 1
 
     def test_limits_hold_for_every_kind_of_input(self, tiny_model, example):
         detector = Detector(tiny_model, limits=Limits(max_pixels=100))

@@ -6,11 +6,25 @@ Source: ISO/IEC 14496-12, sections 4.2 (boxes), 8.11.3 (``iloc``) and 8.11.6 (``
 
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 
-from .tails import CODED_ZEROS, ends_in_zeros
+from ...errors import ImageError
+from ...results import FileStatus
+from .tails import (
+    AV1_RUNS,
+    CODED_ZEROS,
+    HEVC_RUNS,
+    OVERWRITTEN,
+    UNWRITTEN,
+    Runs,
+    ends_in_zeros,
+    holds_a_run,
+)
 
-_CODED = frozenset({b"av01", b"hvc1", b"hev1", b"lhv1", b"avc1", b"vvc1"})
-"""Types of items that are entropy-coded pictures, or tiles of one."""
+_CODED = {b"av01": AV1_RUNS} | dict.fromkeys(
+    (b"hvc1", b"hev1", b"lhv1", b"avc1", b"vvc1"), HEVC_RUNS
+)
+"""Types of items that are entropy-coded pictures, or tiles of one, and what none of them holds."""
 
 
 def boxes(data: bytes, start: int = 0, stop: int | None = None) -> Iterator[tuple[bytes, slice]]:
@@ -43,37 +57,56 @@ def boxes_are_cut(data: bytes) -> bool:
     return last > len(data) or ends_in_zeros(data)
 
 
-def has_unwritten_pixels(data: bytes) -> bool:
-    """Return whether an entropy-coded picture of the file ends in zeros."""
+def end_of_boxes(data: bytes) -> int:
+    """Return the end of the last box with a readable type, at most the end of the file."""
+    end = 0
+    with suppress(struct.error):
+        for kind, content in boxes(data):
+            if not kind.isalnum():
+                break
+            end = content.stop
+    return min(end, len(data))
+
+
+def refuse_lost_pixels(data: bytes) -> None:
+    """Refuse a file in which an entropy-coded picture was not written, or overwritten.
+
+    Raises:
+        ImageError: ``truncated`` or ``corrupt``.
+    """
     try:
         places = list(_coded_places(data))
     except (struct.error, IndexError):
         places = []
-    if not places:
-        # A sequence of frames, or a head that only the decoder can judge.
-        places = [content for kind, content in boxes(data) if kind == b"mdat"]
-    return any(ends_in_zeros(data, place, CODED_ZEROS) for place in places)
+    # A sequence of frames, or a head that only the decoder can judge.
+    all_data = [place for place, _ in places] or [
+        content for kind, content in boxes(data) if kind == b"mdat"
+    ]
+    if any(ends_in_zeros(data, place, CODED_ZEROS) for place in all_data):
+        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+    if any(holds_a_run(data, place, runs) for place, runs in places):
+        raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
 
 
-def _coded_places(data: bytes) -> Iterator[slice]:
-    """Return the places of all coded items of the file's ``meta`` box."""
+def _coded_places(data: bytes) -> Iterator[tuple[slice, Runs]]:
+    """Return the places of all coded items of the file's ``meta`` box, and what none holds."""
     meta = next((content for kind, content in boxes(data) if kind == b"meta"), slice(0, 0))
     parts = dict(boxes(data, meta.start + 4, meta.stop))
     if not {b"iinf", b"iloc"} <= parts.keys():
         return
-    coded = set(_coded_items(data, parts[b"iinf"]))
+    coded = dict(_coded_items(data, parts[b"iinf"]))
     for item, place in _item_places(data, parts[b"iloc"].start):
         if item in coded:
-            yield place
+            yield place, coded[item]
 
 
-def _coded_items(data: bytes, items: slice) -> Iterator[int]:
+def _coded_items(data: bytes, items: slice) -> Iterator[tuple[int, Runs]]:
     entries = items.start + (6 if data[items.start] == 0 else 8)
     for kind, entry in boxes(data, entries, items.stop):
         number = "H" if data[entry.start] == 2 else "I"
         item, _, type_ = struct.unpack_from(f">{number}H4s", data, entry.start + 4)
         if kind == b"infe" and type_ in _CODED:
-            yield item
+            yield item, _CODED[type_]
 
 
 def _item_places(data: bytes, at: int) -> Iterator[tuple[int, slice]]:

@@ -2,6 +2,7 @@
 
 import struct
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 
@@ -12,9 +13,19 @@ from ...results import FileStatus
 from ..encoded import Cost, EncodedImage, Format, ImageFile
 from ..failures import DECODER_ERRORS, DecodeError, ImageHeader
 from ..limits import Limits
-from .boxes import boxes_are_cut, has_unwritten_pixels
+from .boxes import boxes_are_cut, end_of_boxes, refuse_lost_pixels
 from .pillow import Checks, open_image, open_with_pillow, plugin
-from .tails import CODED_ZEROS, UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
+from .tails import (
+    CODED_ZEROS,
+    OVERWRITTEN,
+    UNWRITTEN,
+    WEBP_RUNS,
+    ends_in_zeros,
+    holds_a_run,
+    rest_note,
+    zeros_at_end,
+    zeros_note,
+)
 
 _GENERAL_BRANDS = frozenset({b"mif1", b"msf1", b"miaf"})
 _HEVC_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx"})
@@ -46,39 +57,78 @@ def webp_size(data: bytes) -> tuple[int, int] | None:
     return None
 
 
-def webp_picture(data: bytes) -> tuple[bytes, slice]:
-    """Return the type and place of the chunk that holds the colours of a WebP's first frame."""
-    position = 12
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    """First frame of a WebP.
+
+    Attributes:
+        kind: type of the chunk that holds its colours.
+        colours: place of that chunk's content.
+        alpha: place of the content of its alpha chunk; empty if there is none.
+    """
+
+    kind: bytes
+    colours: slice
+    alpha: slice
+
+
+def _webp_frame(data: bytes) -> _Frame:
+    position, alpha = 12, slice(0, 0)
     for _ in range(_MOST_CHUNKS):
         kind, size = data[position : position + 4], _little(data, position + 4)
         position += 8
+        place = slice(position, position + size)
         if kind in (b"VP8 ", b"VP8L"):
-            return kind, slice(position, position + size)
+            return _Frame(kind, place, alpha)
+        if kind == b"ALPH":
+            alpha = place
         # A frame begins with its size and place, then come its chunks.
         position += 16 if kind == b"ANMF" else size + size % 2
-    return b"", slice(0, 0)
+    return _Frame(b"", slice(0, 0), alpha)
 
 
-def _refuse_unwritten_webp(_image: Image.Image, data: bytes) -> None:
-    kind, place = webp_picture(data)
-    if not ends_in_zeros(data, place, CODED_ZEROS):
-        return
-    if kind == b"VP8 " or _decodes(_webp_of(data[place][: -CODED_ZEROS // 2])):
-        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+def _refuse_lost_webp(_image: Image.Image, data: bytes) -> None:
+    frame = _webp_frame(data)
+    colours, alpha = data[frame.colours], data[frame.alpha]
+    is_unwritten = ends_in_zeros(data, frame.colours, CODED_ZEROS)
+    is_odd = is_unwritten or holds_a_run(data, frame.colours, WEBP_RUNS)
+    if is_odd and _decodes(_webp_of(frame.kind, colours[:_CUT], b"")):
+        if is_unwritten:
+            raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+        raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
+    is_odd = holds_a_run(data, frame.alpha, WEBP_RUNS)
+    if is_odd and _decodes(_webp_of(frame.kind, colours, alpha[:_CUT])):
+        raise ImageError(FileStatus.CORRUPT, OVERWRITTEN)
 
 
-def _webp_of(content: bytes) -> bytes:
-    """Return a lossless WebP that holds one chunk."""
-    chunk = b"VP8L" + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
-    return b"RIFF" + struct.pack("<I", len(chunk) + 4) + b"WEBP" + chunk
+_CUT = -CODED_ZEROS // 2
+"""End of a chunk's content without bytes that a sound one needs."""
+
+_HAS_ALPHA = 0x10
+"""Flag of a ``VP8X`` chunk."""
+
+
+def _webp_of(kind: bytes, colours: bytes, alpha: bytes) -> bytes:
+    """Return a WebP of one frame."""
+    chunks = _chunk(kind, colours)
+    if alpha:
+        width, height = webp_size(bytes(12) + chunks) or (1, 1)
+        sides = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+        head = _chunk(b"VP8X", struct.pack("<I", _HAS_ALPHA) + sides)
+        chunks = head + _chunk(b"ALPH", alpha) + chunks
+    return b"RIFF" + struct.pack("<I", len(chunks) + 4) + b"WEBP" + chunks
+
+
+def _chunk(kind: bytes, content: bytes) -> bytes:
+    return kind + struct.pack("<I", len(content)) + content + b"\0" * (len(content) % 2)
 
 
 def _decodes(data: bytes) -> bool:
     """Return whether a WebP decodes.
 
-    Flat areas of a lossless WebP can be coded as zeros, each bit of which counts: such a file does
-    not decode without its last bytes. Zeros that were never written code more pixels than there
-    are, so that the last bytes are not needed.
+    Flat areas of a WebP can be coded as zeros, each bit of which counts: such a file does not
+    decode without its last bytes. Bytes that no encoder wrote code more pixels than there are, so
+    that the last bytes are not needed.
     """
     try:
         open_image(EncodedImage(data, WEBP)).load()
@@ -87,9 +137,17 @@ def _decodes(data: bytes) -> bool:
     return True
 
 
-def _refuse_unwritten_boxes(_image: Image.Image, data: bytes) -> None:
-    if has_unwritten_pixels(data):
-        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
+def _webp_note(_image: Image.Image, data: bytes) -> str:
+    size = _little(data, 4)
+    return rest_note(data, 8 + size + size % 2)
+
+
+def _refuse_lost_boxes(_image: Image.Image, data: bytes) -> None:
+    refuse_lost_pixels(data)
+
+
+def _boxes_note(_image: Image.Image, data: bytes) -> str:
+    return rest_note(data, end_of_boxes(data))
 
 
 def _bmp_note(_image: Image.Image, data: bytes) -> str:
@@ -98,7 +156,8 @@ def _bmp_note(_image: Image.Image, data: bytes) -> str:
     if header >= _SMALLEST_BMP_HEADER and _little(data, 30) in _UNCOMPRESSED_BMP:
         width, height, bits = _little(data, 18), _little(data, 22), _little(data, 28) & 0xFFFF
         size = (width * bits + 31) // 32 * 4 * min(height, 2**32 - height)
-    return zeros_note(zeros_at_end(data, slice(start, start + size)), size)
+    note = zeros_note(zeros_at_end(data, slice(start, start + size)), size)
+    return note or rest_note(data, max(start + size, _little(data, 2)))
 
 
 def _open_webp(encoded: EncodedImage, limits: Limits) -> ImageFile:
@@ -108,7 +167,7 @@ def _open_webp(encoded: EncodedImage, limits: Limits) -> ImageFile:
         if pixels > limits.max_pixels:
             reason = f"{pixels} pixels, limit {limits.max_pixels}"
             raise DecodeError(FileStatus.TOO_LARGE, reason, ImageHeader(*size, "WEBP"))
-    return open_with_pillow(encoded, limits, Checks(before=_refuse_unwritten_webp))
+    return open_with_pillow(encoded, limits, Checks(before=_refuse_lost_webp, note=_webp_note))
 
 
 def _webp_cost(encoded: EncodedImage) -> Cost | None:
@@ -144,6 +203,8 @@ def _register_heif() -> bool:
     return False
 
 
+_BOXES_CHECKS = Checks(before=_refuse_lost_boxes, note=_boxes_note)
+
 WEBP = Format(
     name="WEBP",
     extensions=("webp",),
@@ -175,7 +236,7 @@ AVIF = Format(
     extensions=("avif", "avifs"),
     starts=lambda data: _has_brand(data, _AVIF_BRANDS),
     register=plugin("AvifImagePlugin", "avif"),
-    open=partial(open_with_pillow, checks=Checks(before=_refuse_unwritten_boxes)),
+    open=partial(open_with_pillow, checks=_BOXES_CHECKS),
     is_cut=boxes_are_cut,
 )
 HEIF = Format(
@@ -183,7 +244,7 @@ HEIF = Format(
     extensions=("heic", "heif", "heics", "heifs", "hif", "hic"),
     starts=lambda data: _has_brand(data, _HEIF_BRANDS),
     register=_register_heif,
-    open=partial(open_with_pillow, checks=Checks(before=_refuse_unwritten_boxes)),
+    open=partial(open_with_pillow, checks=_BOXES_CHECKS),
     is_cut=boxes_are_cut,
     package="pi-heif",
 )

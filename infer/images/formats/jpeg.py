@@ -32,6 +32,7 @@ from ..orientation import (
     pictures_in_mpo,
     xmp_orientation,
 )
+from .jpeg_holes import has_hole
 from .jpeg_markers import JpegMarkers, read_markers, regular
 from .jpeg_sampling import decode_unusual
 from .pillow import plugin
@@ -85,6 +86,8 @@ def decode_jpeg(
     structure = structure or read_markers(data)
     if structure.unsupported:
         raise ImageError(FileStatus.UNSUPPORTED, f"{structure.unsupported} is not supported")
+    if has_hole(data, structure):
+        raise ImageError(FileStatus.CORRUPT, "zeros lie within its coded data")
     if not structure.has_usual_sampling:
         return _unusual(data, structure, fill_gaps=fill_gaps)
     try:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 
 from ...errors import ImageError
 from ...results import FileStatus
@@ -173,7 +173,24 @@ def _is_short(kind: bytes, content: bytes) -> bool:
 
 def _open(encoded: EncodedImage, _limits: Limits) -> PillowFile:
     lean = EncodedImage(without_metadata(encoded.data), encoded.format)
-    return PillowFile(partial(open_image, lean), encoded, Checks(after=refuse_unfilled))
+    return PillowFile(partial(_open_image, lean), encoded, Checks(after=refuse_unfilled))
+
+
+_GREY, _COLOURS = 0, 2
+"""Colour types (PNG specification, table 11.1)."""
+
+
+def _open_image(encoded: EncodedImage) -> ImageFile.ImageFile:
+    """Open a PNG, with its clear colour in the values that Pillow gives to pixels."""
+    image = open_image(encoded)
+    bits, colour = encoded.data[24], encoded.data[25]
+    clear = image.info.get("transparency")
+    if colour == _GREY and bits in (2, 4) and isinstance(clear, int):
+        most = (1 << bits) - 1
+        image.info["transparency"] = (clear & most) * 255 // most
+    elif colour == _COLOURS and bits == 16 and isinstance(clear, tuple):
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    return image
 
 
 def _starts(data: bytes) -> bool:

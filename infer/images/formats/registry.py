@@ -4,6 +4,7 @@ A new format is one file with a ``Format`` record and one entry in ``FORMATS``.
 """
 
 import functools
+import re
 
 from ..encoded import EncodedImage, Format
 from .containers import AVIF, BMP, GIF, HEIF, WEBP
@@ -30,6 +31,9 @@ _FOREIGN = {
 }
 """First bytes of image formats that are known but not decoded."""
 
+_BARE_BMP = re.compile(rb"\x28\0{3}.{8}\x01\0[\x01\x04\x08\x10\x18\x20]\0", re.DOTALL)
+"""A bitmap's own header of 40 bytes: its size, width and height, planes, bits."""
+
 _FOREIGN_EXTENSIONS = frozenset({"jxl", "jp2", "j2k", "j2c", "jpc", "jpf", "jpx"})
 """Extensions of formats for photographs that are not decoded: JPEG XL and JPEG 2000."""
 
@@ -45,6 +49,8 @@ def identify(data: bytes) -> EncodedImage:
 
 def foreign_format(data: bytes) -> str:
     """Return the name of a known image format that is not decoded; empty if it is unknown."""
+    if _BARE_BMP.match(data):
+        return "BMP without its file header"
     return next((name for magic, name in _FOREIGN.items() if data.startswith(magic)), "")
 
 

@@ -1,14 +1,9 @@
-"""TIFF: content of its strips and tiles, and their cut ends.
-
-All tags and values are those of TIFF 6.0 and Adobe's technical note 2.
-"""
+"""TIFF: how it is opened, its cut ends, and notes on what it holds."""
 
 import struct
-import zlib
-from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 from PIL import Image, ImageFile, TiffImagePlugin
 
@@ -16,183 +11,55 @@ from ...errors import ImageError
 from ...results import FileStatus
 from ..encoded import EncodedImage, Format
 from ..limits import Limits
-from .jpeg import decode_jpeg
-from .pillow import Checks, PillowFile, open_image, open_with_pillow, plugin
-from .tails import UNWRITTEN, ends_in_zeros, zeros_at_end, zeros_note
+from .pillow import Checks, PillowFile, open_image, open_with_pillow
+from .tails import ends_in_zeros, rest_note, zeros_at_end, zeros_note
+from .tiff_strips import (
+    COMPRESSION,
+    PLANES,
+    RAW,
+    SEPARATE,
+    STRIPS,
+    TILES,
+    Part,
+    Tags,
+    parts_of,
+    refuse_damaged,
+)
 
-_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262
-_SAMPLES, _ROWS_PER_STRIP, _PLANES, _EXTRA_SAMPLES = 277, 278, 284, 338
-_TILE_WIDTH, _TILE_HEIGHT, _JPEG_TABLES = 322, 323, 347
-_SUBFILE, _DNG_VERSION = 254, 50706
-"""Tags."""
-
-_RAW, _OLD_JPEG, _JPEG, _DEFLATE = 1, 6, 7, frozenset({8, 32946})
-_NEVER_ZERO = _DEFLATE | {5, _JPEG, 32773, 34925, 50000}
-"""Compressions, and those whose strips never end in zeros: Deflate, LZW, JPEG, PackBits, LZMA,
-Zstandard. Fax codes fill up with zeros, and lossless WebP can code pixels as zeros."""
-
-_YCBCR, _SEPARATE, _PREMULTIPLIED, _REDUCED = 6, 2, 1, 1
-"""Values of the photometric interpretation, the planes, an extra sample and the subfile type."""
-
-_BLOCK = 1 << 18
-
-_Tags = Mapping[int, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A strip or tile.
-
-    Attributes:
-        start: place in the file.
-        size: bytes in the file, as the file declares.
-        pixels: bytes of its pixels without compression; 0 if unknown.
-    """
-
-    start: int
-    size: int
-    pixels: int
-
-    @property
-    def place(self) -> slice:
-        """Place of its bytes in the file."""
-        return slice(self.start, self.start + self.size)
-
-
-def _parts(tags: _Tags) -> list[_Part]:
-    """Return all strips or tiles of the first picture, in the order of its pixels.
-
-    Raises:
-        ImageError: ``truncated`` if there are fewer than the picture needs.
-    """
-    width, height, samples = tags[_WIDTH], tags[_HEIGHT], tags.get(_SAMPLES, 1)
-    bits = tags.get(_BITS, (1,))
-    bits = bits[:samples] if len(bits) >= samples else bits[:1] * samples
-    layers = bits if tags.get(_PLANES) == _SEPARATE else (sum(bits),)
-    across, down = tags.get(_TILE_WIDTH, width), tags.get(_TILE_HEIGHT, height)
-    place = STRIPS
-    if STRIPS[0] in tags:
-        across, down = width, min(tags.get(_ROWS_PER_STRIP, height), height)
-    else:
-        place = TILES
-    starts, sizes = (tags.get(tag, ()) for tag in place)
-    rows = -(-height // down)
-    in_layer = rows * -(-width // across)
-    if len(starts) < in_layer * len(layers):
-        raise ImageError(FileStatus.TRUNCATED, "its strips do not cover the picture")
-    if in_layer * len(layers) == 1:
-        # As Pillow has it, the last counts.
-        starts, sizes = starts[-1:], sizes[-1:]
-    is_subsampled = tags.get(_PHOTOMETRIC) == _YCBCR
-    parts = []
-    for number, (start, size) in enumerate(zip(starts, sizes, strict=False)):
-        if number == in_layer * len(layers):
-            break
-        row = number % in_layer
-        lines = min(down, height - row * down) if place is STRIPS else down
-        line = (across * layers[number // in_layer] + 7) // 8
-        parts.append(_Part(start, size, 0 if is_subsampled else line * lines))
-    return parts
-
-
-def refuse_damaged(image: Image.Image, data: bytes) -> None:
-    """Refuse an opened, not yet loaded TIFF whose strips or tiles are missing or damaged.
-
-    Raises:
-        ImageError: ``truncated``, ``corrupt`` or ``unsupported``.
-    """
-    tags: _Tags = getattr(image, "tag_v2", {})
-    compression = tags.get(_COMPRESSION, _RAW)
-    if compression == _OLD_JPEG:
-        raise ImageError(FileStatus.UNSUPPORTED, "old-style JPEG in TIFF is not supported")
-    if tags.get(_PLANES) == _SEPARATE and _has_wrong_planes(image, tags):
-        raise ImageError(FileStatus.UNSUPPORTED, "TIFF with such planes is not supported")
-    parts = _parts(tags)
-    if compression == _RAW:
-        _refuse_short(parts, tags, data)
-    elif compression in _NEVER_ZERO and any(ends_in_zeros(data, part.place) for part in parts):
-        raise ImageError(FileStatus.TRUNCATED, UNWRITTEN)
-    if compression == _JPEG:
-        for stream in _jpeg_streams(parts, tags, data):
-            decode_jpeg(stream)
-    if compression in _DEFLATE:
-        for part in parts:
-            _inflate(part, data)
-
-
-def _has_wrong_planes(image: Image.Image, tags: _Tags) -> bool:
-    """Return whether Pillow mixes up the planes of a picture, or takes none."""
-    is_premultiplied = _PREMULTIPLIED in tags.get(_EXTRA_SAMPLES, ())
-    is_ycbcr = tags.get(_PHOTOMETRIC) == _YCBCR
-    return image.mode == "LA" or (image.mode == "RGBA" and is_premultiplied) or is_ycbcr
-
-
-def _refuse_short(parts: list[_Part], tags: _Tags, data: bytes) -> None:
-    for part in parts:
-        if part.start + part.size > len(data):
-            raise ImageError(FileStatus.TRUNCATED, "its strips are cut off")
-        if part.size < part.pixels:
-            raise ImageError(FileStatus.TRUNCATED, "its strips hold too few bytes for its pixels")
-    if tags.get(_PHOTOMETRIC) == _YCBCR:
-        pixels = tags[_WIDTH] * tags[_HEIGHT] * tags.get(_SAMPLES, 1)
-        if sum(part.size for part in parts) < pixels:
-            raise ImageError(FileStatus.UNSUPPORTED, "subsampled raw TIFF is not supported")
-
-
-def _inflate(part: _Part, data: bytes) -> None:
-    """Check a strip's checksum and length.
-
-    Raises:
-        ImageError: ``truncated`` or ``corrupt``.
-    """
-    inflate = zlib.decompressobj()
-    rest, size = data[part.place], 0
-    try:
-        # More data than pixels is passed over, as libtiff does.
-        while not inflate.eof and size <= part.pixels + _BLOCK:
-            block = inflate.decompress(rest, _BLOCK)
-            rest = inflate.unconsumed_tail
-            size += len(block)
-            if not block and not rest:
-                break
-    except zlib.error as error:
-        raise ImageError(FileStatus.CORRUPT, f"a strip cannot be inflated: {error}") from error
-    if size < part.pixels:
-        raise ImageError(FileStatus.TRUNCATED, "a strip ends early")
-
-
-def _jpeg_streams(parts: list[_Part], tags: _Tags, data: bytes) -> Iterator[bytes]:
-    """Return the strips or tiles as JPEG files of their own."""
-    tables = tags.get(_JPEG_TABLES, b"")
-    # The tables are a JPEG without a picture: start mark, tables, end mark.
-    prefix = bytes(tables[:-2]) if isinstance(tables, bytes) and len(tables) > 4 else b"\xff\xd8"
-    for part in parts:
-        if part.start + part.size > len(data):
-            raise ImageError(FileStatus.TRUNCATED, "its strips are cut off")
-        yield prefix + data[part.start + 2 : part.start + part.size]
+_SUBFILE, _DNG_VERSION, _REDUCED = 254, 50706, 1
+"""Tags, and a value of the first (TIFF 6.0, section 8)."""
 
 
 def _note(image: Image.Image, data: bytes) -> str:
-    """Return a note on a preview, or on plain pixels that end in zeros."""
-    tags: _Tags = getattr(image, "tag_v2", {})
+    """Return a note on a preview, on plain pixels that end in zeros, or on what follows them."""
+    tags: Tags = getattr(image, "tag_v2", {})
     if tags.get(_SUBFILE, 0) & _REDUCED or _DNG_VERSION in tags:
         return "a preview of a larger picture in the file, such as a camera's raw data"
-    if tags.get(_COMPRESSION, _RAW) != _RAW:
+    if tags.get(COMPRESSION, RAW) != RAW:
         return ""
-    parts, zeros = _parts(tags), 0
+    parts, zeros = parts_of(tags), 0
     for part in reversed(parts):
         found = zeros_at_end(data, part.place)
         zeros += found
         if found < part.size:
             break
-    return zeros_note(zeros, sum(part.size for part in parts))
+    note = zeros_note(zeros, sum(part.size for part in parts))
+    return note or rest_note(data, _end(data, parts))
 
 
 def _open(encoded: EncodedImage, limits: Limits) -> PillowFile:
+    if encoded.data.startswith(_BIG_ENDIAN_BIG):
+        raise ImageError(FileStatus.UNSUPPORTED, "big-endian BigTIFF is not supported")
     checks = Checks(before=refuse_damaged, note=_note)
-    file = open_with_pillow(encoded, limits, checks)
-    tags: _Tags = getattr(file.image, "tag_v2", {})
-    if tags.get(_PLANES) == _SEPARATE and tags.get(_COMPRESSION, _RAW) == _RAW:
+    try:
+        file = open_with_pillow(encoded, limits, checks)
+    except ImageError as error:
+        # Pillow has no names for planes of samples beyond the colours; libtiff needs none.
+        with suppress(ImageError):
+            return PillowFile(partial(_open_with_libtiff, encoded), encoded, checks)
+        raise error
+    tags: Tags = getattr(file.image, "tag_v2", {})
+    if tags.get(PLANES) == SEPARATE and tags.get(COMPRESSION, RAW) == RAW:
         return PillowFile(partial(_open_with_libtiff, encoded), encoded, checks)
     return file
 
@@ -206,29 +73,64 @@ def _open_with_libtiff(encoded: EncodedImage) -> ImageFile.ImageFile:
         TiffImagePlugin.READ_LIBTIFF = False
 
 
-STRIPS, TILES = (273, 279), (324, 325)
-"""Tags of the offsets and byte counts of strips and of tiles (TIFF 6.0, sections 3 and 15)."""
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8}
+"""Bytes of a value by its type (TIFF 6.0, section 2)."""
+
+_ELSEWHERE = frozenset({330, 400, 34665, 34853, 40965})
+"""Tags of further directories, whose ends are not looked up."""
 
 
-_ALL_TIFF_DATA_TAGS = frozenset({*STRIPS, *TILES})
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """An entry of the first directory.
+
+    Attributes:
+        tag: its tag.
+        kind: type of its values.
+        count: number of its values.
+        place: place of its values in the file.
+    """
+
+    tag: int
+    kind: int
+    count: int
+    place: slice
+
+
+def _entries(data: bytes) -> tuple[list[_Entry], int]:
+    """Return the entries of a classic TIFF's first directory, and 0 if it is the last one.
+
+    Raises:
+        struct.error: the directory is cut off.
+    """
+    order = _order(data)
+    (directory,) = struct.unpack_from(f"{order}I", data, 4)
+    (count,) = struct.unpack_from(f"{order}H", data, directory)
+    entries = []
+    for at in range(directory + 2, directory + 2 + 12 * count, 12):
+        tag, kind, values, offset = struct.unpack_from(f"{order}HHII", data, at)
+        size = _SIZES.get(kind, 1) * values
+        start = at + 8 if size <= 4 else offset
+        entries.append(_Entry(tag, kind, values, slice(start, start + size)))
+    end = directory + 2 + 12 * count
+    # Some files end here, without the place of a next directory; any bytes mean that there is one.
+    return entries, int.from_bytes(data[end : end + 4])
+
+
+def _order(data: bytes) -> str:
+    return "<" if data[:2] == b"II" else ">"
 
 
 def _is_cut(data: bytes) -> bool:
     """Return whether a TIFF's first directory, or the strips or tiles in it, are cut off."""
-    order = "<" if data[:2] == b"II" else ">"
     if data[2:4] in (b"+\0", b"\0+"):
         return False
-    (directory,) = struct.unpack_from(f"{order}I", data, 4)
-    (entries,) = struct.unpack_from(f"{order}H", data, directory)
     values: dict[int, tuple[int, ...]] = {}
-    for index in range(entries):
-        tag, kind, count, _ = struct.unpack_from(f"{order}HHII", data, directory + 2 + 12 * index)
-        code = {3: "H", 4: "I"}.get(kind)
-        if tag in _ALL_TIFF_DATA_TAGS and code and count <= len(data):
-            where = directory + 2 + 12 * index + 8
-            if struct.calcsize(f"{order}{count}{code}") > 4:
-                (where,) = struct.unpack_from(f"{order}I", data, where)
-            values[tag] = struct.unpack_from(f"{order}{count}{code}", data, where)
+    for entry in _entries(data)[0]:
+        code = {3: "H", 4: "I"}.get(entry.kind)
+        if entry.tag in (*STRIPS, *TILES) and code and entry.count <= len(data):
+            form = f"{_order(data)}{entry.count}{code}"
+            values[entry.tag] = struct.unpack_from(form, data, entry.place.start)
     return any(
         offset + size > len(data)
         for offsets, sizes in (STRIPS, TILES)
@@ -236,18 +138,42 @@ def _is_cut(data: bytes) -> bool:
     )
 
 
-_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+def _end(data: bytes, parts: list[Part]) -> int:
+    """Return the end of a TIFF's pixels, if nothing that it knows of follows; else of the file."""
+    end = max((part.place.stop for part in parts), default=0)
+    if data[2:4] in (b"+\0", b"\0+"):
+        return len(data)
+    entries, following = _entries(data)
+    known = [entry.place.stop for entry in entries]
+    # Directories are chained, and what they hold lies anywhere.
+    if following or any(entry.tag in _ELSEWHERE for entry in entries):
+        return len(data)
+    return end if max(known, default=0) <= end else len(data)
+
+
+_BIG_ENDIAN_BIG = b"MM\0+"
+_MAGICS = (b"II*\0", b"MM\0*", b"II+\0", _BIG_ENDIAN_BIG)
 
 
 def _starts(data: bytes) -> bool:
     return data.startswith(_MAGICS)
 
 
+_BIG_ENDIAN_WHITE_IS_ZERO = (b"MM", 0, (1,), 1, (16,), ())
+"""Byte order, photometric interpretation, sample format, fill order, bits, extra samples."""
+
+
+def _register() -> bool:
+    # The one way of 16-bit grey that Pillow's table lacks.
+    TiffImagePlugin.OPEN_INFO.setdefault(_BIG_ENDIAN_WHITE_IS_ZERO, ("I;16B", "I;16B"))
+    return True
+
+
 TIFF = Format(
     name="TIFF",
     extensions=("tif", "tiff"),
     starts=_starts,
-    register=plugin("TiffImagePlugin"),
+    register=_register,
     open=_open,
     is_cut=lambda data: _is_cut(data) or ends_in_zeros(data),
 )
