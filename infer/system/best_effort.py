@@ -1,7 +1,6 @@
 """Standard error as best effort: no command fails or waits because nobody takes its words."""
 
 import io
-import os
 import select
 import sys
 from contextlib import suppress
@@ -64,7 +63,7 @@ def best_effort(descriptor: int, encoding: str) -> io.TextIOWrapper:
         descriptor: where the text goes.
         encoding: encoding of the text; what it lacks is escaped.
     """
-    raw = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115, PTH123 - stays open
+    raw = open(descriptor, "wb", buffering=0, closefd=False)  # noqa: SIM115 - stays open
     stream = io.BufferedWriter(BestEffortStream(raw))
     return io.TextIOWrapper(stream, encoding, errors="backslashreplace", line_buffering=True)
 

@@ -112,9 +112,10 @@ def test_a_signal_ends_a_scan_with_a_full_pipe(folder, tiny_model, number):
             try:
                 with (folder / "list").open("w") as names:
                     print("photos/0.png", file=names, flush=True)
-                    while not (folder / "rows.csv").exists() or b",ok," not in (
-                        folder / "rows.csv"
-                    ).read_bytes():
+                    while (
+                        not (folder / "rows.csv").exists()
+                        or b",ok," not in (folder / "rows.csv").read_bytes()
+                    ):
                         assert process.poll() is None
                         time.sleep(0.01)
                     process.send_signal(number)
