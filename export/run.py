@@ -22,13 +22,16 @@ from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.manifest import Sample, fingerprint, targets_of
 from trustthepixels.train.networks.network import Classifier
+from trustthepixels.train.networks.stage_vit import StageViT
 from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.pictures.load import load_pixels
 
 from .answers import FloatArray, scanner_pixels, session_p_ai, torch_p_ai
 from .checks import (
+    AGREEMENT_BOUND,
     BATCH_SIZES,
     P_AI_BOUNDS,
+    TOKEN_AGREEMENT_BOUND,
     agreement_checks,
     batch_size_checks,
     calibration_checks,
@@ -130,7 +133,9 @@ def _checks(
     if request.precision is Precision.INT8:
         p_ai, reference = _on_validation(session, network, pictures.validation)
         targets = targets_of(pictures.validation)
-        yield from agreement_checks(p_ai, reference, targets, spec)
+        is_tower = isinstance(network.backbone, StageViT)
+        least = TOKEN_AGREEMENT_BOUND if is_tower else AGREEMENT_BOUND
+        yield from agreement_checks(p_ai, reference, targets, spec, least)
         return
     reference = torch_p_ai(network, spec, images)
     yield from difference_checks(answers, reference, P_AI_BOUNDS[request.precision])

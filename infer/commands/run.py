@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from ..errors import ExitCode, TrustThePixelsError, one_line
+from ..system.best_effort import make_standard_error_best_effort
 from ..system.terminal import note
 
 
@@ -19,11 +20,11 @@ def run(command: click.Command) -> NoReturn:
     A command that ends early with a code of its own calls ``click.Context.exit``.
     """
     _occupy_standard_descriptors()
-    for stream in (sys.stdout, sys.stderr):
-        # A stream is None where its descriptor was closed before the start.
-        if isinstance(stream, io.TextIOWrapper):
-            # A name that the locale cannot encode is escaped, not a crash.
-            stream.reconfigure(errors="backslashreplace")
+    # A stream is None where its descriptor was closed before the start.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name that the locale cannot encode is escaped, not a crash.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    make_standard_error_best_effort()
     sys.exit(_exit_code(command))
 
 
@@ -113,11 +114,7 @@ def _usage_message(error: click.ClickException) -> str:
 
 
 def _complain(message: str) -> None:
-    try:
-        note(f"error: {message}")
-    except OSError:
-        # Standard error is gone, so only the exit code remains.
-        return
+    note(f"error: {message}")
 
 
 def _flush() -> None:

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from ..results import ScanRow
 from ..scan.counts import ScanCounts
+from ..system.best_effort import best_effort
 
 
 def quiet_decoders() -> None:
@@ -22,8 +23,7 @@ def quiet_decoders() -> None:
         return
     sys.stderr.flush()
     ours = os.dup(_STDERR)
-    encoding = sys.stderr.encoding
-    sys.stderr = os.fdopen(ours, "w", buffering=1, encoding=encoding, errors="backslashreplace")
+    sys.stderr = best_effort(ours, sys.stderr.encoding)
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, _STDERR)
     os.close(nowhere)

@@ -20,12 +20,15 @@ _PASS = getattr(os, "O_PATH", os.O_RDONLY)
 def reachable(path: bytes) -> AbstractContextManager[tuple[bytes, int | None]]:
     """Return a name for the path, and the descriptor of the folder to which it is relative.
 
-    Both are for system calls with a ``dir_fd``. Short paths stay unchanged, with ``None``.
+    Both are for system calls with a ``dir_fd``. Short paths stay unchanged, with ``None``, and so
+    do all paths on systems without such calls.
 
     Raises:
         OSError: a folder on the way cannot be passed.
     """
-    return nullcontext((path, None)) if len(path) <= _SAFE_LENGTH else _in_steps(path)
+    if len(path) <= _SAFE_LENGTH or os.open not in os.supports_dir_fd:
+        return nullcontext((path, None))
+    return _in_steps(path)
 
 
 @contextmanager

@@ -176,7 +176,11 @@ class _Walker:
         if entry.inode() not in self._never_inodes and not entry.is_symlink():
             return False
         try:
-            return identity_of(entry.stat()) in self._options.never
+            status = entry.stat()
+            if not status.st_ino:
+                # Windows leaves it out of a folder's entries.
+                status = stat_path(os.fsencode(entry.path))
+            return identity_of(status) in self._options.never
         except OSError:
             # The reader will meet the same error and report it.
             return False

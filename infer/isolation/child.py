@@ -4,7 +4,6 @@ The scan's side of it is ``isolation.process``.
 """
 
 import os
-import resource
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,11 @@ from PIL import AvifImagePlugin, Image
 
 from ..images.limits import Limits
 from .messages import packed
+
+try:
+    import resource
+except ImportError:  # Windows has none, and no limits
+    resource = None  # type: ignore[assignment]
 
 SLACK = 64 << 20
 """Bytes beyond the estimate that a decoder may use before allocations fail."""
@@ -49,6 +53,8 @@ def give_up_rights() -> None:
     # The scan has its own limit, which it checks before pixels are allocated.
     Image.MAX_IMAGE_PIXELS = None
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
+    if resource is None:
+        return
     for limit in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         with suppress(OSError, ValueError):
             resource.setrlimit(limit, (0, 0))
@@ -56,6 +62,8 @@ def give_up_rights() -> None:
 
 def limit_time(limits: Limits) -> None:
     """Let the system end this process after more processor time than it may use from now on."""
+    if resource is None:
+        return
     usage = resource.getrusage(resource.RUSAGE_SELF)
     seconds = usage.ru_utime + usage.ru_stime + limits.timeout_s + _CPU_GRACE_S
     _lower(resource.RLIMIT_CPU, int(min(seconds, 2**31)))
@@ -63,6 +71,8 @@ def limit_time(limits: Limits) -> None:
 
 def limit_memory(more: int) -> None:
     """Make allocations fail beyond the present memory and ``more`` bytes."""
+    if resource is None:
+        return
     with suppress(OSError, ValueError, IndexError):
         # Field 6: data and stack, in pages (proc(5)); only Linux has this file.
         pages = int(Path("/proc/self/statm").read_text().split()[5])

@@ -7,11 +7,10 @@ crashes loses only its own file. If the scan itself is killed, its workers end w
 
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,20 +20,36 @@ from ..flow.channel import Cancelled
 from ..images.decode import DecodeError, ModelInput
 from ..images.limits import Limits
 from ..results import FileStatus
+from ..system.memory import usable_memory
 from .messages import error_from_json, header_from_json, limits_as_json
-from .process import ChildProcess, Gone, TooSlow
+from .process import ChildProcess, Gone, TooSlow, can_start
+
+_OWN_MEMORY = 48 << 20
+"""Bytes that a worker uses before it decodes anything."""
+
+_OWN_SHARE = 1 / 8
+"""Share of this process's memory for the workers' own use."""
+
+
+def most_workers() -> int:
+    """Return the number of workers for which there is memory, at least 1."""
+    return max(1, int(_OWN_SHARE * usable_memory()) // _OWN_MEMORY)
 
 
 class WorkerPool:
     """Idle and busy workers.
 
+    Args:
+        most: workers that may be busy at once; ``None`` for any number.
+
     Attributes:
-        is_available: true if this process can start another Python; a frozen one cannot.
+        is_available: true if workers can run here, see ``process.can_start``.
     """
 
-    is_available = bool(sys.executable) and not getattr(sys, "frozen", False)
+    is_available = can_start
 
-    def __init__(self) -> None:
+    def __init__(self, most: int | None = None) -> None:
+        self._places = nullcontext() if most is None else threading.Semaphore(most)
         self._idle: list[_Worker] = []
         self._all: set[_Worker] = set()
         self._lock = threading.Lock()
@@ -95,6 +110,11 @@ class WorkerPool:
 
     @contextmanager
     def _worker(self) -> Iterator["_Worker"]:
+        with self._places, self._placed() as worker:
+            yield worker
+
+    @contextmanager
+    def _placed(self) -> Iterator["_Worker"]:
         with self._lock:
             if self._cancelled:
                 raise Cancelled

@@ -1,8 +1,12 @@
 """Anonymous memory that a process can share with a child."""
 
-import fcntl
 import os
 import tempfile
+
+try:
+    import fcntl
+except ImportError:  # Windows has none
+    fcntl = None  # type: ignore[assignment]
 
 
 def memory_file(size: int) -> int:
@@ -17,7 +21,7 @@ def memory_file(size: int) -> int:
     descriptor = _unnamed()
     try:
         os.ftruncate(descriptor, size)
-        if hasattr(os, "MFD_ALLOW_SEALING"):
+        if fcntl is not None and hasattr(os, "MFD_ALLOW_SEALING"):
             seals = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
             fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals)
     except OSError:

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from ..errors import OutputError
-from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT, make_blocking
+from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT, make_binary, make_blocking
 from ..system.durable import lock
 from ..system.mounts import is_mount_point
 from .run_identity import state_path
@@ -143,6 +143,7 @@ def opened(target: Target, destination: str) -> Iterator[int]:
     if target.path == STANDARD_OUTPUT:
         if sys.stdout is None:
             raise OutputError("cannot write to standard output: it is closed")
+        make_binary(sys.stdout.fileno())
         yield sys.stdout.fileno()
         return
     with ExitStack() as stack:

@@ -12,7 +12,6 @@ processes.
 
 import mmap
 import os
-import resource
 import threading
 import time
 from collections.abc import Sequence
@@ -32,6 +31,11 @@ from ..isolation.shared_memory import memory_file
 from ..results import Doubt, FileStatus, Provenance, ScanRow
 from ..system.memory import usable_memory
 from .prepare import PreparedImage
+
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None  # type: ignore[assignment]
 
 MAX_HELPED_DETAILS = 1 << 12
 """Characters of a file's provenance details that a helper's answer holds; the scan reads longer
@@ -83,7 +87,7 @@ class Helper:
         setup: common settings.
 
     Attributes:
-        memory: bytes that it may use while it prepares files.
+        memory: bytes that it may use while it prepares files, the file included.
         child: the process.
         was_ready: true if it has ever taken files.
 
@@ -94,7 +98,7 @@ class Helper:
     def __init__(self, setup: HelperSetup) -> None:
         height, width = setup.size
         self._setup = setup
-        self.memory = setup.memory
+        self.memory = setup.memory + setup.largest
         self.was_ready = False
         self._chunk_s = max(setup.limits.timeout_s, _SHORTEST_CHUNK_S)
         shape = (CHUNK, height, width, 3)
@@ -124,7 +128,7 @@ class Helper:
                 raise HelperGone
             return False
         self._receive(_ANSWER_S)
-        told = {"size": self._setup.size, "slots": CHUNK, "memory": self.memory}
+        told = {"size": self._setup.size, "slots": CHUNK, "memory": self._setup.memory}
         told |= {"limits": limits_as_json(self._setup.limits), "largest": self._setup.largest}
         told |= {"provenance": self._setup.details}
         self._send(told)
@@ -333,6 +337,8 @@ def affordable_helpers(wanted: int, memory: int) -> int:
 
 
 def _free_descriptors() -> int:
+    if resource is None:
+        return 1 << 20
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return 1 << 20

@@ -28,6 +28,9 @@ _ALONE_AFTER = 64
 """Files that a thread prepares itself after its process left a whole chunk: similar ones will
 follow."""
 
+_FILE_SHARE = 4
+"""Part of a decode process's memory that a file itself may take."""
+
 Numbered = tuple[int, Found]
 Prepared = tuple[int, PreparedImage | ScanRow]
 
@@ -54,7 +57,8 @@ def helpers_of(
         return None
     each = int(HELPED_SHARE * total) // count
     details = None if resources.origins is None else resources.origins.details.name
-    setup = HelperSetup(input_size, limits, each, resources.budget.large_file, details)
+    largest = min(resources.budget.large_file, each // _FILE_SHARE)
+    setup = HelperSetup(input_size, limits, each - largest, largest, details)
     return Helpers(setup, count)
 
 

@@ -10,12 +10,14 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
 from ..files.patterns import Patterns
 from ..files.source import LocalFiles
 from ..files.walk import WalkOptions
+from ..images.limits import Isolation
+from ..isolation.pool import WorkerPool
 from ..model.batching import BatchedModel, Tell, open_classifier
 from ..model.bundled import load_model
 from ..model.file import ModelFile
@@ -66,6 +68,10 @@ def run_scan(
     for patterns in (request.include, request.exclude):
         # Wrong ones are found before anything slow is done.
         Patterns(patterns)
+    if request.isolation is Isolation.ALL and not WorkerPool.is_available:
+        raise UsageError(
+            "--isolate all needs worker processes, which this system lacks; leave it out"
+        )
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
         columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL

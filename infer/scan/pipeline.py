@@ -27,11 +27,12 @@ from ..flow.batches import BatchAssembler
 from ..flow.budget import MemoryBudget
 from ..flow.channel import Channel, Window
 from ..flow.stages import Cancellable, Stages
-from ..isolation.pool import WorkerPool
+from ..isolation.pool import WorkerPool, most_workers
 from ..model.cuda import Allocate, plain_memory
 from ..model.session import Classifier
 from ..model.verdicts import VerdictRule
 from ..results import ScanRow
+from ..system.heap import return_large_blocks
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .options import ScanOptions
 from .prepare import PreparedImage, Resources
@@ -86,6 +87,7 @@ def scan_found(
         allocate: makes the batches' buffers.
         source: where the bytes of the files come from.
     """
+    return_large_blocks()
     spec = classifier.spec
     window = Window(options.window)
     found = Channel[tuple[int, Found]](options.queue_size)
@@ -93,9 +95,10 @@ def scan_found(
     buffers = [allocate(shape) for _ in range(options.batches_in_flight + options.batch_buffers)]
     batches = BatchAssembler[tuple[int, PreparedImage]](buffers)
     rows = Channel[list[NumberedRow]](options.queue_size)
-    workers = WorkerPool() if WorkerPool.is_available else None
+    workers = WorkerPool(most_workers()) if WorkerPool.is_available else None
     origins = None if options.provenance is None else origin_reader(options.provenance, workers)
-    resources = Resources(MemoryBudget(options.memory), workers, options.isolation, source, origins)
+    budget = MemoryBudget(options.memory, options.decode_threads)
+    resources = Resources(budget, workers, options.isolation, source, origins)
     helpers = helpers_of(options.helpers, spec.input_size, options.limits, resources)
 
     def find() -> None:

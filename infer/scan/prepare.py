@@ -86,22 +86,23 @@ def prepare(
     resources = resources or Resources()
     largest = min(limits.max_bytes, resources.budget.total)
     try:
-        content = resources.source.read(found, min(largest, resources.budget.large_file))
+        content = resources.source.read(found, min(largest, resources.budget.small_file))
     except ReadError as error:
         if error.status is FileStatus.TOO_LARGE and error.size is not None:
-            return _large(found, input_size, limits, resources)
+            return _larger(found, error.size, input_size, limits, resources)
         return _failed(path, error, error.size)
     return _decoded(content, path, input_size, limits, resources)
 
 
-def _large(
-    found: Found, input_size: tuple[int, int], limits: Limits, resources: Resources
+def _larger(
+    found: Found, size: int, input_size: tuple[int, int], limits: Limits, resources: Resources
 ) -> PreparedImage | ScanRow:
-    """Prepare a file of which only one may be in memory at a time."""
-    path = path_text(found.path)
-    with resources.budget.only_large_file():
+    """Prepare a file that waits until there is room for its bytes."""
+    path, budget = path_text(found.path), resources.budget
+    largest = min(limits.max_bytes, budget.total)
+    is_middle = size <= min(largest, budget.large_file)
+    with budget.middle_file(size) if is_middle else budget.only_large_file():
         try:
-            largest = min(limits.max_bytes, resources.budget.total)
             content = resources.source.read(found, largest)
         except ReadError as error:
             return _failed(path, error, error.size)

@@ -1,6 +1,8 @@
 """Opening and reading by descriptor on systems without a part of POSIX, such as Windows."""
 
 import os
+import sys
+from importlib import import_module
 
 BINARY = getattr(os, "O_BINARY", 0)
 """Flag against the change of line ends on Windows."""
@@ -26,6 +28,12 @@ def read_at(descriptor: int, size: int, offset: int) -> bytes:
         return os.read(descriptor, size)
     finally:
         os.lseek(descriptor, position, os.SEEK_SET)
+
+
+def make_binary(descriptor: int) -> None:
+    """Let no line end change on the way out, on systems that would change it."""
+    if sys.platform == "win32":
+        import_module("msvcrt").setmode(descriptor, BINARY)
 
 
 def make_blocking(descriptor: int) -> None:

@@ -172,7 +172,7 @@ def _shifted(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _add_border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    grey = int(rng.choice([0, 255, rng.integers(256)]))
+    grey = (0, 255, int(rng.integers(256)))[rng.integers(3)]
     width = round(image.width * rng.uniform(0.02, 0.12))
     sides = (0, round(image.height * rng.uniform(0.03, 0.2))) if rng.random() < 0.6 else width
     return ImageOps.expand(image, sides, (grey, grey, grey))
