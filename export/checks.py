@@ -45,8 +45,9 @@ AGREEMENT_BOUND = 0.99
 """int8: smallest share of pictures with the verdict that PyTorch gives them."""
 
 TOKEN_AGREEMENT_BOUND = 0.975
-"""The same for a transformer. Its largest activations move with the picture, so 8 bits hold less of
-the others than in a network of convolutions; the accuracy has the same bound."""
+"""Smallest share of agreeing verdicts for a transformer. Its largest activations move with the
+picture, so 8 bits hold less of the others than in a network of convolutions; the accuracy has the
+same bound."""
 
 ACCURACY_BOUND = 0.5
 """int8: largest fall of the balanced accuracy, in percentage points."""

@@ -25,7 +25,8 @@ PRODUCT = "TokenProduct"
 (outputs,) to products (batch, tokens, outputs)."""
 
 RAISED_PRODUCT = "RaisedTokenProduct"
-"""The same for tokens that QuickGELU made: they are hardly negative and need no codes for it."""
+"""Name of the function for tokens that QuickGELU made: they are hardly negative and need no codes
+for it."""
 
 _LARGEST = 127.0
 _ZERO_POINT = 128

@@ -1,17 +1,22 @@
-"""The bundled model is the export of the weights that the repository keeps."""
+"""The bundled models are the exports of the weights that the repository keeps."""
 
+import csv
+import hashlib
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 import torch
+from onnx import numpy_helper
 
 from trustthepixels.infer import Detector
-from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.bundled import bundled_models, load_model
+from trustthepixels.infer.model.spec import METADATA_KEY, ModelSpec
 from trustthepixels.train.calibration.calibrate import probability
 from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
-from trustthepixels.train.networks.weights import load_checkpoint
+from trustthepixels.train.networks.weights import load_checkpoint, read_safetensors
 from trustthepixels.train.pictures.load import load_pixels
 
 BUNDLED = Path(__file__).parents[2] / "train" / "bundled"
@@ -19,36 +24,48 @@ MEGABYTE = 1_000_000
 
 
 @pytest.fixture(scope="module")
-def weights():
-    return load_checkpoint(BUNDLED / "weights.safetensors")
+def edge():
+    return load_checkpoint(BUNDLED / "edge.safetensors")
 
 
-@pytest.mark.parametrize(
-    ("model", "weights_name", "calibration_name"),
-    [
-        ("default", "weights.safetensors", "calibration.json"),
-        ("edge", "edge.safetensors", "edge-calibration.json"),
-    ],
-)
-def test_its_spec_is_that_of_weights_and_calibration(model, weights_name, calibration_name):
-    _, spec = load_checkpoint(BUNDLED / weights_name)
-    exported = load_model(model).spec
-    assert exported.precision == "int8"
-    assert exported.known_answer is not None
-    for name in ("architecture", "data_fingerprint", "input_size"):
-        assert getattr(exported, name) == getattr(spec, name)
-    known = read_calibration(BUNDLED / calibration_name)
-    assert (exported.calibration, exported.thresholds) == known
+@pytest.mark.parametrize("name", bundled_models())
+def test_its_spec_has_the_calibration_that_is_kept(name):
+    spec = load_model(name).spec
+    assert spec.precision == "int8"
+    assert spec.known_answer is not None
+    known = read_calibration(BUNDLED / f"{name}-calibration.json")
+    assert (spec.calibration, spec.thresholds) == known
 
 
-def test_its_answers_are_the_networks(weights, examples):
-    network, spec = weights
-    calibration, _ = read_calibration(BUNDLED / "calibration.json")
+@pytest.mark.parametrize("name", [name for name in bundled_models() if name != "edge"])
+def test_its_last_layer_is_the_one_that_is_kept(name):
+    """The tower before it is public; these few numbers are all that was trained."""
+    state, metadata = read_safetensors(BUNDLED / f"{name}-head.safetensors")
+    kept, file = ModelSpec.from_json(metadata[METADATA_KEY]), load_model(name)
+    for field in ("architecture", "data_fingerprint", "input_size", "mean", "std"):
+        assert getattr(file.spec, field) == getattr(kept, field)
+    model = onnx.load_model_from_string(file.content)
+    values = {value.name: numpy_helper.to_array(value) for value in model.graph.initializer}
+    (weight,) = [values[name] for name in values if name.endswith("backbone.fc.weight")]
+    np.testing.assert_array_equal(weight, state["fc.weight"].numpy())
+
+
+def test_the_training_set_is_listed_and_its_fingerprint_is_the_specs():
+    listed = hashlib.sha256((BUNDLED / "tower-sources.csv").read_bytes()).hexdigest()
+    assert load_model("default").spec.data_fingerprint == listed
+
+
+def test_the_edge_models_answers_are_the_networks(edge, examples):
+    network, spec = edge
+    exported = load_model("edge").spec
+    for field in ("architecture", "data_fingerprint", "input_size"):
+        assert getattr(exported, field) == getattr(spec, field)
+    calibration, _ = read_calibration(BUNDLED / "edge-calibration.json")
     pictures = sorted(path for path in examples.glob("*/*") if path.is_file())
     pixels = np.stack([load_pixels(path, spec.input_size) for path in pictures])
     with torch.inference_mode():
         expected = probability(network(torch.from_numpy(pixels)).numpy(), calibration)
-    detector = Detector()
+    detector = Detector("edge")
     answers = np.array([detector.predict(path).p_ai for path in pictures])
     # int8 rounds; what it may change is bounded by the export's checks on 817 pictures.
     assert np.abs(answers - expected).mean() < 0.02
@@ -74,6 +91,20 @@ def test_the_models_leave_the_wheel_below_90_megabytes():
 def test_no_example_is_in_its_training_data(examples):
     known = {Path(file).stem for file in read_splits(BUNDLED / "splits.csv")}
     assert not known & {path.stem for path in examples.glob("*/*")}
+    with (BUNDLED / "tower-sources.csv").open(newline="", encoding="utf-8") as stream:
+        blobs = {row["blob10"] for row in csv.DictReader(stream)}
+    for path in examples.glob("*/*"):
+        content = path.read_bytes()
+        blob = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+        assert blob[:10] not in blobs
+
+
+def test_no_picture_of_the_test_split_is_in_the_towers_training():
+    splits = read_splits(BUNDLED / "splits.csv")
+    with (BUNDLED / "tower-sources.csv").open(newline="", encoding="utf-8") as stream:
+        trained = {row["train_file"] for row in csv.DictReader(stream)} - {""}
+    assert trained
+    assert not [file for file in trained if splits.get(file) is Split.TEST]
 
 
 def test_its_splits_hold_all_three_parts():

@@ -20,7 +20,8 @@ from tiny_model import (
     write_with_metadata,
 )
 
-from trustthepixels.infer.errors import DigestError, ModelError, SpecError
+from trustthepixels.infer.errors import DigestError, MissingExtraError, ModelError, SpecError
+from trustthepixels.infer.model import bundled
 from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
@@ -172,6 +173,22 @@ class TestLookup:
         for name in bundled_models():
             assert name in str(caught.value)
 
+    def test_a_model_in_a_wheel_of_its_own_says_what_to_install(self, monkeypatch):
+        monkeypatch.setattr(bundled, "find_spec", lambda package: None)
+        assert "accurate" not in bundled_models()
+        with pytest.raises(MissingExtraError, match=r"trustthepixels\[accurate\]"):
+            load_model("accurate")
+
+    def test_a_model_in_a_wheel_of_its_own_is_found_by_its_name(self, tmp_path, monkeypatch):
+        package = tmp_path / "trustthepixels_accurate"
+        package.mkdir()
+        (package / "__init__.py").touch()
+        write_tiny_model(package / "accurate.onnx")
+        monkeypatch.syspath_prepend(tmp_path)
+        if "accurate" in bundled_models() and load_model("accurate").spec.name != "tiny":
+            pytest.skip("the real wheel is installed")
+        assert load_model("accurate").path == package / "accurate.onnx"
+
     def test_a_missing_path_is_named(self, tmp_path):
         with pytest.raises(ModelError, match=r"gone\.onnx"):
             load_model(tmp_path / "gone.onnx")
@@ -179,7 +196,8 @@ class TestLookup:
     @pytest.mark.parametrize("name", bundled_models())
     def test_each_bundled_model_is_sound(self, name):
         spec = load_model(name).spec
-        assert spec.input_size == {"default": (224, 224), "edge": (160, 160)}[name]
+        sides = {"default": 160, "edge": 160, "accurate": 224}
+        assert spec.input_size == (sides[name], sides[name])
         assert {point.false_positive_rate for point in spec.thresholds.ai} >= {0.01, 0.05}
         assert json.loads(spec.to_json())["graph_digest"]
 

@@ -40,11 +40,11 @@ def load_model(model: str | Path = DEFAULT_MODEL, trust: Trust = Trust.VERIFIED)
     installed = installed_models()
     if model in installed:
         return read_model_file(installed[model], trust)
-    if Path(model).exists():
-        return read_model_file(Path(model), trust)
-    if model in _OWN_WHEELS:
+    if model in _OWN_WHEELS and not Path(model).is_file():
         wheel = _OWN_WHEELS[model].replace("_", "-")
         raise MissingExtraError(f"--model {model}", model, wheel)
+    if Path(model).exists():
+        return read_model_file(Path(model), trust)
     known = ", ".join(sorted(installed)) or "none in this installation"
     raise ModelError(f"no bundled model '{model}', and no such file; bundled models: {known}")
 
