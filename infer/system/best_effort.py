@@ -69,6 +69,8 @@ def best_effort(descriptor: int, encoding: str) -> io.TextIOWrapper:
 
 
 def make_standard_error_best_effort() -> None:
-    """Replace standard error, if there is one, for the rest of the process."""
-    if isinstance(sys.stderr, io.TextIOWrapper):
-        sys.stderr = best_effort(sys.stderr.fileno(), sys.stderr.encoding)
+    """Replace standard error, if it is a file of the system, for the rest of the process."""
+    # A caller of Python may have put a stream of its own there, without a descriptor.
+    with suppress(io.UnsupportedOperation, AttributeError):
+        descriptor, encoding = sys.stderr.fileno(), sys.stderr.encoding
+        sys.stderr = best_effort(descriptor, encoding)

@@ -39,8 +39,8 @@ INVERSE_PENALTY = 0.005
 for the ImageNet ResNet18."""
 
 _TOWER_INVERSE_PENALTY = 0.0003
-"""scikit-learn's ``C`` for the blocks of a tower, seven times as many numbers: the best of 0.0001 to
-0.001 on held-out sources."""
+"""scikit-learn's ``C`` for the blocks of a tower, seven times as many numbers: the best of 0.0001
+to 0.001 on held-out sources."""
 
 _BATCH_SIZE = 16
 
