@@ -114,6 +114,11 @@ COMMANDS = (
         takes_signals=True,
     ),
     LazyCommand(
+        "report",
+        "trustthepixels.infer.commands.results.report:report",
+        "Write a page with the pictures worth a look.",
+    ),
+    LazyCommand(
         "predict",
         "trustthepixels.infer.commands.predict:predict",
         "Print the verdict on single pictures.",
