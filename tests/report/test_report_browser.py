@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from browser import (
+from report.browser import (
     SCHEMES,
     SIZES,
     browser,

@@ -1,4 +1,4 @@
-"""What a page shows is what sorting all rows would show."""
+"""A page shows what sorting all rows would show."""
 
 import resource
 import subprocess
