@@ -34,6 +34,7 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "scan": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance"},
     "report": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
+    "convert": LOW | {"system", "output"},
     "detector": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "scan"},
 }
@@ -275,6 +276,7 @@ DOORS = {
     "click": {"infer/commands", "infer/system/terminal.py", "train/commands", "export/commands"},
     "subprocess": {"infer/isolation", "train/prepare/from_git.py"},
     "pi_heif": {"infer/images/formats"},
+    "pyarrow": {"infer/convert/parquet.py"},
 }
 """Libraries, and the only places that may import them."""
 

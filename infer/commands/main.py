@@ -119,6 +119,11 @@ COMMANDS = (
         "Write a page with the pictures worth a look.",
     ),
     LazyCommand(
+        "convert",
+        "trustthepixels.infer.commands.results.convert:convert",
+        "Turn rows into Parquet, SQLite, CSV or JSON lines.",
+    ),
+    LazyCommand(
         "predict",
         "trustthepixels.infer.commands.predict:predict",
         "Print the verdict on single pictures.",
