@@ -35,6 +35,7 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance"},
     "report": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
     "convert": LOW | {"system", "output"},
+    "sorting": LOW | {"system", "images", "output"},
     "detector": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "scan"},
 }

@@ -119,6 +119,11 @@ COMMANDS = (
         "Write a page with the pictures worth a look.",
     ),
     LazyCommand(
+        "sort",
+        "trustthepixels.infer.commands.results.sort:sort",
+        "Copy, link or move pictures into folders by verdict.",
+    ),
+    LazyCommand(
         "convert",
         "trustthepixels.infer.commands.results.convert:convert",
         "Turn rows into Parquet, SQLite, CSV or JSON lines.",
