@@ -12,7 +12,7 @@ It lies in the folder, one JSON object on each line:
 
 Actions are written in batches, and a batch is on the disk before its first action. So after a kill
 or a power cut, an action without an end either happened or not, and the files themselves tell.
-Paths are escaped as in rows. A torn last line is cut off.
+Paths are escaped as in rows. A torn last line is written over.
 """
 
 import json
@@ -193,8 +193,6 @@ class Journal:
             for line in self._lines():
                 self._take(_checked(json.loads(line), is_first=not self._size))
                 self._size += len(line)
-            if os.fstat(self._descriptor).st_size > self._size:
-                os.ftruncate(self._descriptor, self._size)
             os.lseek(self._descriptor, self._size, os.SEEK_SET)
         except OSError as error:
             raise self._failure(error) from error
