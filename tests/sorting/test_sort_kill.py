@@ -18,6 +18,8 @@ from trustthepixels.infer.sorting.request import Action, Mode, SortRequest
 from trustthepixels.infer.sorting.run import sort_pictures
 from trustthepixels.infer.sorting.undo import undo_sorts
 
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
 STEPS = frozenset(
     {
         *("os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.symlink", "os.truncate"),
