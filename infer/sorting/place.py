@@ -60,7 +60,7 @@ def _resolved(folder: Path) -> Path:
 def stamp_at(path: Path) -> Stamp | None:
     """Return size and time of a file or link itself; ``None`` if nothing is there."""
     try:
-        status = path.lstat()
+        status = os.lstat(path)
     except OSError:
         return None
     return status.st_size, status.st_mtime_ns

@@ -77,7 +77,7 @@ def choose(rows: FinishedRows, layout: Layout, request: SortRequest) -> Iterator
         if request.min_p is not None and (not row[_P_AI] or float(row[_P_AI]) < request.min_p):
             continue
         source = _absolute(row[_PATH], layout.start)
-        target = os.path.relpath(source, layout.base)
+        target = source.removeprefix(layout.base).lstrip("/")
         yield Chosen(
             row[_PATH],
             Path(source),

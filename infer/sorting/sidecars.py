@@ -38,14 +38,16 @@ def sidecars_of(picture: Path, leaving: Set[Path] = frozenset()) -> list[Sidecar
         leaving: other files that are about to leave their folder, and share nothing any more.
     """
     found: dict[Identity, Sidecar] = {}
-    for stem, is_own in ((picture.name, True), (picture.stem, False)):
+    whole = str(picture)
+    # Texts, because most pictures have none, and paths take longer than the system's answer.
+    for stem, is_own in ((whole, True), (whole.removesuffix(picture.suffix), False)):
         for suffix in _SUFFIXES:
-            path = picture.with_name(f"{stem}{suffix}")
+            path = f"{stem}{suffix}"
             status = _regular(path)
             # On some systems, one file answers to both ways of writing.
             if status is not None and identity_of(status) not in found:
                 is_shared = not is_own and _has_siblings(picture, leaving)
-                found[identity_of(status)] = Sidecar(path, status, is_shared)
+                found[identity_of(status)] = Sidecar(Path(path), status, is_shared)
     return list(found.values())
 
 
@@ -60,9 +62,9 @@ def _has_siblings(picture: Path, leaving: Set[Path]) -> bool:
     return False
 
 
-def _regular(path: Path) -> os.stat_result | None:
+def _regular(path: Path | str) -> os.stat_result | None:
     try:
-        status = path.lstat()
+        status = os.lstat(path)
     except (OSError, ValueError):
         return None
     return status if stat.S_ISREG(status.st_mode) else None
