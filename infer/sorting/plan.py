@@ -38,7 +38,7 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """What all rows have in common.
+    """Common facts of all rows.
 
     Attributes:
         files: number of rows.

@@ -23,7 +23,7 @@ class Shelf(StrEnum):
 
 
 class Mode(StrEnum):
-    """Whether anything is done, or only printed."""
+    """Choice between doing and printing what would be done."""
 
     DO = "do"
     DRY_RUN = "dry-run"
