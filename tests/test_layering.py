@@ -33,7 +33,9 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "model": LOW | {"system", "images", "files"},
     "scan": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance"},
-    "report": LOW | {"images", "model", "output"},
+    "report": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
+    "convert": LOW | {"system", "output"},
+    "sorting": LOW | {"system", "images", "output"},
     "detector": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "scan"},
 }
@@ -208,6 +210,10 @@ LIGHT = (
         f"commands.{name}"
         for name in ("entry", "main", "run", "options", "scan", "predict", "bench", "info")
     ),
+    *(
+        f"commands.results.{path.stem}"
+        for path in (ROOT / "infer/commands/results").glob("[a-z]*.py")
+    ),
 )
 """Modules of ``infer`` that ``--help`` may import: they load no array library and no decoder."""
 
@@ -271,6 +277,7 @@ DOORS = {
     "click": {"infer/commands", "infer/system/terminal.py", "train/commands", "export/commands"},
     "subprocess": {"infer/isolation", "train/prepare/from_git.py"},
     "pi_heif": {"infer/images/formats"},
+    "pyarrow": {"infer/convert/parquet.py"},
 }
 """Libraries, and the only places that may import them."""
 
@@ -304,6 +311,7 @@ def test_private_names_stay_private(path):
             assert not [name for name in names if name.startswith("_")], names
 
 
+_REPORT = "trustthepixels.infer.report"
 OPEN_TO_OTHERS = {"errors", "results", "system", "images", "files", "model", "provenance"}
 
 
@@ -322,6 +330,9 @@ def test_train_and_export_use_only_the_lower_rooms_of_infer(path):
         if path == ROOT / "train" / "data" / "stated.py":
             # It reads what files state as a scan does, in a worker.
             is_allowed |= name.split(".")[2] == "isolation"
+        if path == ROOT / "train" / "reports" / "html.py":
+            # Pages of evaluations and of scans have one style.
+            is_allowed |= name in (_REPORT, f"{_REPORT}.style")
         if layer == "export":
             is_allowed |= name in ("trustthepixels.infer.scan", "trustthepixels.infer.scan.prepare")
         if is_command:

@@ -124,6 +124,21 @@ COMMANDS = (
         takes_signals=True,
     ),
     LazyCommand(
+        "report",
+        "trustthepixels.infer.commands.results.report:report",
+        "Write a page with the pictures worth a look.",
+    ),
+    LazyCommand(
+        "sort",
+        "trustthepixels.infer.commands.results.sort:sort",
+        "Copy, link or move pictures into folders by verdict.",
+    ),
+    LazyCommand(
+        "convert",
+        "trustthepixels.infer.commands.results.convert:convert",
+        "Turn rows into Parquet, SQLite, CSV or JSON lines.",
+    ),
+    LazyCommand(
         "predict",
         "trustthepixels.infer.commands.predict:predict",
         "Print the verdict on single pictures.",

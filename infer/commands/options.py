@@ -172,6 +172,18 @@ def scan_request(**values: Any) -> ScanRequest:
         click.UsageError: two options set the same field.
         UsageError: there is nothing to scan.
     """
+    return ScanRequest(**request_fields(**values))
+
+
+def request_fields(**values: Any) -> dict[str, Any]:
+    """Return the values of fields, for a command with some options of a scan.
+
+    Args:
+        values: values by click's parameters, as ``request_options`` made them.
+
+    Raises:
+        click.UsageError: two options set the same field.
+    """
     for name, options in _KNOWN.items():
         parts = {
             known.parameter: values.pop(known.parameter)
@@ -188,7 +200,7 @@ def scan_request(**values: Any) -> ScanRequest:
             both = " and ".join(known.option.name for known in given)
             raise click.UsageError(f"{both} exclude each other")
         values[name] = given[0].option.sets if given else options[0].default
-    return ScanRequest(**values)
+    return values
 
 
 def _default(name: str) -> Any:

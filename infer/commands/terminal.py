@@ -53,3 +53,25 @@ def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[Sca
                 bar.set_postfix(counts.by_kind(), refresh=False)
 
         yield add
+
+
+@contextmanager
+def steps_bar(count: int, unit: str, *, visible: bool) -> Iterator[Callable[[], None]]:
+    """Show how many of a known number of steps are done while the block runs.
+
+    Args:
+        count: number of steps.
+        unit: name of several steps.
+        visible: true shows a bar on standard error.
+    """
+    if not visible:
+        yield lambda: None
+        return
+    bar_class = import_module("tqdm").tqdm
+    with bar_class(total=count, unit=f" {unit}", dynamic_ncols=True, leave=False) as bar:
+        yield lambda: bar.update() and None
+
+
+def is_watched() -> bool:
+    """Return whether somebody sees standard error."""
+    return sys.stderr is not None and sys.stderr.isatty()

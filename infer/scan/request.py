@@ -232,6 +232,15 @@ class ScanRequest:
             "FILE",
         ),
     )
+    report: str | None = option(
+        None,
+        Option(
+            "--report",
+            "Also write a page to FILE when the scan is done, with the counts and the pictures "
+            "worth a look; see 'trustthepixels report'.",
+            "FILE",
+        ),
+    )
     trust_list: str | None = option(
         None,
         Option(

@@ -9,6 +9,8 @@ from pathlib import Path
 from jinja2 import Environment, StrictUndefined
 from PIL import Image
 
+from trustthepixels.infer.report.style import page_style
+
 from ..evaluation.figures import SourceResult
 from ..evaluation.goals import Direction, TargetResult, check_targets
 from ..evaluation.measurement import Measurement, Report
@@ -39,6 +41,7 @@ def write_html(path: Path, report: Report) -> None:
     template = environment.from_string(files(__package__).joinpath(_TEMPLATE).read_text("utf-8"))
     page = template.render(
         report=report,
+        style=page_style(),
         targets=check_targets(report),
         titles=TITLES,
         glance=_GLANCE,
