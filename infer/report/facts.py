@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..model.bundled import bundled_models, load_model
-from ..model.file import ModelFile, read_model_file
+from ..model.file import ModelFile
 from ..model.verdicts import VerdictRule
 from ..output.finished import FinishedRows
 from ..output.run_identity import RunIdentity
@@ -13,10 +13,11 @@ from .request import ModelSource, ReportRequest
 from .tally import Tally
 
 _BUNDLED_LIMITS = (
-    "The bundled models are close to guessing on pictures from sources that they were not trained "
-    "on: AUC 0.61, where 0.5 is guessing. A verdict is a reason to look, never proof."
+    "On sources that it never saw, 96 % of the default model's verdicts are right, on matched pairs "
+    "of photographs and imitations 69 %; the edge model is much weaker. "
+    "A verdict is a reason to look, never proof."
 )
-"""Source of the figure: ``MODEL_CARD.md``, 155 external pictures."""
+"""Source of the figures: ``MODEL_CARD.md``."""
 
 _OTHER_LIMITS = (
     "How well this model does on pictures like yours is known only if you measured it, with "
@@ -113,7 +114,4 @@ def _caution(fingerprint: str) -> str:
 
 def _bundled_fingerprints() -> Iterator[str]:
     for name in bundled_models():
-        file = load_model(name)
-        yield file.fingerprint
-        if file.half is not None:
-            yield read_model_file(file.half).fingerprint
+        yield load_model(name).fingerprint
