@@ -13,8 +13,8 @@ from .request import ModelSource, ReportRequest
 from .tally import Tally
 
 _BUNDLED_LIMITS = (
-    "On sources that it never saw, 96 % of the default model's verdicts are right, on matched pairs "
-    "of photographs and imitations 69 %; the edge model is much weaker. "
+    "On sources that it never saw, 96 % of the default model's verdicts are right, on matched "
+    "pairs of photographs and imitations 69 %; the edge model is much weaker. "
     "A verdict is a reason to look, never proof."
 )
 """Source of the figures: ``MODEL_CARD.md``."""
