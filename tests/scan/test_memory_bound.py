@@ -72,7 +72,7 @@ def test_a_scan_stays_within_its_budget(folders, tiny_model, tmp_path, threads):
 def test_a_scan_works_within_a_limit_like_a_containers(folders, tiny_model, tmp_path):
     """A limit on data counts what is in use; one on address space counts reservations, too."""
     # Small stacks, which count here before they are used.
-    shell = ("bash", "-c", 'ulimit -s 1024 -d 256000; exec "$@"', "bash")
+    shell = ("bash", "-c", 'ulimit -s 512 -d 256000; exec "$@"', "bash")
     scanned(folders / "large", tiny_model, 32, tmp_path / "rows.csv", *shell)
 
 
