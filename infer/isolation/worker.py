@@ -18,11 +18,15 @@ from ..images.decode import DecodeError, decode_to_size
 from ..images.failures import unexpected
 from ..images.limits import Limits
 from ..results import FileStatus, Provenance
+from ..system.heap import return_large_blocks
 from .child import SLACK, give_up_rights, limit_memory, limit_time, own_output, read_or_end, send
 from .messages import header_as_json, limits_from_json, provenance_as_json, unpacked
 
 _HEADER_MEMORY = 256 << 20
 """Bytes for reading a header, besides the file itself."""
+
+_KEPT_MEMORY = 32 << 20
+"""Bytes of freed memory that a thread may keep between files."""
 
 _Message = tuple[dict[str, Any], bytes]
 
@@ -34,6 +38,7 @@ def main() -> None:
     reader = threading.Thread(target=_read_all, args=(messages,), daemon=True)
     reader.start()
     give_up_rights()
+    return_large_blocks(_KEPT_MEMORY)
     send(output, {"ready": True})
     certificates = ""
     while True:

@@ -32,6 +32,7 @@ from ..isolation.child import (
 from ..isolation.messages import limits_from_json, provenance_as_json, unpacked
 from ..isolation.pool import WorkerPool
 from ..results import Doubt, FileStatus
+from ..system.heap import return_large_blocks
 from .decode_processes import MAX_HELPED_DETAILS
 from .prepare import PreparedImage, Resources, prepare
 
@@ -47,6 +48,7 @@ def main() -> None:
     pixels = np.frombuffer(shared, np.uint8).reshape(slots, height, width, 3)
     limits = limits_from_json(setup["limits"])
     limits = replace(limits, max_bytes=min(limits.max_bytes, setup["largest"]))
+    return_large_blocks(setup["memory"] // 10)
     elsewhere = _Elsewhere()
     origins = None
     if setup["provenance"] is not None:

@@ -87,7 +87,8 @@ def scan_found(
         allocate: makes the batches' buffers.
         source: where the bytes of the files come from.
     """
-    return_large_blocks()
+    # The threads together keep no more than a tenth of the budget.
+    return_large_blocks(options.memory // (10 * options.decode_threads))
     spec = classifier.spec
     window = Window(options.window)
     found = Channel[tuple[int, Found]](options.queue_size)

@@ -7,15 +7,20 @@ several times what is in use, and the limit on memory does not hold.
 import ctypes
 import sys
 
+_M_TRIM_THRESHOLD = -1
 _M_MMAP_THRESHOLD = -3
-"""Parameter of ``mallopt``, from glibc's ``malloc.h``."""
+"""Parameters of ``mallopt``, from glibc's ``malloc.h``."""
 
-_LARGE_BLOCK = 1 << 20
-"""Bytes from which a block has pages of its own. Pictures are larger; the rest of a scan is not."""
+_SMALLEST_BLOCK, _LARGEST_BLOCK = 1 << 20, 32 << 20
+"""Bytes: ordinary pictures are smaller; glibc takes no larger limit."""
 
 
-def return_large_blocks() -> bool:
+def return_large_blocks(kept: int) -> bool:
     """Let the C library return large blocks to the system as soon as they are freed.
+
+    Args:
+        kept: bytes of freed memory that each thread may keep. Blocks from a quarter of it, but at
+            least 1 MiB and at most 32 MiB, have pages of their own. New pages cost processor time.
 
     Returns:
         True if it does; false where the C library has no ``mallopt``, as on macOS and Windows.
@@ -26,4 +31,6 @@ def return_large_blocks() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
-    return bool(mallopt(_M_MMAP_THRESHOLD, _LARGE_BLOCK))
+    block = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, kept // 4))
+    # With the first alone, an arena would return its end after almost every picture.
+    return bool(mallopt(_M_MMAP_THRESHOLD, block) and mallopt(_M_TRIM_THRESHOLD, 2 * block))

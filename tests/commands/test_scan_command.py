@@ -3,12 +3,10 @@
 import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
 import sys
-import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -347,6 +345,7 @@ class TestMessages:
         assert run("photos", "--out", "rows.csv", "--quiet", "--model", model) == (0, b"", "")
 
     def test_progress_is_shown_on_a_terminal_only(self, model):
+        pty, termios = pytest.importorskip("pty"), pytest.importorskip("termios")
         controller, terminal = pty.openpty()
         termios.tcsetwinsize(terminal, (24, 120))
         with start("photos", "--out", "rows.csv", "--model", model, stderr=terminal) as process:

@@ -1,7 +1,6 @@
 """A folder of everything that breaks scanners: one honest row each, and nothing else happens."""
 
 import csv
-import resource
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +17,8 @@ from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.scan import decode_stage
 from trustthepixels.infer.scan.decode_processes import Helper
 from trustthepixels.infer.scan.options import ScanOptions
+
+resource = pytest.importorskip("resource", reason="limits as POSIX has them")
 
 MEMORY = 300 << 20
 ADDRESS_SPACE = 4 << 30

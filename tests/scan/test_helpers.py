@@ -2,7 +2,6 @@
 
 import io
 import os
-import resource
 import shutil
 import signal
 import struct
@@ -46,6 +45,8 @@ from trustthepixels.infer.scan.decode_stage import DecodeThread, DecodeThreads, 
 from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.scan.pipeline import scan_rows
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
+
+resource = pytest.importorskip("resource", reason="decode processes need POSIX")
 
 SETUP = HelperSetup((224, 224), Limits(), 64 << 20, 1 << 20)
 
