@@ -14,9 +14,11 @@ export function filesOf(list) {
 /** Return the files of a drop, and those in its folders. */
 export async function filesOfDrop(transfer) {
   // The list of items empties itself with the first wait.
-  const entries = [...transfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
-  const found = await Promise.all(entries.map((entry) => walked(entry, true)));
-  return sorted(found.flat());
+  const items = [...transfer.items].filter(({ kind }) => kind === "file");
+  const found = items.map((item) => ({ entry: item.webkitGetAsEntry(), file: item.getAsFile() }));
+  const files = found.map(({ entry, file }) =>
+    entry ? walked(entry, true) : [{ file, path: file.name, isNamed: true }]);
+  return sorted((await Promise.all(files)).flat());
 }
 
 async function walked(entry, isNamed) {

@@ -1,14 +1,19 @@
 // A model's specification, from the metadata of its ONNX file.
 
 const KEY = "trustthepixels.spec";
+const DIGEST_KEY = "trustthepixels.spec.sha256";
 const SCHEMA_VERSION = 2;
 const METADATA_PROPS = 14; // onnx.proto, ModelProto
 const VARINT = 0, FIXED64 = 1, BYTES = 2, FIXED32 = 5; // wire types of protobuf
 
 /** Return the specification in the bytes of an ONNX file; throw if there is none to use. */
-export function specOf(bytes) {
-  const text = metadataOf(bytes).get(KEY);
+export async function specOf(bytes) {
+  const metadata = metadataOf(bytes);
+  const text = metadata.get(KEY);
   if (text === undefined) throw new Error("the model has no trustthepixels specification");
+  // Pages of plain HTTP from another computer cannot compute it.
+  if (self.crypto.subtle && (await digestOf(text)) !== metadata.get(DIGEST_KEY))
+    throw new Error("the model's specification is damaged");
   const spec = JSON.parse(text);
   if (spec.schema_version !== SCHEMA_VERSION)
     throw new Error(`the model's specification has schema version ${spec.schema_version}`);
@@ -22,6 +27,12 @@ export function ruleOf(spec) {
   const { ai, default_false_positive_rate: rate, real } = spec.thresholds;
   const { threshold } = ai.find((point) => Math.abs(point.false_positive_rate - rate) < 1e-9);
   return { ai: threshold, real: Math.min(real, threshold), labels: spec.labels };
+}
+
+/** Return the SHA-256 of a text in hexadecimal digits. */
+async function digestOf(text) {
+  const digest = await self.crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function metadataOf(bytes) {

@@ -39,7 +39,7 @@ async function start({ wasm }) {
 /** Open a model; return its name and its limits. */
 async function open({ model }) {
   const bytes = new Uint8Array(model);
-  const next = specOf(bytes);
+  const next = await specOf(bytes);
   await session?.release();
   session = undefined;
   session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });

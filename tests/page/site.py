@@ -1,7 +1,6 @@
 """A page's folder, and a small web server for it."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -34,10 +33,13 @@ def fake_runtime(folder: Path, version: str = VERSION) -> Path:
 def headers_in(folder: Path) -> list[tuple[str, str]]:
     """Return the headers that a folder asks its host to send."""
     lines = (folder / "_headers").read_text().splitlines()
-    return [(name, value) for name, _, value in (line.strip().partition(": ") for line in lines[1:])]
+    parts = [line.strip().partition(": ") for line in lines[1:]]
+    return [(name, value) for name, _, value in parts]
 
 
 class _Handler(SimpleHTTPRequestHandler):
+    """Sends files of a folder with more headers, and writes requests down."""
+
     requests: list[str]
     headers_sent: list[tuple[str, str]]
 
@@ -58,9 +60,7 @@ class _Handler(SimpleHTTPRequestHandler):
 def served(folder: Path, headers: list[tuple[str, str]]) -> Iterator[tuple[str, list[str]]]:
     """Serve a folder; give its address and the list of requests, which grows."""
     requests: list[str] = []
-    handler = partial(
-        _Handler, directory=str(folder), requests=requests, headers_sent=headers
-    )
+    handler = partial(_Handler, directory=str(folder), requests=requests, headers_sent=headers)
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = Thread(target=server.serve_forever)
         thread.start()
@@ -69,7 +69,3 @@ def served(folder: Path, headers: list[tuple[str, str]]) -> Iterator[tuple[str, 
         finally:
             server.shutdown()
             thread.join()
-
-
-def temporary_folder() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="page-")
