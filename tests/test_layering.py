@@ -36,6 +36,7 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "report": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
     "convert": LOW | {"system", "output"},
     "sorting": LOW | {"system", "images", "output"},
+    "page": LOW | {"model", "output", "report"},
     "detector": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "scan"},
 }
@@ -210,6 +211,7 @@ LIGHT = (
         f"commands.{name}"
         for name in ("entry", "main", "run", "options", "scan", "predict", "bench", "info")
     ),
+    "commands.web.page",
     *(
         f"commands.results.{path.stem}"
         for path in (ROOT / "infer/commands/results").glob("[a-z]*.py")

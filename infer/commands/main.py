@@ -139,6 +139,11 @@ COMMANDS = (
         "Turn rows into Parquet, SQLite, CSV or JSON lines.",
     ),
     LazyCommand(
+        "page",
+        "trustthepixels.infer.commands.web.page:page",
+        "Write a page that judges pictures in a browser.",
+    ),
+    LazyCommand(
         "predict",
         "trustthepixels.infer.commands.predict:predict",
         "Print the verdict on single pictures.",

@@ -1,0 +1,1 @@
+"""The page that judges pictures in a browser, written as a folder for any web server."""
