@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from scanning import parse, rows_of, run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[2]
 SUITE = "bookworm"
 PYTHON_OF_SUITE = "3.11"
 LARGEST_IMAGE_BYTES = 450_000_000
@@ -75,7 +75,7 @@ def engine(tmp_path_factory) -> Iterator[Engine]:
     containers = folder / "containers.conf"
     containers.write_text(
         f"[containers]\ndefault_ulimits = {json.dumps(limits)}\n"
-        f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "none"\n{runtime}'
+        f'[engine]\ncgroup_manager = "cgroupfs"\nevents_logger = "file"\n{runtime}'
         f'static_dir = "{folder}/static"\ntmp_dir = "{folder}/tmp"\n'
         f'volume_path = "{folder}/volumes"\n'
     )
