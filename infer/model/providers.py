@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 from enum import StrEnum
 from importlib import import_module
 from types import ModuleType
@@ -35,6 +36,9 @@ ON_CPU = frozenset({Device.CPU, Device.OPENVINO})
 _WHEELS = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Distributions that install the module ``onnxruntime``; each overwrites files of the others."""
 
+_TELEMETRY_OFF = "ORT_DISABLE_TELEMETRY"
+"""Environment variable that ONNX Runtime reads when it is loaded."""
+
 _HOW_TO_GET = {
     Device.CPU: "'trustthepixels[cpu]'",
     Device.CUDA: "'trustthepixels[gpu]'",
@@ -55,6 +59,9 @@ def load_onnxruntime() -> ModuleType:
             f"run: pip uninstall -y {' '.join(wheels)}, then install one of them "
             "with 'trustthepixels[cpu]' or 'trustthepixels[gpu]'"
         )
+    # Without it ONNX Runtime (1.32) keeps an identity of the machine in the user's home, also when
+    # its events are disabled.
+    os.environ.setdefault(_TELEMETRY_OFF, "1")
     try:
         onnxruntime = import_module("onnxruntime")
     except ModuleNotFoundError as error:
