@@ -9,11 +9,17 @@ const TURNED_BY_BROWSER = new Set(["JPEG", "PNG", "AVIF"]);
 
 /** Return the EXIF orientation, 1 to 8, by which the decoded pixels must still be turned. */
 export function turnOf(bytes, format) {
+  const { exif } = metadataOf(bytes, format);
+  const isDone = TURNED_BY_BROWSER.has(format) && exif && exifOrientation(exif);
+  return isDone ? 1 : statedTurnOf(bytes, format);
+}
+
+/** Return the EXIF orientation that a file states; 1 of AVIF, whose decoders turn it. */
+export function statedTurnOf(bytes, format) {
   if (format === "AVIF") return 1;
   const { exif, xmp } = metadataOf(bytes, format);
   const byExif = exif && exifOrientation(exif);
-  if (byExif) return TURNED_BY_BROWSER.has(format) ? 1 : byExif;
-  return (xmp && inRange(Number(XMP.exec(new TextDecoder("latin1").decode(xmp))?.[1]))) || 1;
+  return byExif || (xmp && inRange(Number(XMP.exec(new TextDecoder("latin1").decode(xmp))?.[1]))) || 1;
 }
 
 /** Return the blocks of EXIF and XMP in a file. */

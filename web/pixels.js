@@ -1,6 +1,7 @@
 // A file's upright RGB pixels, on white, as the scanner's preprocessing sees them.
 
-import { turnOf } from "./orientation.js";
+import { storedPixels } from "./frames.js";
+import { statedTurnOf, turnOf } from "./orientation.js";
 import { resized } from "./resize.js";
 
 export const MAX_PIXELS = 178_956_970; // as infer/images/limits.py
@@ -30,14 +31,48 @@ export async function opened(blob, bytes, format) {
     bitmap.close();
     throw new ImageFailure("too_large", `${width * height} pixels, limit ${MAX_PIXELS}`);
   }
-  return { bitmap, width, height, turn, format };
+  const picture = { bitmap, width, height, turn, format };
+  if (readsTruly) return picture;
+  try {
+    return { ...picture, rgb: await uprightPixels(bytes, format, width, height) };
+  } catch (error) {
+    bitmap.close();
+    throw error;
+  }
+}
+
+/** Return upright RGB on white without a canvas. */
+async function uprightPixels(bytes, format, width, height) {
+  let stored;
+  try {
+    stored = await storedPixels(bytes, format);
+  } catch (error) {
+    throw new ImageFailure("corrupt", `the browser cannot decode it: ${error.message}`);
+  }
+  if (stored === null)
+    throw new ImageFailure("unsupported",
+      "this browser changes the pixels that pages read from canvases, and gives no others of this file");
+  const [a, b, c, d, e, f] = matrixOf(statedTurnOf(bytes, format), width, height, 0);
+  const from = onWhite(stored.rgba);
+  const rgb = new Uint8Array(from.length);
+  // A pixel's corner at the matrix's far side lies one pixel beyond it.
+  const right = e - (a + c < 0 ? 1 : 0), low = f - (b + d < 0 ? 1 : 0);
+  for (let y = 0, at = 0; y < stored.height; y++)
+    for (let x = 0; x < stored.width; x++, at += 3) {
+      const to = ((b * x + d * y + low) * width + a * x + c * y + right) * 3;
+      rgb[to] = from[at];
+      rgb[to + 1] = from[at + 1];
+      rgb[to + 2] = from[at + 2];
+    }
+  return rgb;
 }
 
 /** Return the model's input, RGB bytes (height × width × 3). */
 export function inputOf(picture, height, width) {
-  const { bitmap, turn } = picture;
+  const { bitmap, turn, rgb } = picture;
   let context;
   const read = (top, rows) => {
+    if (rgb) return rgb.subarray(top * picture.width * 3, (top + rows) * picture.width * 3);
     context ??= contextOf(picture.width, rows, picture.format);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, picture.width, rows);
@@ -62,13 +97,20 @@ export function thumbnailOf({ bitmap, turn, width, height }) {
 }
 
 /** Return whether this browser gives back the pixels that a canvas was given. */
-export function readsTrulyFromCanvas() {
+function readsTrulyFromCanvas() {
   const context = new OffscreenCanvas(64, 64).getContext("2d", { willReadFrequently: true });
   const given = context.createImageData(64, 64);
   given.data.forEach((_, at) => { given.data[at] = at % 4 === 3 ? 255 : (at * 7919) % 251; });
   context.putImageData(given, 0, 0);
   const back = context.getImageData(0, 0, 64, 64).data;
   return given.data.every((value, at) => value === back[at]);
+}
+
+const readsTruly = readsTrulyFromCanvas();
+
+/** Return whether this browser gives true pixels in one way or the other. */
+export function canReadPixels() {
+  return readsTruly || "ImageDecoder" in self;
 }
 
 const MAY_BE_CLEAR = new Set(["PNG", "WEBP", "AVIF", "GIF"]);

@@ -3,7 +3,7 @@
 
 import * as ort from "./runtime/ort.wasm.min.mjs";
 import { formatOf, isCut } from "./containers.js";
-import { ImageFailure, inputOf, opened, readsTrulyFromCanvas, thumbnailOf } from "./pixels.js";
+import { canReadPixels, ImageFailure, inputOf, opened, thumbnailOf } from "./pixels.js";
 import { ruleOf, specOf } from "./spec.js";
 import { doubtOf, labelOf, P_AI_DECIMALS } from "./verdict.js";
 
@@ -25,10 +25,10 @@ self.onmessage = async ({ data: { id, task, ...values } }) => {
 
 const TASKS = { start, open, judge };
 
-/** Take the runtime's code; refuse a browser whose canvases change pixels. */
+/** Take the runtime's code; refuse a browser that gives no true pixels. */
 async function start({ wasm }) {
-  if (!readsTrulyFromCanvas())
-    throw new Error("this browser changes the pixels that pages read; switch that off for this page");
+  if (!canReadPixels())
+    throw new Error("this browser changes the pixels that pages read, and has no ImageDecoder; switch that off for this page");
   ort.env.wasm.wasmBinary = wasm;
   ort.env.wasm.wasmPaths = new URL("./runtime/", import.meta.url).href;
   const cores = Math.min(MOST_THREADS, navigator.hardwareConcurrency);
