@@ -12,9 +12,9 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import View
 from trustthepixels.train.fitting.recipes import RECIPES, REFERENCE, WEB
 from trustthepixels.train.pictures.augment import Augmentation, augment
+from trustthepixels.train.pictures.crops import Shown
 
 
 @given(
@@ -61,7 +61,7 @@ def test_the_reference_recipe_only_flips(image):
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != REFERENCE.name])
-@pytest.mark.parametrize("view", [View.WHOLE, View.CROP])
+@pytest.mark.parametrize("view", [Shown.WHOLE, Shown.CROP])
 def test_recipes_show_all_four_orientations_and_mirror_images(name, view):
     """A dark corner turns up in each of the four, whatever else is done to the picture."""
     pixels = np.full((64, 64, 3), 220, np.uint8)

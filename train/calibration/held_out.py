@@ -17,7 +17,6 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.images.views import View
 
 from ..arrays import FloatArray, IntArray
 from ..data.manifest import Sample, load_samples, targets_of, without_sources
@@ -27,6 +26,7 @@ from ..networks.hardware import choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_checkpoint
 from ..pictures.batches import views_of_sample
+from ..pictures.crops import Shown
 from ..settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
 from .calibrate import calibrate, margin_of
 from .file import write_calibration
@@ -140,5 +140,5 @@ def _spread(origin: Path, margin: FloatArray) -> float:
 
 
 def _margin(network: Classifier, samples: Sequence[Sample], size: tuple[int, int]) -> FloatArray:
-    see = partial(views_of_sample, view=View.WHOLE, size=size)
+    see = partial(views_of_sample, view=Shown.WHOLE, size=size)
     return margin_of(score(network, samples, see, choose_accelerator(Device.AUTO)))

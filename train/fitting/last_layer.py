@@ -17,7 +17,6 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import View
 from trustthepixels.infer.results import LABELS
 
 from ..arrays import FloatArray, IntArray
@@ -29,6 +28,7 @@ from ..networks.stage_vit import StageViT
 from ..networks.teacher import TEMPERATURE, Teacher
 from ..pictures.augment import Augmentation, augment
 from ..pictures.batches import See, in_batches, views_of_sample
+from ..pictures.crops import Shown
 from ..pictures.load import load_image
 
 CHANGED_VIEWS = 2
@@ -85,7 +85,7 @@ def _shown(
 ) -> Iterator[list[PixelArray]]:
     """Return batches of all pictures unchanged, then changed once, and once more."""
     ways: list[See] = [
-        partial(views_of_sample, view=View.WHOLE, size=size),
+        partial(views_of_sample, view=Shown.WHOLE, size=size),
         *(
             partial(changed_view, augmentation=augmentation, size=size, repeat=repeat)
             for repeat in range(CHANGED_VIEWS)

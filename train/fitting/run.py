@@ -9,7 +9,6 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import Tensor
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.views import View
 from trustthepixels.infer.model.spec import ModelSpec
 
 from ..calibration.calibrate import calibrate, probability
@@ -30,6 +29,7 @@ from ..networks.hardware import Accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, read_state, save_weights
 from ..pictures.batches import views_of_sample
+from ..pictures.crops import Shown
 from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
 from .curves import draw_curves, merge_metrics
 from .fit import LOGS_NAME, Start, fit, is_first_process, prepare_fit, require_room
@@ -131,7 +131,7 @@ def finish(
     }
     load_backbone(network, state, weights)
     size = (settings.image_size, settings.image_size)
-    see = partial(views_of_sample, view=View.WHOLE, size=size)
+    see = partial(views_of_sample, view=Shown.WHOLE, size=size)
     scored = {
         split: (score(network, parts[split], see, accelerator), targets_of(parts[split]))
         for split in (Split.VALIDATION, Split.TEST)

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from trustthepixels.infer.images.preprocess import PixelArray, resize
-from trustthepixels.infer.images.views import View, native_part
+
+from .crops import Shown, native_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Augmentation:
         colour_strength: largest relative change of each.
     """
 
-    view: View = View.WHOLE
+    view: Shown = Shown.WHOLE
     turn_probability: float = 0.0
     crop_area: tuple[float, float] = (1.0, 1.0)
     crop_aspect: float = 1.0
@@ -89,7 +90,7 @@ def augment(
 ) -> PixelArray:
     """Return a randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
     view = augmentation.view
-    native = view is View.CROP or (view is View.BOTH and rng.random() < 0.5)
+    native = view is Shown.CROP or (view is Shown.BOTH and rng.random() < 0.5)
     if rng.random() < augmentation.turn_probability:
         image = image.transpose(_TURNS[rng.integers(len(_TURNS))])
     if not native:

@@ -6,10 +6,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import View, views_of
 from trustthepixels.infer.system.cores import available_cores
 
 from ..data.manifest import Sample
+from .crops import Shown, views_of
 from .load import load_image, load_pixels
 from .tiers import Tier
 
@@ -20,16 +20,16 @@ See = Callable[[Sample], list[PixelArray]]
 
 
 def views_of_sample(
-    sample: Sample, view: View, size: tuple[int, int], tier: Tier = Tier.CLEAN
+    sample: Sample, view: Shown, size: tuple[int, int], tier: Tier = Tier.CLEAN
 ) -> list[PixelArray]:
     """Return the views of a labelled picture as its tier leaves it; the whole as a scan sees it.
 
     Raises:
         InputError: the picture cannot be read or decoded.
     """
-    views = [] if view is View.CROP else [load_pixels(sample.path, size, tier)]
-    if view is not View.WHOLE:
-        views += views_of(load_image(sample.path, tier), View.CROP, size)
+    views = [] if view is Shown.CROP else [load_pixels(sample.path, size, tier)]
+    if view is not Shown.WHOLE:
+        views += views_of(load_image(sample.path, tier), Shown.CROP, size)
     return views
 
 

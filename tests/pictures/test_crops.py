@@ -8,8 +8,8 @@ from labelled_pictures import colour_field
 from PIL import Image
 
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import NATIVE_SIDE, View, native_part, reduced, views_of
 from trustthepixels.train.pictures.augment import Augmentation, augment
+from trustthepixels.train.pictures.crops import NATIVE_SIDE, Shown, native_part, reduced, views_of
 
 share = st.floats(0.0, 1.0)
 
@@ -24,7 +24,7 @@ def test_a_part_is_a_window_of_the_picture_beside_itself(width, height, down, ri
     assert np.array_equal(part, tiled[top : top + 40, left : left + 64])
 
 
-@pytest.mark.parametrize(("view", "count"), [(View.WHOLE, 1), (View.CROP, 4), (View.BOTH, 5)])
+@pytest.mark.parametrize(("view", "count"), [(Shown.WHOLE, 1), (Shown.CROP, 4), (Shown.BOTH, 5)])
 def test_each_view_gives_its_number_of_arrays(view, count):
     views = views_of(colour_field(300, 200), view, (64, 64))
     assert [one.shape for one in views] == [(64, 64, 3)] * count
@@ -34,7 +34,7 @@ def test_the_four_parts_come_from_the_corners():
     image = colour_field(200, 150)
     pixels = np.asarray(image)
     corners = [pixels[:64, :64], pixels[:64, -64:], pixels[-64:, :64], pixels[-64:, -64:]]
-    views = views_of(image, View.BOTH, (64, 64))
+    views = views_of(image, Shown.BOTH, (64, 64))
     assert np.array_equal(views[0], resize(image, (64, 64)))
     assert all(np.array_equal(*two) for two in zip(views[1:], corners, strict=True))
 
@@ -54,7 +54,7 @@ def test_training_takes_a_part_without_resampling():
     image = colour_field(120, 90)
     pixels = np.asarray(image)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (48, 48, 3))[:, :, 0]
-    part = augment(image, Augmentation(view=View.CROP), (48, 48), np.random.default_rng(3))
+    part = augment(image, Augmentation(view=Shown.CROP), (48, 48), np.random.default_rng(3))
     straight, mirrored = (
         (windows == one).all(axis=(2, 3, 4)).any() for one in (part, part[:, ::-1])
     )
@@ -66,5 +66,5 @@ def test_both_views_occur_in_training():
     whole = {resize(one, (48, 48)).tobytes() for one in (image, image.transpose(0))}
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        seen.add(augment(image, Augmentation(view=View.BOTH), (48, 48), rng).tobytes() in whole)
+        seen.add(augment(image, Augmentation(view=Shown.BOTH), (48, 48), rng).tobytes() in whole)
     assert seen == {True, False}
