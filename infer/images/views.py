@@ -48,6 +48,10 @@ class InputShape:
         """Height and width of each view."""
         return self.height, self.width
 
+    def __str__(self) -> str:
+        """Return the shape for people: width, height and views."""
+        return f"{self.width}×{self.height} ({', '.join(self.views)})"
+
     @property
     def axes(self) -> tuple[int, ...]:
         """Axes of the array: (height, width, 3), or (views, height, width, 3) of several views."""

@@ -24,6 +24,7 @@ from report.browser import (
 from trustthepixels.infer import Detector
 from trustthepixels.infer.images.decode import Unlimited, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
+from trustthepixels.infer.images.views import InputShape
 from trustthepixels.infer.output.rows import COLUMNS, decode_row
 from trustthepixels.infer.page.write import PageRequest, write_page
 from trustthepixels.infer.results import ScanRow
@@ -111,7 +112,7 @@ def assert_equal_inputs(tab, cases: dict[str, bytes], size: tuple[int, int]) -> 
     different = {}
     for name, data in cases.items():
         shape, pixels = inputs(tab, data, size)
-        expected = decode_to_size(data, size, DEFAULT_LIMITS, Unlimited())
+        expected = decode_to_size(data, InputShape(*size), DEFAULT_LIMITS, Unlimited())
         assert shape == (expected.header.width, expected.header.height), name
         distance = np.abs(pixels.astype(int) - expected.pixels).max()
         if distance:

@@ -8,6 +8,7 @@ from labelled_pictures import colour_field
 from PIL import Image
 
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.images.views import InputShape
 from trustthepixels.train.pictures.augment import Augmentation, augment
 from trustthepixels.train.pictures.crops import NATIVE_SIDE, Shown, native_part, reduced, views_of
 
@@ -54,7 +55,9 @@ def test_training_takes_a_part_without_resampling():
     image = colour_field(120, 90)
     pixels = np.asarray(image)
     windows = np.lib.stride_tricks.sliding_window_view(pixels, (48, 48, 3))[:, :, 0]
-    part = augment(image, Augmentation(view=Shown.CROP), (48, 48), np.random.default_rng(3))
+    part = augment(
+        image, Augmentation(view=Shown.CROP), InputShape(48, 48), np.random.default_rng(3)
+    )
     straight, mirrored = (
         (windows == one).all(axis=(2, 3, 4)).any() for one in (part, part[:, ::-1])
     )
@@ -66,5 +69,8 @@ def test_both_views_occur_in_training():
     whole = {resize(one, (48, 48)).tobytes() for one in (image, image.transpose(0))}
     for seed in range(12):
         rng = np.random.default_rng(seed)
-        seen.add(augment(image, Augmentation(view=Shown.BOTH), (48, 48), rng).tobytes() in whole)
+        seen.add(
+            augment(image, Augmentation(view=Shown.BOTH), InputShape(48, 48), rng).tobytes()
+            in whole
+        )
     assert seen == {True, False}

@@ -10,6 +10,7 @@ import numpy as np
 
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.views import InputShape
 
 from ..data.manifest import Sample, fingerprint
 from ..fitting.last_layer import changed_view
@@ -67,7 +68,8 @@ class FeatureStore:
             InputError: a picture cannot be decoded, or an existing table is damaged.
             OutputError: the table cannot be written.
         """
-        see = partial(changed_view, augmentation=augmentation, size=self._size, repeat=repeat)
+        shape = InputShape(*self._size)
+        see = partial(changed_view, augmentation=augmentation, shape=shape, repeat=repeat)
         return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
 
     @property
