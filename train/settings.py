@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
-from trustthepixels.infer.images.views import InputShape, View
+from trustthepixels.infer.images.shape import InputShape, View
 
 CONFIG_NAME = "config.json"
 SPLITS_NAME = "splits.csv"

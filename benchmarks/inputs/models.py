@@ -13,7 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from trustthepixels.export.request import Precision
 from trustthepixels.export.write import model_bytes
 from trustthepixels.infer.errors import ModelError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.self_test import known_picture

@@ -14,7 +14,7 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.output.rows import RowFormat

@@ -12,7 +12,7 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import SCALED_MARGIN, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 
 Decoder = Callable[[bytes], PixelArray]
 """Function that turns bytes into uint8 (height, width, 3)."""

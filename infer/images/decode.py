@@ -23,7 +23,8 @@ from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
 from .orientation import orientation
 from .preprocess import PixelArray
-from .views import InputShape, views_of, whole_of
+from .shape import InputShape
+from .views import views_of, whole_of
 
 SCALED_MARGIN = 6
 """Least size of a scaled picture on both sides, in multiples of the model's input size. With 4, six

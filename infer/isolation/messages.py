@@ -13,7 +13,7 @@ from typing import Any
 
 from ..images.failures import DecodeError, ImageHeader
 from ..images.limits import DecodeSize, Limits, TruncatedPolicy
-from ..images.views import InputShape, View
+from ..images.shape import InputShape, View
 from ..results import FileStatus, Origin, OriginGrade, Provenance
 
 _FRAME = struct.Struct(">IQ")

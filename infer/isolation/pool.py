@@ -20,7 +20,7 @@ from ..flow.budget import MemoryBudget
 from ..flow.channel import Cancelled
 from ..images.decode import DecodeError, ModelInput
 from ..images.limits import Limits
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..results import FileStatus
 from ..system.memory import usable_memory
 from .messages import error_from_json, header_from_json, limits_as_json, shape_as_json

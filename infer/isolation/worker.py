@@ -17,7 +17,7 @@ from ..errors import ImageError
 from ..images.decode import DecodeError, decode_to_size
 from ..images.failures import unexpected
 from ..images.limits import Limits
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..results import FileStatus, Provenance
 from ..system.heap import return_large_blocks
 from .child import SLACK, give_up_rights, limit_memory, limit_time, own_output, read_or_end, send

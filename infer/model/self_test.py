@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ProviderError
 from ..images.preprocess import PixelArray
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from .file import ModelFile
 from .signature import FloatArray
 

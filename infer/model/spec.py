@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from ..errors import SpecError, UsageError
-from ..images.views import InputShape, View
+from ..images.shape import InputShape, View
 from ..results import LABELS
 from .verdicts import OperatingPoint, Thresholds, VerdictRule
 

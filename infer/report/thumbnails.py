@@ -16,7 +16,7 @@ from PIL import Image
 
 from ..files.walk import Found
 from ..flow.budget import MemoryBudget
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..isolation.pool import WorkerPool
 from ..output.rows import unescape_path
 from ..results import FileStatus, ScanRow

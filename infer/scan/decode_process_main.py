@@ -21,7 +21,7 @@ from ..files.walk import Found
 from ..flow.budget import MemoryBudget
 from ..images.limits import Isolation, Limits
 from ..images.preprocess import PixelArray
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..isolation.child import (
     SLACK,
     give_up_rights,

@@ -26,7 +26,7 @@ from ..files.paths import path_text
 from ..images.formats.registry import registered_formats
 from ..images.limits import Limits
 from ..images.preprocess import PixelArray
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..isolation.messages import limits_as_json, provenance_from_json, shape_as_json
 from ..isolation.process import ChildProcess, Gone, TooSlow
 from ..isolation.shared_memory import memory_file

@@ -9,7 +9,7 @@ from ..files.source import LocalFiles
 from ..files.walk import Found
 from ..flow.channel import Cancelled, Channel
 from ..images.limits import Isolation, Limits
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..results import ScanRow
 from .decode_processes import (
     CHUNK,

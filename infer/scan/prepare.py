@@ -20,7 +20,7 @@ from ..images.failures import unexpected
 from ..images.formats.registry import identify
 from ..images.limits import Isolation
 from ..images.preprocess import PixelArray
-from ..images.views import InputShape
+from ..images.shape import InputShape
 from ..isolation.policy import needs_worker
 from ..isolation.pool import WorkerPool
 from ..results import Doubt, FileStatus, Provenance, ScanRow

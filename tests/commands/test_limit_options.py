@@ -14,7 +14,7 @@ from trustthepixels.infer.commands.options import size
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 
 
 @pytest.fixture

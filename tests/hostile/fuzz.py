@@ -22,7 +22,7 @@ from PIL import Image
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare

@@ -16,7 +16,7 @@ import pytest
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Isolation, Limits
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare

@@ -14,7 +14,7 @@ from trustthepixels.infer.images.formats.jpeg import decode_jpeg
 from trustthepixels.infer.images.formats.jpeg_markers import read_markers
 from trustthepixels.infer.images.limits import DecodeSize, Limits, TruncatedPolicy
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.results import FileStatus
 
 BASELINE = encoded("JPEG")

@@ -19,7 +19,7 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError, decode_to_size
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation import pool as worker_pool
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.pool import WorkerPool

@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.self_test import known_picture
 
 

@@ -9,7 +9,7 @@ import pytest
 from tiny_model import Graph, write_tiny_model
 
 from trustthepixels.infer.errors import ModelError, OutOfMemoryError, ProviderError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.cuda import Lane, Lanes, batch_memory, pinned_memory
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.products import FLOAT_DOMAIN, INTEGER_DOMAIN

@@ -25,7 +25,7 @@ from tiny_model import (
 )
 
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model import providers as devices
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.onnx_bytes import metadata_and_digest

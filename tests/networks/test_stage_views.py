@@ -24,7 +24,7 @@ from trustthepixels.export.int8.quantize import to_int8
 from trustthepixels.export.int8.sections import sections
 from trustthepixels.export.request import RangeMethod
 from trustthepixels.infer.detector import Detector
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import View
 from trustthepixels.infer.model.products import INTEGER_DOMAIN, with_float_products
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds

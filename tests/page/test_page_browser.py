@@ -24,7 +24,7 @@ from report.browser import (
 from trustthepixels.infer import Detector
 from trustthepixels.infer.images.decode import Unlimited, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.output.rows import COLUMNS, decode_row
 from trustthepixels.infer.page.write import PageRequest, write_page
 from trustthepixels.infer.results import ScanRow

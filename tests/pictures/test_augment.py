@@ -12,7 +12,7 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.train.fitting.recipes import RECIPES, REFERENCE, WEB
 from trustthepixels.train.pictures.augment import Augmentation, augment
 from trustthepixels.train.pictures.crops import Shown

@@ -8,7 +8,7 @@ from labelled_pictures import colour_field
 from PIL import Image
 
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.train.pictures.augment import Augmentation, augment
 from trustthepixels.train.pictures.crops import NATIVE_SIDE, Shown, native_part, reduced, views_of
 

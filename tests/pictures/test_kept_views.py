@@ -13,7 +13,7 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.infer.errors import InputError, UsageError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.fitting.fit import Start, prepare_fit, require_room
 from trustthepixels.train.fitting.loaders import training_loader, validation_loader

@@ -12,7 +12,7 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import PixelArray, resize
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.scan.prepare import PreparedImage, prepare
 from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.pictures.batches import in_batches, views_of_sample

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from labelled_pictures import EXAMPLES
 
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.fitting.recipes import WEB
 from trustthepixels.train.pictures.pairs import PairedPictures, find_pairs, flatten_pairs

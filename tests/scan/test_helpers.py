@@ -21,7 +21,7 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.images.limits import Isolation, Limits
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.messages import unpacked
 from trustthepixels.infer.isolation.pool import WorkerPool

@@ -179,7 +179,7 @@ MEASURE = """
 import io, sys
 from pathlib import Path
 from trustthepixels.infer.images.decode import decode_to_size
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.flow.budget import MemoryBudget
 from contextlib import contextmanager

@@ -12,7 +12,7 @@ from scanning import SCAN_FOLDER, rows_of, run
 
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation.pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(

@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 
 from ..arrays import FloatArray, IntArray
 from ..data.manifest import Sample, load_samples, targets_of, without_sources

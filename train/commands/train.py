@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import View
 
 from ..fitting.recipes import RECIPES
 from ..networks.choices import Device, Precision

@@ -21,7 +21,7 @@ from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.decode import Limits, ModelInput, Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 
 from ..arrays import FloatArray
 from ..data.manifest import Sample

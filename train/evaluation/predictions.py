@@ -8,7 +8,7 @@ import numpy as np
 
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.images.decode import ModelInput
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 

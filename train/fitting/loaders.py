@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.system.cores import available_cores
 
 from ..data.manifest import Sample, targets_of

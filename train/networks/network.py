@@ -5,7 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import View
 from trustthepixels.infer.results import LABELS
 
 from . import architectures as architectures  # adds its networks to timm's registry

@@ -12,7 +12,7 @@ from timm.data import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 from timm.models import generate_default_cfgs, register_model
 from torch import Tensor, nn
 
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import View
 from trustthepixels.infer.model.spec import IMAGENET_MEAN, IMAGENET_STD
 
 from .stage_resnet import StageResNet

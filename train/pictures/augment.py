@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import InputShape, views_of
+from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.views import views_of
 
 from .crops import Shown, native_part
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample
 from .augment import Augmentation, augment

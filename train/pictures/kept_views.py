@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.memory import usable_memory
 

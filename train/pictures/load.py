@@ -13,7 +13,8 @@ from trustthepixels.infer.images.decode import ModelInput, Unlimited, decode, de
 from trustthepixels.infer.images.failures import ImageHeader
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import InputShape, views_of
+from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.views import views_of
 
 from ..data.manifest import Sample
 from .tiers import Tier, degrade

@@ -10,7 +10,7 @@ import numpy as np
 
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import InputShape
+from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample, fingerprint
 from ..fitting.last_layer import changed_view
