@@ -98,7 +98,7 @@ class TestLoading:
 
     def test_every_view_of_every_picture_has_its_turn(self, samples, views):
         torch.manual_seed(0)
-        loader = training_loader(samples, 32, WEB, SETTINGS, "cpu")
+        loader = training_loader(samples, SMALL, WEB, SETTINGS, "cpu")
         shown = {
             view.numpy().tobytes(): (index, number)
             for index, changed in enumerate(views)
@@ -171,9 +171,9 @@ class TestRefusals:
 
     def test_three_quarters_of_the_memory_may_be_taken(self, monkeypatch):
         monkeypatch.setattr(kept_views, "usable_memory", lambda: 400)
-        require_memory(100)
+        require_memory(300)
         with pytest.raises(UsageError, match="use fewer --views"):
-            require_memory(101)
+            require_memory(301)
 
     def test_both_splits_are_counted(self, samples, monkeypatch):
         start = Start(WEB, Classifier(TINY), None, Arithmetic("cpu", "32-true"))
