@@ -1,7 +1,7 @@
 // A file's upright RGB pixels, on white, as the scanner's preprocessing sees them.
 
 import { turnOf } from "./orientation.js";
-import { resized } from "./resize.js";
+import { viewsOf } from "./views.js";
 
 export const MAX_PIXELS = 178_956_970; // as infer/images/limits.py
 const THUMBNAIL = 160;
@@ -33,19 +33,21 @@ export async function opened(blob, bytes, format) {
   return { bitmap, width, height, turn, format };
 }
 
-/** Return the model's input, RGB bytes (height × width × 3). */
-export function inputOf(picture, height, width) {
+/** Return the model's input, RGB bytes (views × height × width × 3). */
+export function inputOf(picture, height, width, views) {
   const { bitmap, turn } = picture;
   let context;
   const read = (top, rows) => {
-    context ??= contextOf(picture.width, rows, picture.format);
+    if (!context || context.canvas.height < rows)
+      context = contextOf(picture.width, rows, picture.format);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, picture.width, rows);
     context.setTransform(...matrixOf(turn, picture.width, picture.height, top));
     context.drawImage(bitmap, 0, 0);
     return onWhite(context.getImageData(0, 0, picture.width, rows).data);
   };
-  return resized({ width: picture.width, height: picture.height, read }, height, width);
+  const source = { width: picture.width, height: picture.height, read };
+  return viewsOf(source, height, width, views, picture.format);
 }
 
 /** Return a small WebP of the picture. */

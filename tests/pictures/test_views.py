@@ -14,7 +14,8 @@ from trustthepixels.infer.images.decode import Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.images.shape import InputShape, View
-from trustthepixels.infer.images.views import textured_part, views_of, whole_offrom trustthepixels.infer.scan.prepare import prepare
+from trustthepixels.infer.images.views import textured_part, views_of, whole_of
+from trustthepixels.infer.scan.prepare import prepare
 from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.fitting.recipes import REFERENCE
 from trustthepixels.train.pictures.augment import augment
@@ -136,5 +137,8 @@ def test_both_views_are_cut_from_the_changed_picture():
     image, shape = noise(150, 120), InputShape(40, 40, BOTH)
     mirrored = image.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     possible = {views_of(one, shape).tobytes() for one in (image, mirrored)}
-    rngs = map(np.random.default_rng, range(8))
-    assert {augment(image, REFERENCE.augmentation, shape, rng).tobytes() for rng in rngs} == possible
+    changed = [
+        augment(image, REFERENCE.augmentation, shape, np.random.default_rng(seed))
+        for seed in range(8)
+    ]
+    assert {one.tobytes() for one in changed} == possible

@@ -21,7 +21,7 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.images.limits import Isolation, Limits
-from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.shape import InputShape, View
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.messages import unpacked
 from trustthepixels.infer.isolation.pool import WorkerPool
@@ -286,6 +286,21 @@ class TestHelper:
             assert answer is not None
             assert (answer.row, answer.doubt) == (own.row, own.doubt)
             assert (answer.pixels == own.pixels).all()
+
+    def test_gives_every_view(self, examples):
+        both = replace(SETUP, shape=InputShape(64, 48, (View.WHOLE, View.PART)))
+        helper = Helper(both)
+        try:
+            until(lambda: helper.is_ready(1.0))
+            path = bytes(min(examples.glob("Real/*")))
+            (answer,) = helper.prepare([path])
+            own = prepare(Found(path), both.shape, both.limits)
+            assert isinstance(own, PreparedImage)
+            assert answer is not None
+            assert answer.pixels.shape == (2, 64, 48, 3)
+            assert (answer.pixels == own.pixels).all()
+        finally:
+            helper.child.close()
 
     def test_a_doubt_is_passed_on(self, helper, tmp_path):
         path = tmp_path / "grey.png"
