@@ -1,4 +1,4 @@
-"""What a model sees of a picture: its views and their size; plain values, quick to load."""
+"""Views of a picture and their size, as a model takes them: plain values, quick to load."""
 
 from dataclasses import dataclass
 from enum import StrEnum

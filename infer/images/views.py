@@ -1,4 +1,4 @@
-"""Views: what a model sees of a picture, the whole and a part at native resolution.
+"""A model's views of a picture: the whole, and a part at native resolution.
 
 Training, calibration, export and scanning all cut views here, as ``web/views.js`` does in browsers.
 """
