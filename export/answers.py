@@ -17,6 +17,8 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS, DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.views import whole_of
 from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.model.session import INPUT_NAME, Session
 from trustthepixels.infer.model.spec import ModelSpec
@@ -38,16 +40,16 @@ _CONVERSIONS = frozenset({"Cast", "QuantizeLinear", "DequantizeLinear"})
 
 
 def scanner_pixels(
-    paths: Sequence[Path], size: tuple[int, int], limits: Limits = DEFAULT_LIMITS
+    paths: Sequence[Path], shape: InputShape, limits: Limits = DEFAULT_LIMITS
 ) -> PixelArray:
-    """Return the scanner's pixels of pictures, uint8 (n, *size, 3).
+    """Return the scanner's inputs of pictures, uint8 (n, *shape.axes).
 
     Raises:
         InputError: a picture cannot be read or decoded.
     """
     pixels = []
     for path in paths:
-        prepared = prepare(Found(os.fsencode(path)), size, limits)
+        prepared = prepare(Found(os.fsencode(path)), shape, limits)
         if not isinstance(prepared, PreparedImage):
             raise InputError(f"cannot use {path}: {prepared.status}: {prepared.error}")
         pixels.append(prepared.pixels)
@@ -83,6 +85,8 @@ def session_p_ai(session: Session, images: PixelArray, batch_size: int) -> Float
 def graph_normalised(model: onnx.ModelProto, images: PixelArray) -> FloatArray:
     """Return the input of the graph's first convolution before any rounding, (n, 3, height, width).
 
+    It sees the whole picture.
+
     Raises:
         InputError: the graph has no convolution.
     """
@@ -103,6 +107,7 @@ def graph_normalised(model: onnx.ModelProto, images: PixelArray) -> FloatArray:
 
 
 def spec_normalised(spec: ModelSpec, images: PixelArray) -> FloatArray:
-    """Return ``(x / 255 - mean) / std`` in float64, (n, 3, height, width)."""
-    channels_last: FloatArray = (images / 255.0 - np.array(spec.mean)) / np.array(spec.std)
+    """Return ``(x / 255 - mean) / std`` of the whole in float64, (n, 3, height, width)."""
+    wholes = np.stack([whole_of(image) for image in images])
+    channels_last: FloatArray = (wholes / 255.0 - np.array(spec.mean)) / np.array(spec.std)
     return channels_last.transpose(0, 3, 1, 2)

@@ -15,6 +15,7 @@ from sklearn.metrics import balanced_accuracy_score
 
 from trustthepixels.infer.errors import ModelError, ProviderError
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.views import whole_of
 from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME, Session
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
@@ -65,9 +66,8 @@ def signature_checks(model: onnx.ModelProto, spec: ModelSpec) -> Iterator[Check]
     outputs = {value.name: value for value in model.graph.output}
     yield _equal("input names", ", ".join(inputs), INPUT_NAME)
     yield _equal("output names", ", ".join(outputs), f"{LOGITS_NAME}, {P_AI_NAME}")
-    height, width = spec.input_size
     contract = (
-        (inputs[INPUT_NAME], TensorProto.UINT8, (height, width, 3)),
+        (inputs[INPUT_NAME], TensorProto.UINT8, spec.input_shape.axes),
         (outputs[LOGITS_NAME], TensorProto.FLOAT, (len(LABELS),)),
         (outputs[P_AI_NAME], TensorProto.FLOAT, ()),
     )
@@ -88,17 +88,17 @@ def preprocessing_checks(
         model: the exported graph.
         spec: specification of the model.
         samples: the pictures.
-        images: the scanner's pixels of the samples, uint8 (n, height, width, 3).
+        images: the scanner's pixels of the samples, uint8 (n, *spec.input_shape.axes).
     """
-    trained = [load_pixels(sample.path, spec.input_size) for sample in samples]
+    trained = [load_pixels(sample.path, spec.input_shape) for sample in samples]
     differing = sum(not np.array_equal(*pair) for pair in zip(images, trained, strict=True))
     yield _equal(f"pictures of {len(samples)} that training saw otherwise", differing, 0)
     references = [torchvision_pixels(sample.path, spec.input_size) for sample in samples]
     paths = [sample.path for sample in samples]
     compared = [
-        not np.array_equal(image, reference)
+        not np.array_equal(whole_of(image), reference)
         for image, reference in zip(
-            scanner_pixels(paths, spec.input_size, IN_FULL), references, strict=True
+            scanner_pixels(paths, spec.input_shape, IN_FULL), references, strict=True
         )
         if reference is not None
     ]

@@ -28,7 +28,7 @@ PRODUCER = "trustthepixels"
 def export_graph(network: Classifier, spec: ModelSpec) -> onnx.ModelProto:
     """Return the graph of the contract, without metadata: equal weights make equal graphs.
 
-    Input ``images``, uint8 (batch, height, width, 3); outputs ``logits``, float32 (batch, 2), and
+    Input ``images``, uint8 (batch, *input_shape.axes); outputs ``logits``, float32 (batch, 2), and
     ``p_ai``, float32 (batch,). Normalisation and calibration are inside, batch norm is folded
     into the convolutions, and the batch axis is dynamic.
 
@@ -36,9 +36,8 @@ def export_graph(network: Classifier, spec: ModelSpec) -> onnx.ModelProto:
         network: network in evaluation mode, float32, on the CPU.
         spec: specification with the input size and the calibration.
     """
-    height, width = spec.input_size
     # Two rows: PyTorch takes a size of 1 for a constant.
-    example = torch.zeros(2, height, width, 3, dtype=torch.uint8)
+    example = torch.zeros(2, *spec.input_shape.axes, dtype=torch.uint8)
     with torch.inference_mode(), warnings.catch_warnings():
         # Users cannot act on deprecations inside the exporter.
         warnings.simplefilter("ignore")

@@ -25,7 +25,10 @@ def to_float16(model: onnx.ModelProto) -> onnx.ModelProto:
         helper.make_graph(
             parts.body,
             "body",
-            [helper.make_tensor_value_info(parts.normalised, TensorProto.FLOAT, None)],
+            [
+                helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
+                for name in parts.normalised
+            ],
             [
                 helper.make_tensor_value_info(name, TensorProto.FLOAT, None)
                 for name in parts.features

@@ -22,7 +22,6 @@ from trustthepixels.infer.results import P_AI_DECIMALS
 from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.manifest import Sample, fingerprint, targets_of
 from trustthepixels.train.networks.network import Classifier
-from trustthepixels.train.networks.stage_vit import StageViT
 from trustthepixels.train.networks.weights import load_checkpoint
 from trustthepixels.train.pictures.load import load_pixels
 
@@ -103,7 +102,7 @@ def _graph(
         case Precision.FP16:
             return to_float16(graph)
         case Precision.INT8:
-            load = partial(load_pixels, size=spec.input_size)
+            load = partial(load_pixels, shape=spec.input_shape)
             paths = [sample.path for sample in pictures.calibration]
             return to_int8(graph, paths, load, request.range_method)
 
@@ -111,7 +110,7 @@ def _graph(
 def _known_answer(file: ModelFile, request: ExportRequest) -> float:
     """Return ``p_ai`` of the built-in picture, by which a session verifies its device."""
     session = open_session(file, Device.CPU, request.threads)
-    (p_ai,) = session.run(known_picture(file.spec.input_size)[np.newaxis])
+    (p_ai,) = session.run(known_picture(file.spec.input_shape)[np.newaxis])
     return round(float(p_ai), P_AI_DECIMALS)
 
 
@@ -122,7 +121,7 @@ def _checks(
     spec = file.spec
     model = onnx.load_model_from_string(file.content)
     yield from signature_checks(model, spec)
-    images = scanner_pixels([sample.path for sample in pictures.check], spec.input_size)
+    images = scanner_pixels([sample.path for sample in pictures.check], spec.input_shape)
     yield from preprocessing_checks(model, spec, pictures.check, images)
     session = open_session(file, Device.CPU, request.threads)
     answers = p_ai_by_batch_size(session, images)
@@ -133,8 +132,8 @@ def _checks(
     if request.precision is Precision.INT8:
         p_ai, reference = _on_validation(session, network, pictures.validation)
         targets = targets_of(pictures.validation)
-        is_tower = isinstance(network.backbone, StageViT)
-        least = TOKEN_AGREEMENT_BOUND if is_tower else AGREEMENT_BOUND
+        # Products by token are functions of the model.
+        least = TOKEN_AGREEMENT_BOUND if model.functions else AGREEMENT_BOUND
         yield from agreement_checks(p_ai, reference, targets, spec, least)
         return
     reference = torch_p_ai(network, spec, images)
@@ -151,7 +150,7 @@ def _on_validation(
     with tqdm(total=len(samples), desc="validation", unit="img", disable=None) as bar:
         for start in range(0, len(samples), _LARGEST_BATCH):
             batch = samples[start : start + _LARGEST_BATCH]
-            images = scanner_pixels([sample.path for sample in batch], session.spec.input_size)
+            images = scanner_pixels([sample.path for sample in batch], session.spec.input_shape)
             p_ai.append(session.run(images))
             reference.append(torch_p_ai(network, session.spec, images))
             bar.update(len(batch))

@@ -25,9 +25,8 @@ from .images.decode import (
     decode_image,
     decode_to_size,
 )
-from .images.doubts import doubt_of
 from .images.formats.registry import identify
-from .images.preprocess import resize
+from .images.views import views_of
 from .isolation.policy import needs_worker
 from .isolation.pool import WorkerPool
 from .model.batching import BatchedModel, Batches, in_batches
@@ -115,8 +114,7 @@ class Detector:
             InputError: an array of another shape or type.
         """
         seen = self._model_input(image)
-        doubt = doubt_of(seen.header.width, seen.header.height, seen.pixels)
-        return self.rule(self.session.run(seen.pixels[np.newaxis])[0], doubt)
+        return self.rule(self.session.run(seen.pixels[np.newaxis])[0], seen.doubt)
 
     def row(self, path: str | os.PathLike[str]) -> ScanRow:
         """Return the row of one file, as a scan writes it, but without a limit on time.
@@ -127,7 +125,7 @@ class Detector:
             path: path of a file; a folder is not entered.
         """
         found = Found(os.fsencode(path))
-        prepared = prepare(found, self.spec.input_size, self._limits)
+        prepared = prepare(found, self.spec.input_shape, self._limits)
         if isinstance(prepared, PreparedImage):
             p_ai = self.session.run(prepared.pixels[np.newaxis])[0]
             return prepared.row.judged(self.rule(p_ai, prepared.doubt))
@@ -261,11 +259,11 @@ class Detector:
 
     def _model_input(self, image: ImageInput) -> ModelInput:
         """Return the model's input for a picture; for a file, exactly that of a scan."""
-        size = self.spec.input_size
+        shape = self.spec.input_shape
         if isinstance(image, Image.Image | np.ndarray):
             decoded = self.decode(image)
-            return ModelInput(resize(decoded.image, size), decoded.header)
-        return decode_to_size(self._content(image), size, self._limits, Unlimited())
+            return ModelInput(views_of(decoded.image, shape), decoded.header)
+        return decode_to_size(self._content(image), shape, self._limits, Unlimited())
 
     def _content(self, file: str | os.PathLike[str] | bytes) -> bytes:
         if isinstance(file, bytes):

@@ -36,7 +36,7 @@ def write_inputs(folder: Path) -> ExportRequest:
     # Half and half, because every export is checked on 64 validation pictures or more.
     parts = {sample.file: list(Split)[index % 2] for index, sample in enumerate(samples)}
     write_splits(folder / "splits.csv", parts)
-    pixels = np.stack([load_pixels(sample.path, SPEC.input_size) for sample in samples])
+    pixels = np.stack([load_pixels(sample.path, SPEC.input_shape) for sample in samples])
     write_checkpoint(folder / "weights.safetensors", pixels)
     return ExportRequest(
         checkpoint=folder / "weights.safetensors",

@@ -16,6 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from trustthepixels.infer.images.shape import View
 from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
 from trustthepixels.infer.model.spec import (
     IMAGENET_MEAN,
@@ -100,7 +101,7 @@ def flip_bit(path: Path, position: int, bit: int = 0) -> Path:
 
 
 def expected_p_ai(images: np.ndarray, spec: ModelSpec = SPEC) -> np.ndarray:
-    """Return the model's answer by NumPy: float64 (batch,) for uint8 (batch, height, width, 3)."""
+    """Return the model's answer by NumPy: float64 (batch,) for uint8 (batch, *axes)."""
     means = images.reshape(len(images), -1, 3).mean(axis=1) / 255.0
     normalised = (means - np.array(spec.mean)) / np.array(spec.std)
     difference = GAIN * normalised.mean(axis=1)
@@ -110,13 +111,13 @@ def expected_p_ai(images: np.ndarray, spec: ModelSpec = SPEC) -> np.ndarray:
 
 def build_graph(graph: Graph = Graph(), spec: ModelSpec = SPEC) -> onnx.ModelProto:
     """The ONNX graph, without metadata."""
-    height, width = spec.input_size
+    *sides, _ = spec.input_shape.axes
     weights = np.zeros((3, graph.classes), np.float32)
     weights[:, -1] = graph.gain / 6.0
     weights[:, 0] = -graph.gain / 6.0
     constants = {
-        "axes": np.array([1, 2], np.int64),
-        "scale": np.float32(1.0 / (255.0 * height * width)),
+        "axes": np.arange(1, len(sides) + 1),
+        "scale": np.float32(1.0 / (255.0 * math.prod(sides))),
         "mean": np.array(graph.mean, np.float32),
         "std": np.array(spec.std, np.float32),
         "weights": weights,
@@ -145,7 +146,7 @@ def build_graph(graph: Graph = Graph(), spec: ModelSpec = SPEC) -> onnx.ModelPro
         node("Cast", ["sigmoid"], [graph.p_ai_name], to=graph.p_ai_type),
     ]
     value = helper.make_tensor_value_info
-    images = [graph.batch, height, width, graph.input_channels]
+    images = [graph.batch, *sides, graph.input_channels]
     proto = helper.make_graph(
         nodes,
         "tiny",
@@ -173,3 +174,8 @@ HALF_PRECISION_OUTPUT = Graph(p_ai_type=TensorProto.FLOAT16)
 def with_input_size(height: int, width: int) -> ModelSpec:
     """The tiny model's specification for another input size."""
     return replace(SPEC, input_size=(height, width))
+
+
+def with_both_views(height: int, width: int) -> ModelSpec:
+    """The tiny model's specification for the whole and a part."""
+    return replace(with_input_size(height, width), views=(View.WHOLE, View.PART))

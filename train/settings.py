@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
+from trustthepixels.infer.images.shape import InputShape, View
 
 CONFIG_NAME = "config.json"
 SPLITS_NAME = "splits.csv"
@@ -23,7 +24,10 @@ class TrainSettings:
         init: ``imagenet``, ``random`` or a file.
         average_with: further weights, in the same forms; the start is the mean of all, see
             ``starting_weights.average``.
-        image_size: side of the square input in pixels, at validation and inference.
+        part_init: file of the network that sees the part, or empty, see
+            ``starting_weights.initialise``.
+        image_size: side of the square views in pixels, at validation and inference.
+        input_views: views of a picture, joined in the network.
         train_size: side of the augmented views in pixels. Random crops show things larger than
             whole pictures do; a size below ``image_size`` evens that out and saves time (FixRes,
             Touvron et al. 2019).
@@ -58,6 +62,13 @@ class TrainSettings:
     teachers: tuple[str, ...] = ()
     average_with: tuple[str, ...] = ()
     views: int = 0
+    part_init: str = ""
+    input_views: tuple[View, ...] = (View.WHOLE,)
+
+    @property
+    def input_shape(self) -> InputShape:
+        """Shape of one picture in the network's input."""
+        return InputShape(self.image_size, self.image_size, self.input_views)
 
 
 def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:

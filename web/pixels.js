@@ -2,7 +2,7 @@
 
 import { storedPixels } from "./frames.js";
 import { statedTurnOf, turnOf } from "./orientation.js";
-import { resized } from "./resize.js";
+import { viewsOf } from "./views.js";
 
 export const MAX_PIXELS = 178_956_970; // as infer/images/limits.py
 const THUMBNAIL = 160;
@@ -67,20 +67,22 @@ async function uprightPixels(bytes, format, width, height) {
   return rgb;
 }
 
-/** Return the model's input, RGB bytes (height × width × 3). */
-export function inputOf(picture, height, width) {
+/** Return the model's input, RGB bytes (views × height × width × 3). */
+export function inputOf(picture, height, width, views) {
   const { bitmap, turn, rgb } = picture;
   let context;
   const read = (top, rows) => {
     if (rgb) return rgb.subarray(top * picture.width * 3, (top + rows) * picture.width * 3);
-    context ??= contextOf(picture.width, rows, picture.format);
+    if (!context || context.canvas.height < rows)
+      context = contextOf(picture.width, rows, picture.format);
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, picture.width, rows);
     context.setTransform(...matrixOf(turn, picture.width, picture.height, top));
     context.drawImage(bitmap, 0, 0);
     return onWhite(context.getImageData(0, 0, picture.width, rows).data);
   };
-  return resized({ width: picture.width, height: picture.height, read }, height, width);
+  const source = { width: picture.width, height: picture.height, read };
+  return viewsOf(source, height, width, views, picture.format);
 }
 
 /** Return a small WebP of the picture. */

@@ -61,7 +61,8 @@ function lowered(source, down) {
   return Uint8Array.from(sums, (sum) => Math.min(255, sum >> BITS));
 }
 
-function* bandsOf(source) {
+/** Yield all rows of a source, some at a time. */
+export function* bandsOf(source) {
   const band = Math.max(1, Math.min(256, Math.floor(2 ** 24 / source.width)));
   for (let top = 0; top < source.height; top += band) {
     const rows = Math.min(band, source.height - top);

@@ -19,6 +19,9 @@ export async function specOf(bytes) {
     throw new Error(`the model's specification has schema version ${spec.schema_version}`);
   if (spec.resize !== "stretch" || spec.interpolation !== "bilinear-antialias")
     throw new Error(`unknown preprocessing ${spec.resize}/${spec.interpolation}`);
+  spec.views ??= ["whole"];
+  if (!["whole", "whole,part"].includes(spec.views.join()))
+    throw new Error(`unknown views ${spec.views}`);
   return spec;
 }
 

@@ -66,9 +66,10 @@ async function judge({ file }) {
     picture = await opened(file, bytes, row.format);
     Object.assign(row, { width: picture.width, height: picture.height });
     const [height, width] = spec.input_size;
-    const pixels = inputOf(picture, height, width);
+    const pixels = inputOf(picture, height, width, spec.views);
     row.note = doubtOf(picture, pixels, height, width);
-    const input = new ort.Tensor("uint8", pixels, [1, height, width, 3]);
+    const axes = spec.views.length > 1 ? [spec.views.length] : [];
+    const input = new ort.Tensor("uint8", pixels, [1, ...axes, height, width, 3]);
     const { p_ai: output } = await session.run({ images: input }, ["p_ai"]);
     row.pAi = Number(output.data[0].toFixed(P_AI_DECIMALS));
     row.verdict = labelOf(row.pAi, row.note, rule);

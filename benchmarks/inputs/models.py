@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, numpy_helper
 from trustthepixels.export.request import Precision
 from trustthepixels.export.write import model_bytes
 from trustthepixels.infer.errors import ModelError
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.self_test import known_picture
@@ -98,7 +99,7 @@ def null_model(settings: Settings) -> Path:
     """Return the path of a model that costs nothing: it reads one value of 8×8 pixels."""
     path = settings.work / "null.onnx"
     settings.work.mkdir(parents=True, exist_ok=True)
-    corner = float(known_picture(NULL_SIZE)[0, 0, 0]) / 255.0
+    corner = float(known_picture(InputShape(*NULL_SIZE))[0, 0, 0]) / 255.0
     spec = ModelSpec(
         name="null",
         architecture="none",

@@ -14,6 +14,7 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.output.rows import RowFormat
@@ -120,7 +121,7 @@ def _stages(folder: Path, size: tuple[int, int]) -> dict[str, float]:
         middle = time.perf_counter()
         resize(image, size)
         end = time.perf_counter()
-        decode_to_size(content, size, limits, budget)
+        decode_to_size(content, InputShape(*size), limits, budget)
         decoded += middle - begin
         resized += end - middle
         together += time.perf_counter() - end

@@ -88,7 +88,7 @@ def measure(settings: Settings) -> Json:
             for title, setup in setups(available_cores()).items():
                 classifier = _Classifier(model, setup)
                 classifier.run(
-                    np.zeros((setup.batch_size, *classifier.spec.input_size, 3), np.uint8)
+                    np.zeros((setup.batch_size, *classifier.spec.input_shape.axes), np.uint8)
                 )
                 takes[title] = partial(_rate, folder, classifier, setup)
             taken = interleaved(settings.counts.repeats, takes)

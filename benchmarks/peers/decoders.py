@@ -12,6 +12,7 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import SCALED_MARGIN, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.shape import InputShape
 
 Decoder = Callable[[bytes], PixelArray]
 """Function that turns bytes into uint8 (height, width, 3)."""
@@ -46,7 +47,7 @@ def decoders(size: Size) -> tuple[dict[str, Decoder], list[str]]:
 
 def _ours(size: Size, decode_size: DecodeSize) -> Decoder:
     budget, limits = MemoryBudget(), Limits(decode_size=decode_size)
-    return lambda data: decode_to_size(data, size, limits, budget).pixels
+    return lambda data: decode_to_size(data, InputShape(*size), limits, budget).pixels
 
 
 def _pillow(size: Size, data: bytes) -> PixelArray:

@@ -29,7 +29,7 @@ out."""
 
 
 class Batches(Protocol):
-    """Batches of pictures, each uint8 (batch, height, width, 3); they are read twice."""
+    """Batches of pictures, each uint8 (batch, *axes of the input); they are read twice."""
 
     def __len__(self) -> int:
         """Return the number of batches."""

@@ -21,13 +21,13 @@ from ..request import RangeMethod
 from .activation_ranges import activation_ranges
 from .bias_correction import correct_bias
 from .residual import additions, exact_shortcuts, keep_stream
-from .rows import has_matrix_products, quantize_rows
+from .rows import before_products, has_tokens, quantize_rows
 from .sections import sections
 from .smoothing import smooth
 from .weight_scales import weight_scales
 
 LoadPixels = Callable[[Path], PixelArray]
-"""Function from a file to the network's view of it, uint8 (height, width, 3)."""
+"""Function from a file to the network's input of it, uint8 of one shape."""
 
 _ACTIVE = frozenset({"Conv", "Relu", "Clip", "MaxPool"})
 """Operators with rounded results, as far as they are inputs or outputs of quantized
@@ -40,9 +40,10 @@ _BATCH_SIZE = 4
 def to_int8(
     model: onnx.ModelProto, pictures: Sequence[Path], load: LoadPixels, method: RangeMethod
 ) -> onnx.ModelProto:
-    """Quantize a network's convolutions, or a transformer's products, see ``rows``.
+    """Quantize a network's convolutions, and a transformer's products, see ``rows``.
 
-    Of the convolutions, the first one and a few narrow shortcuts are left out.
+    Of the convolutions, the first ones, a few narrow shortcuts and those before a transformer's
+    products are left out.
 
     Normalisation, these convolutions, residual stream and head stay in float32. They take almost no
     time, and their rounding errors would affect everything after them.
@@ -57,15 +58,30 @@ def to_int8(
         InputError: the graph cannot be divided, see ``sections``.
     """
     reader = _Reader(pictures, load)
-    if has_matrix_products(model):
-        by_rows = quantize_rows(smooth(model, reader))
-        correct_bias(by_rows, model, reader)
-        return tidy(ir.from_proto(by_rows))
+    if not has_tokens(model):
+        rounded = _with_rounded_convolutions(model, [], reader, method)
+    else:
+        smoothed, before = smooth(model, reader), before_products(model)
+        rounded = quantize_rows(_with_rounded_convolutions(smoothed, before, reader, method))
+    correct_bias(rounded, model, reader)
+    return tidy(ir.from_proto(rounded))
+
+
+def _with_rounded_convolutions(
+    model: onnx.ModelProto,
+    left_out: Sequence[onnx.NodeProto],
+    reader: "_Reader",
+    method: RangeMethod,
+) -> onnx.ModelProto:
+    """Return the graph with quantized convolutions; the same if all are left out."""
     parts = sections(model)
-    exact = [parts.body[0], *additions(parts), *exact_shortcuts(model, parts)]
+    exact = [*parts.first, *additions(parts), *exact_shortcuts(model, parts), *left_out]
     kept = [*parts.normalisation, *exact, *parts.head]
     names = {node.name for node in kept}
-    overrides = _weight_overrides(model, [node for node in parts.body if node.name not in names])
+    rounded = [node for node in parts.body if node.name not in names]
+    if not any(node.op_type == "Conv" for node in rounded):
+        return model
+    overrides = _weight_overrides(model, rounded)
     if method is RangeMethod.LEAST_SQUARES:
         tensors = [name for node in parts.body if node.op_type in _ACTIVE for name in node.output]
         ranges = activation_ranges(model, tensors, reader)
@@ -100,8 +116,7 @@ def to_int8(
         )
         quantized = onnx.load(target)
     keep_stream(quantized)
-    correct_bias(quantized, model, reader)
-    return tidy(ir.from_proto(quantized))
+    return quantized
 
 
 def _weight_overrides(
@@ -126,7 +141,7 @@ class _Reader:
         self.set_range(0, len(self))
 
     def __getitem__(self, index: int) -> PixelArray:
-        """Return one batch, uint8 (batch, height, width, 3); it is read anew every time."""
+        """Return one batch, uint8 (batch, *axes); it is read anew every time."""
         return np.stack([self._load(picture) for picture in self._batches[index]])
 
     def __len__(self) -> int:

@@ -37,10 +37,20 @@ _RAISE = 0.17
 """Added to tokens of QuickGELU; its minimum is -0.164."""
 
 
-def has_matrix_products(model: onnx.ModelProto) -> bool:
-    """Return whether most weights are of matrix products, as in a transformer."""
-    dense = sum(_size(weight) for weight in _weights(model).values())
-    return 2 * dense > sum(_size(value) for value in model.graph.initializer)
+def has_tokens(model: onnx.ModelProto) -> bool:
+    """Return whether the graph, or a part of it, is a transformer: it normalises each token."""
+    return any(node.op_type == "LayerNormalization" for node in model.graph.node)
+
+
+def before_products(model: onnx.ModelProto) -> list[NodeProto]:
+    """Return the products with constant matrices, and all nodes that they depend on."""
+    weights, needed = _weights(model), set[str]()
+    found = []
+    for node in reversed(model.graph.node):
+        if _is_product(node, weights) or not needed.isdisjoint(node.output):
+            needed.update(node.input)
+            found.append(node)
+    return found
 
 
 def quantize_rows(model: onnx.ModelProto) -> onnx.ModelProto:
@@ -179,7 +189,3 @@ def _weights(model: onnx.ModelProto) -> dict[str, TensorProto]:
 
 def _is_product(node: NodeProto, weights: dict[str, TensorProto]) -> bool:
     return bool(node.op_type == "MatMul" and node.input[1] in weights)
-
-
-def _size(value: TensorProto) -> int:
-    return int(np.prod(value.dims))

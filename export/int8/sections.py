@@ -16,7 +16,7 @@ class Sections:
     """The nodes of each part, in topological order.
 
     Attributes:
-        normalisation: from ``images`` to the input of the first convolution.
+        normalisation: from ``images`` to the first convolution, of each view.
         body: the convolutions and all nodes between them.
         head: from the global average pooling on, of one stage or of several.
     """
@@ -26,10 +26,18 @@ class Sections:
     head: tuple[onnx.NodeProto, ...]
 
     @property
-    def normalised(self) -> str:
-        """Name of the normalised pixels, float32 (batch, 3, height, width)."""
-        name: str = self.body[0].input[0]
-        return name
+    def normalised(self) -> tuple[str, ...]:
+        """Names of the normalised views, each float32 (batch, 3, height, width)."""
+        made = {name for node in self.normalisation for name in node.output}
+        return tuple(
+            dict.fromkeys(name for node in self.body for name in node.input if name in made)
+        )
+
+    @property
+    def first(self) -> tuple[onnx.NodeProto, ...]:
+        """The convolutions of normalised views."""
+        made = {name for node in self.body for name in node.output}
+        return tuple(node for node in self.body if made.isdisjoint(node.input))
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -45,9 +53,13 @@ def sections(model: onnx.ModelProto) -> Sections:
     Raises:
         InputError: it does not begin with a convolution or has no global average pooling.
     """
-    nodes = list(model.graph.node)
-    first = next((i for i, node in enumerate(nodes) if node.op_type == "Conv"), None)
-    after = [] if first is None else nodes[first:]
+    before: list[onnx.NodeProto] = []
+    after: list[onnx.NodeProto] = []
+    made: set[str] = set()
+    for node in model.graph.node:
+        is_after = node.op_type == "Conv" or not made.isdisjoint(node.input)
+        (after if is_after else before).append(node)
+        made.update(node.output if is_after else ())
     head = _head(after)
     if not head:
         raise InputError(
@@ -55,7 +67,7 @@ def sections(model: onnx.ModelProto) -> Sections:
             "so export it with --precision fp32"
         )
     return Sections(
-        tuple(nodes[:first]),
+        tuple(before),
         tuple(node for node in after if node.name not in head),
         tuple(node for node in after if node.name in head),
     )

@@ -32,11 +32,12 @@ def info(model: str, as_json: bool) -> None:
 def _rows(file: ModelFile) -> list[tuple[str, str]]:
     spec = file.spec
     calibration, thresholds = spec.calibration, spec.thresholds
+    views = "" if len(spec.views) == 1 else f", views: {', '.join(spec.views)}"
     rows = [
         ("name", spec.name),
         ("file", f"{file.path} ({len(file.content) / 1e6:.1f} MB)"),
         ("architecture", f"{spec.architecture}, {spec.precision}"),
-        ("input", f"{spec.input_size[1]}×{spec.input_size[0]} RGB, 8 bit"),
+        ("input", f"{spec.input_size[1]}×{spec.input_size[0]} RGB, 8 bit{views}"),
         ("resize", f"{spec.resize}, {spec.interpolation}"),
         ("mean, std", f"{_numbers(spec.mean)}, {_numbers(spec.std)} (inside the graph)"),
         ("labels", ", ".join(spec.labels)),

@@ -30,7 +30,7 @@ class Batch(Generic[Ticket]):
     """A buffer of pictures, with a ticket for each.
 
     Attributes:
-        images: uint8 (batch_size, height, width, 3); rows from ``len(tickets)`` on are stale.
+        images: uint8 (batch_size, *axes of a picture); rows from ``len(tickets)`` on are stale.
         tickets: the ticket of each picture, in the order of the slots.
         written: number of claimed slots that hold their picture.
     """
@@ -44,7 +44,7 @@ class BatchAssembler(Generic[Ticket]):
     """Exchange of batches: decode threads add pictures, inference threads take full batches.
 
     Args:
-        buffers: memory of all batches, each uint8 (batch_size, height, width, 3); while none is
+        buffers: memory of all batches, each uint8 (batch_size, *axes of a picture); while none is
             free, ``add`` waits.
     """
 
@@ -73,7 +73,7 @@ class BatchAssembler(Generic[Ticket]):
                 self._batch_changed.notify()
 
     def add(self, pixels: Buffer, ticket: Ticket) -> None:
-        """Copy an expected picture, uint8 (height, width, 3), into a slot; wait for a buffer.
+        """Copy an expected picture, into a slot; wait for a buffer.
 
         Raises:
             Cancelled: the run was cancelled.

@@ -11,7 +11,8 @@ from typing import Protocol
 
 from PIL import Image
 
-from ..results import FileStatus
+from ..results import Doubt, FileStatus
+from .doubts import doubt_of
 from .encoded import EncodedImage, ImageFile
 from .failures import DecodeError as DecodeError
 from .failures import ImageHeader as ImageHeader
@@ -21,7 +22,9 @@ from .formats.registry import foreign_format, identify, registered_formats
 from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
 from .orientation import orientation
-from .preprocess import PixelArray, resize
+from .preprocess import PixelArray
+from .shape import InputShape
+from .views import views_of, whole_of
 
 SCALED_MARGIN = 6
 """Least size of a scaled picture on both sides, in multiples of the model's input size. With 4, six
@@ -45,10 +48,10 @@ class DecodedImage:
 
 @dataclass(frozen=True, slots=True)
 class ModelInput:
-    """A picture at the model's size.
+    """A picture as a model sees it.
 
     Attributes:
-        pixels: uint8 RGB (height, width, 3).
+        pixels: uint8 RGB of shape ``InputShape.axes``.
         header: header of the full picture.
         note: see ``DecodedImage``.
     """
@@ -56,6 +59,11 @@ class ModelInput:
     pixels: PixelArray
     header: ImageHeader
     note: str = ""
+
+    @property
+    def doubt(self) -> Doubt | None:
+        """Reason why the picture itself allows no verdict, if any."""
+        return doubt_of(self.header.width, self.header.height, whole_of(self.pixels))
 
 
 class Budget(Protocol):
@@ -91,15 +99,15 @@ def decode(data: bytes, limits: Limits = DEFAULT_LIMITS) -> DecodedImage:
 
 def decode_to_size(
     data: bytes | EncodedImage,
-    size: tuple[int, int],
+    shape: InputShape,
     limits: Limits,
     budget: Budget,
 ) -> ModelInput:
-    """Decode one file's bytes to a picture at the model's size.
+    """Decode one file's bytes to a model's input.
 
     Args:
         data: the whole file, or the result of ``identify``.
-        size: height and width of the model's input.
+        shape: shape of the input.
         limits: limits on the file.
         budget: source of the memory, which is held as long as the full picture exists.
 
@@ -108,13 +116,12 @@ def decode_to_size(
         Cancelled: the run was cancelled while the file waited for memory.
     """
     is_scaled = limits.decode_size is DecodeSize.SCALED
-    height, width = size
-    at_least = (SCALED_MARGIN * height, SCALED_MARGIN * width) if is_scaled else (0, 0)
+    at_least = (SCALED_MARGIN * shape.height, SCALED_MARGIN * shape.width) if is_scaled else (0, 0)
     fill_gaps = limits.truncated is TruncatedPolicy.SCORE
     encoded = data if isinstance(data, EncodedImage) else identify(data)
     with _opened(encoded, limits) as file, budget.share(file.memory):
         decoded = file.decode(at_least, fill_gaps=fill_gaps)
-        pixels = resize(decoded.image, size, decoded.box)
+        pixels = views_of(decoded.image, shape, decoded.box)
         return ModelInput(pixels, file.header, decoded.remark)
 
 

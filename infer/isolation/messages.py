@@ -13,6 +13,7 @@ from typing import Any
 
 from ..images.failures import DecodeError, ImageHeader
 from ..images.limits import DecodeSize, Limits, TruncatedPolicy
+from ..images.shape import InputShape, View
 from ..results import FileStatus, Origin, OriginGrade, Provenance
 
 _FRAME = struct.Struct(">IQ")
@@ -62,6 +63,17 @@ def limits_from_json(values: dict[str, Any]) -> Limits:
         "decode_size": DecodeSize(values["decode_size"]),
     }
     return Limits(**(values | policies))
+
+
+def shape_as_json(shape: InputShape) -> list[Any]:
+    """Return the shape of an input as values of JSON."""
+    return [shape.height, shape.width, list(shape.views)]
+
+
+def shape_from_json(values: list[Any]) -> InputShape:
+    """Return the shape from the values of ``shape_as_json``."""
+    height, width, views = values
+    return InputShape(height, width, tuple(map(View, views)))
 
 
 def header_as_json(header: ImageHeader | None) -> list[Any] | None:

@@ -5,6 +5,7 @@ times out is killed, and so are all workers when the scan ends or is interrupted
 crashes loses only its own file. If the scan itself is killed, its workers end with their input.
 """
 
+import math
 import signal
 import subprocess
 import threading
@@ -19,9 +20,10 @@ from ..flow.budget import MemoryBudget
 from ..flow.channel import Cancelled
 from ..images.decode import DecodeError, ModelInput
 from ..images.limits import Limits
+from ..images.shape import InputShape
 from ..results import FileStatus
 from ..system.memory import usable_memory
-from .messages import error_from_json, header_from_json, limits_as_json
+from .messages import error_from_json, header_from_json, limits_as_json, shape_as_json
 from .process import ChildProcess, Gone, TooSlow, can_start
 
 _OWN_MEMORY = 48 << 20
@@ -56,7 +58,7 @@ class WorkerPool:
         self._cancelled = False
 
     def decode_to_size(
-        self, data: bytes, size: tuple[int, int], limits: Limits, budget: MemoryBudget
+        self, data: bytes, shape: InputShape, limits: Limits, budget: MemoryBudget
     ) -> ModelInput:
         """Run ``decode.decode_to_size`` in a process that can be killed.
 
@@ -66,7 +68,7 @@ class WorkerPool:
         """
         with self._worker() as worker:
             try:
-                return worker.decode(data, size, limits, budget)
+                return worker.decode(data, shape, limits, budget)
             except TooSlow:
                 reason = f"not decoded within {limits.timeout_s:g} s"
                 raise DecodeError(FileStatus.TOO_SLOW, reason) from None
@@ -162,24 +164,25 @@ class _Worker:
         self.is_ready = True
 
     def decode(
-        self, data: bytes, size: tuple[int, int], limits: Limits, budget: MemoryBudget
+        self, data: bytes, shape: InputShape, limits: Limits, budget: MemoryBudget
     ) -> ModelInput:
         """Decode a file, see ``WorkerPool.decode_to_size``."""
-        height, width = size
         self.is_ready = False
         self._child.deadline = time.monotonic() + limits.timeout_s
         try:
-            self._child.send({"size": size, "limits": limits_as_json(limits)}, data)
+            self._child.send(
+                {"shape": shape_as_json(shape), "limits": limits_as_json(limits)}, data
+            )
             answer, _ = self._child.receive(0)
             if "memory" not in answer:
                 raise self._refusal(answer)
             with self._share(budget, answer["memory"]) as permission:
                 self._child.send(permission)
-                answer, pixels = self._child.receive(height * width * 3)
+                answer, pixels = self._child.receive(math.prod(shape.axes))
             if "status" in answer:
                 raise self._refusal(answer)
             header, note = header_from_json(answer["header"]), str(answer["note"])
-            array = np.frombuffer(bytearray(pixels), np.uint8).reshape(height, width, 3)
+            array = np.frombuffer(bytearray(pixels), np.uint8).reshape(shape.axes)
         except (ValueError, KeyError, TypeError) as error:
             raise Gone from error
         if header is None:

@@ -1,7 +1,7 @@
 """Worker process for files that must not be decoded in the scan's own: ``python -m`` this module.
 
-It reads files from standard input, and writes pictures at the model's size, or reasons, to standard
-output until its input ends. It opens no file. Its memory and processor time are limited anew for
+It reads files from standard input, and writes the model's inputs, or reasons, to standard output
+until its input ends. It opens no file. Its memory and processor time are limited anew for
 each picture, so a decoder's failure becomes the reason for one file.
 """
 
@@ -17,10 +17,17 @@ from ..errors import ImageError
 from ..images.decode import DecodeError, decode_to_size
 from ..images.failures import unexpected
 from ..images.limits import Limits
+from ..images.shape import InputShape
 from ..results import FileStatus, Provenance
 from ..system.heap import return_large_blocks
 from .child import SLACK, give_up_rights, limit_memory, limit_time, own_output, read_or_end, send
-from .messages import header_as_json, limits_from_json, provenance_as_json, unpacked
+from .messages import (
+    header_as_json,
+    limits_from_json,
+    provenance_as_json,
+    shape_from_json,
+    unpacked,
+)
 
 _HEADER_MEMORY = 256 << 20
 """Bytes for reading a header, besides the file itself."""
@@ -52,9 +59,8 @@ def main() -> None:
         if "provenance" in values:
             _answer_provenance(output, data, certificates, values["provenance"])
             continue
-        height, width = values["size"]
         budget = _AskedBudget(output, messages)
-        _answer(output, data, (height, width), limits, budget)
+        _answer(output, data, shape_from_json(values["shape"]), limits, budget)
 
 
 class _AskedBudget:
@@ -76,10 +82,10 @@ class _AskedBudget:
 
 
 def _answer(
-    output: BinaryIO, data: bytes, size: tuple[int, int], limits: Limits, budget: _AskedBudget
+    output: BinaryIO, data: bytes, shape: InputShape, limits: Limits, budget: _AskedBudget
 ) -> None:
     try:
-        result = decode_to_size(data, size, limits, budget)
+        result = decode_to_size(data, shape, limits, budget)
     except Exception as error:  # noqa: BLE001 - any failure of a decoder becomes an answer
         _send_error(output, unexpected(error))
     else:

@@ -52,10 +52,11 @@ class Lane:
 
     def _bind(self, batch_size: int) -> None:
         values = load_onnxruntime().OrtValue
-        height, width = self.session.spec.input_size
         where = "cuda" if self.session.device is Device.CUDA else "cpu"
         allocate = values.ortvalue_from_shape_and_type
-        self._images: Any = allocate([batch_size, height, width, 3], np.uint8, where, 0)
+        self._images: Any = allocate(
+            [batch_size, *self.session.spec.input_shape.axes], np.uint8, where, 0
+        )
         self._p_ai: Any = allocate([batch_size], np.float32, where, 0)
         self._binding: Any = self.session.inference.io_binding()
         self._binding.bind_ortvalue_input(INPUT_NAME, self._images)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ..errors import ProviderError
 from ..images.preprocess import PixelArray
+from ..images.shape import InputShape
 from .file import ModelFile
 from .signature import FloatArray
 
@@ -34,16 +35,17 @@ def known_answer_tolerance(precision: str) -> float:
     return KNOWN_ANSWER_TOLERANCE_INT8 if precision == "int8" else KNOWN_ANSWER_TOLERANCE
 
 
-def known_picture(input_size: tuple[int, int]) -> PixelArray:
-    """Return the picture, uint8 RGB of shape (height, width, 3); always equal for one size.
+def known_picture(shape: InputShape) -> PixelArray:
+    """Return the picture, uint8 RGB of shape ``shape.axes``; always equal for one shape.
 
     It holds patterns that a convolution can get wrong: slow gradients, rings that get finer
-    outwards (a zone plate), hard edges along both axes, and noise, different in each channel.
+    outwards (a zone plate), hard edges along both axes, and noise, different in each channel. A
+    second view is the first one's mirror image.
 
     Args:
-        input_size: height and width in pixels, each 1 to 4096.
+        shape: shape of the input; height and width are 1 to 4096.
     """
-    height, width = input_size
+    height, width = shape.size
     y, x = (axis.astype(np.uint32) for axis in np.mgrid[:height, :width])
     picture = np.empty((height, width, 3), np.uint8)
     for channel in range(3):
@@ -53,7 +55,7 @@ def known_picture(input_size: tuple[int, int]) -> PixelArray:
         noise = _hashed((y << 12 | x) + (channel << 24)) >> 28
         # At most 142 + 63 + 24 + 15, so nothing wraps around.
         picture[:, :, channel] = (gradient + rings + edges + noise).astype(np.uint8)
-    return picture
+    return np.stack([picture, picture[:, ::-1]]) if len(shape.views) > 1 else picture
 
 
 def check_known_answer(
@@ -79,7 +81,7 @@ def check_known_answer(
             alone, by more than the tolerance, or the device failed.
         ModelError: an answer is outside 0 to 1.
     """
-    pictures = _different_pictures(model.spec.input_size, batch_size)
+    pictures = _different_pictures(model.spec.input_shape, batch_size)
     slots = np.arange(batch_size) % len(pictures)
     in_batch = run(pictures[slots])
     expected = model.spec.known_answer
@@ -107,10 +109,11 @@ def check_known_answer(
         )
 
 
-def _different_pictures(input_size: tuple[int, int], most: int) -> PixelArray:
+def _different_pictures(shape: InputShape, most: int) -> PixelArray:
     """The known picture and others made of it, so that no slot can pass for its neighbour."""
-    picture = known_picture(input_size)
-    others = (picture[::-1], 255 - picture, np.full_like(picture, picture[0, 0]))
+    picture = known_picture(shape)
+    corner = np.broadcast_to(picture[..., :1, :1, :], picture.shape)
+    others = (picture[..., ::-1, :, :], 255 - picture, corner)
     return np.stack([picture, *others][:most])
 
 

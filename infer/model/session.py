@@ -65,7 +65,7 @@ class Session:
         """Return calibrated probabilities that pictures are AI-generated, float32 (batch,), 0 to 1.
 
         Args:
-            images: uint8 RGB of shape (batch, height, width, 3), size as in ``spec``.
+            images: uint8 RGB of shape (batch, *``spec.input_shape.axes``).
 
         Raises:
             ModelError: the model returned a value outside 0 to 1.
@@ -89,7 +89,7 @@ class Session:
         """Return raw scores, float32 (batch, 2), in the order of ``spec.labels``.
 
         Args:
-            images: uint8 RGB of shape (batch, height, width, 3), size as in ``spec``.
+            images: uint8 RGB of shape (batch, *``spec.input_shape.axes``).
 
         Raises:
             ModelError: the model returned a value that is not finite.
@@ -240,7 +240,7 @@ class Classifier(Protocol):
         """Specification of the model."""
 
     def run(self, images: PixelArray) -> npt.NDArray[np.float32]:
-        """Return probabilities (batch,) for uint8 images (batch, height, width, 3).
+        """Return probabilities (batch,) for uint8 images (batch, *input_shape.axes).
 
         ``ScanOptions.batches_in_flight`` is the number of threads that call it at once.
         """

@@ -24,11 +24,10 @@ def check_signature(inference: Any, model: ModelFile) -> None:
     Raises:
         SignatureError: something differs; the text names the first difference.
     """
-    height, width = model.spec.input_size
     inputs = {node.name: node for node in inference.get_inputs()}
     outputs = {node.name: node for node in inference.get_outputs()}
     expected = {
-        INPUT_NAME: (inputs, "tensor(uint8)", [height, width, 3]),
+        INPUT_NAME: (inputs, "tensor(uint8)", [*model.spec.input_shape.axes]),
         LOGITS_NAME: (outputs, "tensor(float)", [len(LABELS)]),
         P_AI_NAME: (outputs, "tensor(float)", []),
     }

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Self
 
 from ..errors import SpecError, UsageError
+from ..images.shape import InputShape, View
 from ..results import LABELS
 from .verdicts import OperatingPoint, Thresholds, VerdictRule
 
@@ -47,10 +48,12 @@ class ModelSpec:
         thresholds: turn ``p_ai`` into verdicts.
         precision: ``fp32``, ``fp16`` or ``int8``.
         labels: class names in the order of the logits.
-        input_size: height and width in pixels.
-        resize: ``stretch``: both sides to ``input_size``, no crop.
+        input_size: height and width of each view in pixels.
+        views: what the model sees of a picture; the first is the whole of it. A file without them
+            has the whole alone.
+        resize: ``stretch``: both sides of the whole to ``input_size``, no crop.
         interpolation: ``bilinear-antialias``: Pillow's BILINEAR.
-        mean: per channel, RGB values of 0 to 1; applied inside the graph.
+        mean: per channel, RGB values of 0 to 1; applied inside the graph, to the whole.
         std: per channel, as ``mean``.
         graph_digest: SHA-256 (hex) of the file without its metadata, see ``model.file``.
         data_fingerprint: SHA-256 (hex) of the training manifest and splits.
@@ -78,10 +81,20 @@ class ModelSpec:
     versions: Mapping[str, str] = field(default_factory=dict)
     known_answer: float | None = None
     schema_version: int = SCHEMA_VERSION
+    views: tuple[View, ...] = (View.WHOLE,)
+
+    @property
+    def input_shape(self) -> InputShape:
+        """Shape of one picture in the model's input."""
+        return InputShape(*self.input_size, self.views)
 
     def to_json(self) -> str:
         """Return canonical JSON: sorted keys, no spaces, so equal specs have equal bytes."""
-        return json.dumps(asdict(self), sort_keys=True, separators=(",", ":"), allow_nan=False)
+        values = asdict(self)
+        if self.views == (View.WHOLE,):
+            # Files from before there were views stay as they were.
+            del values["views"]
+        return json.dumps(values, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
@@ -155,6 +168,8 @@ class ModelSpec:
             raise SpecError(f"labels {self.labels} are not {LABELS}")
         if (self.resize, self.interpolation) != ("stretch", "bilinear-antialias"):
             raise SpecError(f"unknown preprocessing {self.resize}/{self.interpolation}")
+        if self.views not in ((View.WHOLE,), (View.WHOLE, View.PART)):
+            raise SpecError(f"views {', '.join(self.views)} are not the whole, or whole and part")
         if min(self.input_size) < 1 or max(self.input_size) > 4096:
             raise SpecError(f"input size {self.input_size} is out of range")
         if not min(self.std) > 0.0:
@@ -194,6 +209,7 @@ def _typed(raw: Mapping[str, Any]) -> dict[str, Any]:
         ),
         "labels": tuple(str(label) for label in raw["labels"]),
         "input_size": (height, width),
+        "views": tuple(map(View, raw.get("views", [View.WHOLE]))),
         "mean": _triple(raw["mean"]),
         "std": _triple(raw["std"]),
         "evaluation": {str(k): _number(v) for k, v in dict(raw["evaluation"]).items()},

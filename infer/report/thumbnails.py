@@ -16,6 +16,7 @@ from PIL import Image
 
 from ..files.walk import Found
 from ..flow.budget import MemoryBudget
+from ..images.shape import InputShape
 from ..isolation.pool import WorkerPool
 from ..output.rows import unescape_path
 from ..results import FileStatus, ScanRow
@@ -118,8 +119,8 @@ def _size(row: ScanRow) -> tuple[int, int] | None:
     return (row.width, row.height) if row.width and row.height else None
 
 
-def _fitted(size: tuple[int, int]) -> tuple[int, int]:
-    """Return height and width of a thumbnail; a smaller picture is not enlarged."""
+def _fitted(size: tuple[int, int]) -> InputShape:
+    """Return the shape of a thumbnail; a smaller picture is not enlarged."""
     width, height = size
     scale = min(1.0, SIDE / max(size))
-    return max(1, round(height * scale)), max(1, round(width * scale))
+    return InputShape(max(1, round(height * scale)), max(1, round(width * scale)))

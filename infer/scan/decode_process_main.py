@@ -5,6 +5,7 @@ the pictures into memory that it shares with the scan. It leaves some files to t
 must be isolated, large ones, and those without pixels.
 """
 
+import math
 import mmap
 import os
 import sys
@@ -20,6 +21,7 @@ from ..files.walk import Found
 from ..flow.budget import MemoryBudget
 from ..images.limits import Isolation, Limits
 from ..images.preprocess import PixelArray
+from ..images.shape import InputShape
 from ..isolation.child import (
     SLACK,
     give_up_rights,
@@ -29,7 +31,7 @@ from ..isolation.child import (
     read_or_end,
     send,
 )
-from ..isolation.messages import limits_from_json, provenance_as_json, unpacked
+from ..isolation.messages import limits_from_json, provenance_as_json, shape_from_json, unpacked
 from ..isolation.pool import WorkerPool
 from ..results import Doubt, FileStatus
 from ..system.heap import return_large_blocks
@@ -43,9 +45,9 @@ def main() -> None:
     give_up_rights()
     send(output, {"ready": True})
     setup, _ = unpacked(read_or_end, sys.maxsize)
-    (height, width), slots = setup["size"], setup["slots"]
-    shared = mmap.mmap(int(sys.argv[1]), slots * height * width * 3)
-    pixels = np.frombuffer(shared, np.uint8).reshape(slots, height, width, 3)
+    shape = shape_from_json(setup["shape"])
+    axes = (setup["slots"], *shape.axes)
+    pixels = np.frombuffer(mmap.mmap(int(sys.argv[1]), math.prod(axes)), np.uint8).reshape(axes)
     limits = limits_from_json(setup["limits"])
     limits = replace(limits, max_bytes=min(limits.max_bytes, setup["largest"]))
     return_large_blocks(setup["memory"] // 10)
@@ -64,7 +66,7 @@ def main() -> None:
         limit_memory(setup["memory"] + setup["largest"] + SLACK)
         paths = data.split(b"\0")
         rows = [
-            _prepared(path, slot, limits, resources)
+            _prepared(path, shape, slot, limits, resources)
             for path, slot in zip(paths, pixels, strict=False)
         ]
         send(output, {"rows": rows})
@@ -87,12 +89,11 @@ class _Elsewhere(WorkerPool):
 
 
 def _prepared(
-    path: bytes, slot: PixelArray, limits: Limits, resources: Resources
+    path: bytes, shape: InputShape, slot: PixelArray, limits: Limits, resources: Resources
 ) -> list[Any] | None:
     """Fill a slot; return the row's other values, or ``None`` if the scan must take the file."""
-    height, width, _ = slot.shape
     try:
-        prepared = prepare(Found(path), (height, width), limits, resources)
+        prepared = prepare(Found(path), shape, limits, resources)
     except _LeftError:
         return None
     if not isinstance(prepared, PreparedImage) or not prepared.row.note.isprintable():

@@ -10,6 +10,7 @@ Rows do not depend on decode processes: a thread prepares the files that its pro
 processes.
 """
 
+import math
 import mmap
 import os
 import threading
@@ -25,7 +26,8 @@ from ..files.paths import path_text
 from ..images.formats.registry import registered_formats
 from ..images.limits import Limits
 from ..images.preprocess import PixelArray
-from ..isolation.messages import limits_as_json, provenance_from_json
+from ..images.shape import InputShape
+from ..isolation.messages import limits_as_json, provenance_from_json, shape_as_json
 from ..isolation.process import ChildProcess, Gone, TooSlow
 from ..isolation.shared_memory import memory_file
 from ..results import Doubt, FileStatus, Provenance, ScanRow
@@ -66,14 +68,14 @@ class HelperSetup:
     """Common settings of all decode processes of a scan.
 
     Attributes:
-        size: height and width of the model's input.
+        shape: shape of the model's input.
         limits: limits on one file.
         memory: bytes for decoding a picture in one process.
         largest: bytes of the largest file that a process reads.
         details: name of the detail that is kept of provenance; ``None`` to read none.
     """
 
-    size: tuple[int, int]
+    shape: InputShape
     limits: Limits
     memory: int
     largest: int
@@ -96,16 +98,15 @@ class Helper:
     """
 
     def __init__(self, setup: HelperSetup) -> None:
-        height, width = setup.size
         self._setup = setup
         self.memory = setup.memory + setup.largest
         self.was_ready = False
         self._chunk_s = max(setup.limits.timeout_s, _SHORTEST_CHUNK_S)
-        shape = (CHUNK, height, width, 3)
-        size = int(np.prod(shape))
+        axes = (CHUNK, *setup.shape.axes)
+        size = math.prod(axes)
         descriptor = memory_file(size)
         try:
-            self._pixels = np.frombuffer(mmap.mmap(descriptor, size), np.uint8).reshape(shape)
+            self._pixels = np.frombuffer(mmap.mmap(descriptor, size), np.uint8).reshape(axes)
             self.child = ChildProcess(
                 f"{__package__}.decode_process_main", [str(descriptor)], [descriptor]
             )
@@ -128,9 +129,9 @@ class Helper:
                 raise HelperGone
             return False
         self._receive(_ANSWER_S)
-        told = {"size": self._setup.size, "slots": CHUNK, "memory": self._setup.memory}
+        told = {"shape": shape_as_json(self._setup.shape), "slots": CHUNK}
         told |= {"limits": limits_as_json(self._setup.limits), "largest": self._setup.largest}
-        told |= {"provenance": self._setup.details}
+        told |= {"memory": self._setup.memory, "provenance": self._setup.details}
         self._send(told)
         self.was_ready = True
         return True

@@ -9,6 +9,7 @@ from ..files.source import LocalFiles
 from ..files.walk import Found
 from ..flow.channel import Cancelled, Channel
 from ..images.limits import Isolation, Limits
+from ..images.shape import InputShape
 from ..results import ScanRow
 from .decode_processes import (
     CHUNK,
@@ -36,13 +37,13 @@ Prepared = tuple[int, PreparedImage | ScanRow]
 
 
 def helpers_of(
-    wanted: int, input_size: tuple[int, int], limits: Limits, resources: Resources
+    wanted: int, shape: InputShape, limits: Limits, resources: Resources
 ) -> Helpers | None:
     """Return the decode processes of a scan; ``None`` if none is useful or available.
 
     Args:
         wanted: wanted number.
-        input_size: height and width of the model's input.
+        shape: shape of the model's input.
         limits: limits on one file.
         resources: resources that the files of the scan share.
     """
@@ -58,7 +59,7 @@ def helpers_of(
     each = int(HELPED_SHARE * total) // count
     details = None if resources.origins is None else resources.origins.details.name
     largest = min(resources.budget.large_file, each // _FILE_SHARE)
-    setup = HelperSetup(input_size, limits, each - largest, largest, details)
+    setup = HelperSetup(shape, limits, each - largest, largest, details)
     return Helpers(setup, count)
 
 
@@ -67,7 +68,7 @@ class DecodeThreads:
 
     Args:
         found: files with their numbers.
-        input_size: height and width of the model's input.
+        shape: shape of the model's input.
         limits: limits on one file.
         resources: resources that the files of the scan share.
         helpers: where to get one; ``None`` for nowhere.
@@ -80,14 +81,14 @@ class DecodeThreads:
     def __init__(
         self,
         found: Channel[Numbered],
-        input_size: tuple[int, int],
+        shape: InputShape,
         limits: Limits,
         resources: Resources,
         helpers: Helpers | None,
     ) -> None:
         self.found = found
         self.helpers = helpers
-        self._input_size = input_size
+        self._shape = shape
         self._limits = limits
         self._resources = resources
         self._left: deque[tuple[Numbered, Isolation]] = deque()
@@ -107,7 +108,7 @@ class DecodeThreads:
     def prepare(self, file: Numbered, resources: Resources | None = None) -> Prepared:
         """Prepare a file here, by default with the scan's resources."""
         number, found = file
-        return number, prepare(found, self._input_size, self._limits, resources or self._resources)
+        return number, prepare(found, self._shape, self._limits, resources or self._resources)
 
     def ask(self, helper: Helper, paths: Sequence[bytes]) -> list[PreparedImage | None]:
         """Let a decode process prepare files, when there is memory for it.

@@ -22,6 +22,7 @@ from ..errors import InputError
 from ..files.walk import Found, walk
 from ..images.decode import Limits
 from ..images.preprocess import PixelArray
+from ..images.shape import InputShape
 from ..model.batching import BatchedModel, Tell
 from ..model.providers import ON_CPU, Device
 from ..model.session import Classifier, Session
@@ -157,7 +158,7 @@ def measure(
     session = model.session
     files = list(islice(walk([os.fsencode(folder)], options.walk), most_files))
     # This pass also brings the files into the system's cache.
-    sizes, failed = _survey(files, session.spec.input_size, options.limits)
+    sizes, failed = _survey(files, session.spec.input_shape, options.limits)
     if not sizes:
         raise InputError(f"{folder} has no picture that can be decoded")
     batch = _batch(files, model, options)
@@ -227,13 +228,11 @@ def machine(session: Session) -> Machine:
 _RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
 
 
-def _survey(
-    files: Sequence[Found], input_size: tuple[int, int], limits: Limits
-) -> tuple[list[int], int]:
+def _survey(files: Sequence[Found], shape: InputShape, limits: Limits) -> tuple[list[int], int]:
     """Return the pixels of each sound picture, and the number of other files."""
     rows = []
     for file in files:
-        prepared = prepare(file, input_size, limits)
+        prepared = prepare(file, shape, limits)
         rows.append(prepared.row if isinstance(prepared, PreparedImage) else prepared)
     sound = [row for row in rows if row.status is FileStatus.OK]
     return [(row.width or 0) * (row.height or 0) for row in sound], len(rows) - len(sound)
@@ -242,11 +241,11 @@ def _survey(
 def _batch(files: Sequence[Found], model: BatchedModel, options: ScanOptions) -> PixelArray:
     """Return a full batch of real pictures, repeated if there are too few, in memory as in a
     scan."""
-    input_size = model.session.spec.input_size
-    prepared = (prepare(file, input_size, options.limits) for file in files)
+    shape = model.session.spec.input_shape
+    prepared = (prepare(file, shape, options.limits) for file in files)
     sound = (image.pixels for image in prepared if isinstance(image, PreparedImage))
     pixels = list(islice(sound, options.batch_size))
-    batch = model.allocate((options.batch_size, *input_size, 3))
+    batch = model.allocate((options.batch_size, *shape.axes))
     for index in range(options.batch_size):
         batch[index] = pixels[index % len(pixels)]
     return batch
@@ -254,7 +253,7 @@ def _batch(files: Sequence[Found], model: BatchedModel, options: ScanOptions) ->
 
 def _prepare_all(files: Sequence[Found], session: Session, options: ScanOptions) -> None:
     for file in files:
-        prepare(file, session.spec.input_size, options.limits)
+        prepare(file, session.spec.input_shape, options.limits)
 
 
 def _scan(files: Sequence[Found], model: BatchedModel, options: ScanOptions) -> None:

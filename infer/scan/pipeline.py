@@ -92,15 +92,18 @@ def scan_found(
     spec = classifier.spec
     window = Window(options.window)
     found = Channel[tuple[int, Found]](options.queue_size)
-    shape = (options.batch_size, *spec.input_size, 3)
-    buffers = [allocate(shape) for _ in range(options.batches_in_flight + options.batch_buffers)]
+    shape = spec.input_shape
+    buffers = [
+        allocate((options.batch_size, *shape.axes))
+        for _ in range(options.batches_in_flight + options.batch_buffers)
+    ]
     batches = BatchAssembler[tuple[int, PreparedImage]](buffers)
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool(most_workers()) if WorkerPool.is_available else None
     origins = None if options.provenance is None else origin_reader(options.provenance, workers)
     budget = MemoryBudget(options.memory, options.decode_threads)
     resources = Resources(budget, workers, options.isolation, source, origins)
-    helpers = helpers_of(options.helpers, spec.input_size, options.limits, resources)
+    helpers = helpers_of(options.helpers, shape, options.limits, resources)
 
     def find() -> None:
         for number, file in enumerate(files):
@@ -108,7 +111,7 @@ def scan_found(
             batches.expect()
             found.put((number, file))
 
-    decoding = DecodeThreads(found, spec.input_size, options.limits, resources, helpers)
+    decoding = DecodeThreads(found, shape, options.limits, resources, helpers)
 
     def decode() -> None:
         with closing(DecodeThread(decoding).prepared()) as files:

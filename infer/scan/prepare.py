@@ -1,4 +1,4 @@
-"""Preparation of a found file: pixels at the model's size, or the finished row with the reason.
+"""Preparation of a found file: the model's input, or the finished row with the reason.
 
 Every access to a file's content during a scan happens in this one call, in any thread or process.
 Paths are not opened here: bytes come from the scan's ``Source``.
@@ -15,12 +15,12 @@ from ..files.walk import Found
 from ..flow.budget import MemoryBudget
 from ..flow.channel import Cancelled
 from ..images.decode import ImageHeader, Limits, decode_to_size
-from ..images.doubts import doubt_of
 from ..images.encoded import EncodedImage
 from ..images.failures import unexpected
 from ..images.formats.registry import identify
 from ..images.limits import Isolation
 from ..images.preprocess import PixelArray
+from ..images.shape import InputShape
 from ..isolation.policy import needs_worker
 from ..isolation.pool import WorkerPool
 from ..results import Doubt, FileStatus, Provenance, ScanRow
@@ -34,7 +34,7 @@ class PreparedImage:
     """A picture that is ready for the model.
 
     Attributes:
-        pixels: uint8 RGB (height, width, 3).
+        pixels: uint8 RGB of shape ``InputShape.axes``.
         row: its row, complete except for the verdict.
         doubt: reason why the picture itself allows no verdict, if any; also the row's note.
     """
@@ -65,13 +65,13 @@ class Resources:
 
 
 def prepare(
-    found: Found, input_size: tuple[int, int], limits: Limits, resources: Resources | None = None
+    found: Found, shape: InputShape, limits: Limits, resources: Resources | None = None
 ) -> PreparedImage | ScanRow:
     """Read, decode and resize one file; every failure becomes a row.
 
     Args:
         found: file from the walk.
-        input_size: height and width of the model's input.
+        shape: shape of the model's input.
         limits: limits on one file.
         resources: resources that the files of the scan share.
 
@@ -89,13 +89,13 @@ def prepare(
         content = resources.source.read(found, min(largest, resources.budget.small_file))
     except ReadError as error:
         if error.status is FileStatus.TOO_LARGE and error.size is not None:
-            return _larger(found, error.size, input_size, limits, resources)
+            return _larger(found, error.size, shape, limits, resources)
         return _failed(path, error, error.size)
-    return _decoded(content, path, input_size, limits, resources)
+    return _decoded(content, path, shape, limits, resources)
 
 
 def _larger(
-    found: Found, size: int, input_size: tuple[int, int], limits: Limits, resources: Resources
+    found: Found, size: int, shape: InputShape, limits: Limits, resources: Resources
 ) -> PreparedImage | ScanRow:
     """Prepare a file that waits until there is room for its bytes."""
     path, budget = path_text(found.path), resources.budget
@@ -106,13 +106,13 @@ def _larger(
             content = resources.source.read(found, largest)
         except ReadError as error:
             return _failed(path, error, error.size)
-        return _decoded(content, path, input_size, limits, resources)
+        return _decoded(content, path, shape, limits, resources)
 
 
 def _decoded(
     content: bytes,
     path: str,
-    input_size: tuple[int, int],
+    shape: InputShape,
     limits: Limits,
     resources: Resources,
 ) -> PreparedImage | ScanRow:
@@ -122,9 +122,9 @@ def _decoded(
         encoded = identify(content)
         is_isolated = workers is not None and needs_worker(encoded, limits, resources.isolation)
         if workers is not None and is_isolated:
-            decoded = workers.decode_to_size(content, input_size, limits, resources.budget)
+            decoded = workers.decode_to_size(content, shape, limits, resources.budget)
         else:
-            decoded = decode_to_size(encoded, input_size, limits, resources.budget)
+            decoded = decode_to_size(encoded, shape, limits, resources.budget)
     except Cancelled:
         raise
     except Exception as error:  # noqa: BLE001 - after any failure, the other files get rows
@@ -132,7 +132,7 @@ def _decoded(
         row = _failed(path, failure, len(content), failure.header)
         return replace(row, provenance=_origin(encoded, limits, resources, is_isolated))
     header = decoded.header
-    doubt = doubt_of(header.width, header.height, decoded.pixels)
+    doubt = decoded.doubt
     row = ScanRow(
         path,
         FileStatus.OK,

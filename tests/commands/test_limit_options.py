@@ -14,6 +14,7 @@ from trustthepixels.infer.commands.options import size
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits
+from trustthepixels.infer.images.shape import InputShape
 
 
 @pytest.fixture
@@ -135,7 +136,9 @@ def test_large_jpegs_are_scaled_unless_they_shall_be_decoded_in_full(scan):
     data = encoded("JPEG", Image.fromarray(points.astype(np.uint8) * 255))
     expected = {
         size.value: expected_p_ai(
-            decode_to_size(data, (224, 224), Limits(decode_size=size), MemoryBudget()).pixels[None]
+            decode_to_size(
+                data, InputShape(224, 224), Limits(decode_size=size), MemoryBudget()
+            ).pixels[None]
         )[0]
         for size in DecodeSize
     }

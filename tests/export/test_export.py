@@ -113,7 +113,7 @@ def test_the_file_carries_the_checkpoints_spec(exported, precision):
 def test_the_file_knows_its_answer_to_the_built_in_picture(exported, precision):
     file = read_model_file(exported[precision].out)
     session = open_session(file, Device.CPU, threads=1)
-    (p_ai,) = session.run(known_picture(file.spec.input_size)[None])
+    (p_ai,) = session.run(known_picture(file.spec.input_shape)[None])
     assert file.spec.known_answer == pytest.approx(p_ai, abs=1e-6)
 
 
@@ -146,7 +146,7 @@ def test_batch_norm_is_folded_into_the_convolutions(exported, precision):
 def test_no_answer_depends_on_batch_size_or_threads(exported, precision):
     file = read_model_file(exported[precision].out)
     paths = [sample.path for sample in load_samples(exported[precision].data)][:64]
-    images = scanner_pixels(paths, SPEC.input_size)
+    images = scanner_pixels(paths, SPEC.input_shape)
     alone = np.concatenate(
         [open_session(file, Device.CPU, 1).run(image[np.newaxis]) for image in images[:8]]
     )
@@ -159,7 +159,7 @@ def test_fp32_answers_as_pytorch_does(exported):
     request = exported[Precision.FP32]
     network, spec = load_checkpoint(request.checkpoint)
     paths = [sample.path for sample in load_samples(request.data)]
-    images = scanner_pixels(paths, spec.input_size)
+    images = scanner_pixels(paths, spec.input_shape)
     p_ai = open_session(read_model_file(request.out), Device.CPU, 1).run(images)
     assert np.ptp(p_ai) > 0.5
     assert np.abs(p_ai - torch_p_ai(network, spec, images)).max() <= 1e-4

@@ -174,9 +174,9 @@ def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
 ):
     exporter_gives(lambda _graph: None)
 
-    def otherwise(data, size, limits, budget):
+    def otherwise(data, shape, limits, budget):
         image = decode(data).image
-        return ModelInput(nearest(image, size), ImageHeader(*image.size, "JPEG"))
+        return ModelInput(nearest(image, shape.size), ImageHeader(*image.size, "JPEG"))
 
     monkeypatch.setattr("trustthepixels.train.pictures.load.decode_to_size", otherwise)
     assert_fails(request_fp32, "pictures of 64 that training saw otherwise is 64, must be = 0")
@@ -184,7 +184,7 @@ def test_a_scanner_that_resizes_otherwise_than_training_is_refused(
 
 def test_a_resize_that_is_wrong_everywhere_is_refused(request_fp32, exporter_gives, monkeypatch):
     exporter_gives(lambda _graph: None)
-    monkeypatch.setattr("trustthepixels.infer.images.decode.resize", nearest)
+    monkeypatch.setattr("trustthepixels.infer.images.views.resize", nearest)
     assert_fails(request_fp32, "64 that torchvision resizes otherwise is 64, must be = 0")
 
 
@@ -192,7 +192,7 @@ def test_int8_with_ranges_that_fit_no_picture_is_refused(request_fp32, exporter_
     exporter_gives(lambda _graph: None)
     request = replace(request_fp32, precision=Precision.INT8)
     black = np.zeros((64, 64, 3), np.uint8)
-    monkeypatch.setattr("trustthepixels.export.run.load_pixels", lambda _path, size: black)
+    monkeypatch.setattr("trustthepixels.export.run.load_pixels", lambda _path, shape: black)
     assert_fails(request, r"verdict agreement on 72 .* is 0.\d+, must be ≥ 0.98")
 
 

@@ -88,7 +88,7 @@ def quantized(tmp_path_factory: pytest.TempPathFactory) -> Quantized:
     request = write_inputs(tmp_path_factory.mktemp("inputs"))
     network, spec = load_checkpoint(request.checkpoint)
     pictures = [sample.path for sample in load_samples(request.data)][:32]
-    load = partial(load_pixels, size=SPEC.input_size)
+    load = partial(load_pixels, shape=SPEC.input_shape)
     exact = export_graph(network, spec)
     rounded = to_int8(exact, pictures, load, RangeMethod.LEAST_SQUARES)
     return Quantized(exact, rounded, np.stack([load(picture) for picture in pictures]))

@@ -22,13 +22,14 @@ from PIL import Image
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 LIMITS = Limits(max_pixels=1_000_000, max_bytes=1 << 24, timeout_s=20.0)
-SIZE = (32, 32)
+SHAPE = InputShape(32, 32)
 INTERESTING = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 
 SIGNS_OF_A_BUG = ("crashed", "invalid reply", "killed", "failed with")
@@ -194,7 +195,7 @@ def descriptors() -> int:
 def check(result: object) -> FileStatus:
     """That a result is one of the two honest ones; its status."""
     if isinstance(result, PreparedImage):
-        assert result.pixels.shape == (*SIZE, 3)
+        assert result.pixels.shape == SHAPE.axes
         assert result.row.status is FileStatus.OK
         assert result.row.error == ""
         return FileStatus.OK
@@ -216,7 +217,7 @@ def fuzz(count: int, seed: int, folder: Path) -> dict[str, object]:
     for index, data in enumerate(mutants(count, seed)):
         path.write_bytes(data)
         started = time.monotonic()
-        result = prepare(Found(str(path).encode()), SIZE, LIMITS, resources)
+        result = prepare(Found(str(path).encode()), SHAPE, LIMITS, resources)
         slowest = max(slowest, time.monotonic() - started)
         status = check(result)
         statuses[status.value] += 1

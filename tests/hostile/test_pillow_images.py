@@ -16,6 +16,7 @@ import pytest
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Isolation, Limits
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
@@ -50,7 +51,7 @@ def test_every_one_gets_an_honest_row(images, isolation):
     resources = Resources(MemoryBudget(), pool, isolation)
     statuses: Counter[str] = Counter()
     for path in images:
-        result = prepare(Found(os.fsencode(path)), (224, 224), Limits(), resources)
+        result = prepare(Found(os.fsencode(path)), InputShape(224, 224), Limits(), resources)
         row = result.row if isinstance(result, PreparedImage) else result
         assert (row.status is FileStatus.OK) == isinstance(result, PreparedImage)
         assert bool(row.error) == (row.status is not FileStatus.OK)

@@ -14,6 +14,7 @@ from trustthepixels.infer.images.formats.jpeg import decode_jpeg
 from trustthepixels.infer.images.formats.jpeg_markers import read_markers
 from trustthepixels.infer.images.limits import DecodeSize, Limits, TruncatedPolicy
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.results import FileStatus
 
 BASELINE = encoded("JPEG")
@@ -41,7 +42,9 @@ def edited(data: bytes, marker: bytes, offset: int, value: bytes) -> bytes:
 
 
 def prepared(data: bytes, size: tuple[int, int], decode_size: DecodeSize) -> np.ndarray:
-    return decode_to_size(data, size, Limits(decode_size=decode_size), MemoryBudget()).pixels
+    return decode_to_size(
+        data, InputShape(*size), Limits(decode_size=decode_size), MemoryBudget()
+    ).pixels
 
 
 def status_at(size: tuple[int, int], data: bytes, decode_size: DecodeSize) -> FileStatus:
@@ -248,7 +251,7 @@ class TestScaling:
     def test_of_a_cut_file_is_filled_on_request(self):
         cut = BASELINE[: len(BASELINE) * 3 // 4]
         limits = Limits(truncated=TruncatedPolicy.SCORE, decode_size=DecodeSize.SCALED)
-        assert decode_to_size(cut, SMALL, limits, MemoryBudget()).note
+        assert decode_to_size(cut, InputShape(*SMALL), limits, MemoryBudget()).note
 
     @pytest.mark.parametrize(("side", "is_scaled"), [(1199, False), (1200, True)])
     def test_leaves_pictures_below_twelve_times_the_size_as_they_are(self, side, is_scaled):

@@ -19,12 +19,13 @@ from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError, decode_to_size
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation import pool as worker_pool
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
 
-SIZE = (64, 48)
+SHAPE = InputShape(64, 48)
 LIMITS = Limits()
 SLOW_TIFF = encoded("TIFF", photograph().resize((4000, 4000)), compression="tiff_lzw")
 """Takes long enough to be interrupted, wherever it is decoded."""
@@ -39,7 +40,7 @@ def pool():
 
 def outcome(pool: WorkerPool, data: bytes, limits: Limits = LIMITS, memory: int = 1 << 30):
     try:
-        return pool.decode_to_size(data, SIZE, limits, MemoryBudget(memory))
+        return pool.decode_to_size(data, SHAPE, limits, MemoryBudget(memory))
     except DecodeError as error:
         return error
 
@@ -63,7 +64,7 @@ def children() -> set[int]:
 class TestAnswers:
     @pytest.mark.parametrize("name", FILES)
     def test_are_those_of_a_thread(self, pool, name):
-        here = decode_to_size(FILES[name], SIZE, LIMITS, MemoryBudget())
+        here = decode_to_size(FILES[name], SHAPE, LIMITS, MemoryBudget())
         there = outcome(pool, FILES[name])
         assert np.array_equal(there.pixels, here.pixels)
         assert (there.header, there.note) == (here.header, here.note)
@@ -77,7 +78,7 @@ class TestAnswers:
     def test_are_those_of_a_thread_for_bad_files_too(self, pool, data):
         there = outcome(pool, data)
         with pytest.raises(DecodeError) as here:
-            decode_to_size(data, SIZE, LIMITS, MemoryBudget())
+            decode_to_size(data, SHAPE, LIMITS, MemoryBudget())
         assert (there.status, there.reason) == (here.value.status, here.value.reason)
         assert there.header == here.value.header
 
@@ -107,7 +108,7 @@ class TestMemory:
         done = threading.Event()
 
         def decode():
-            pool.decode_to_size(FILES["tiff"], SIZE, LIMITS, budget)
+            pool.decode_to_size(FILES["tiff"], SHAPE, LIMITS, budget)
             done.set()
 
         with budget.share(budget.total):
@@ -123,7 +124,7 @@ class TestMemory:
         results = []
         limits = Limits(timeout_s=2.0)
         thread = threading.Thread(
-            target=lambda: results.append(pool.decode_to_size(FILES["tiff"], SIZE, limits, budget))
+            target=lambda: results.append(pool.decode_to_size(FILES["tiff"], SHAPE, limits, budget))
         )
         with budget.share(budget.total):
             thread.start()
@@ -187,7 +188,7 @@ class TestEnds:
 
         def decode():
             try:
-                pool.decode_to_size(SLOW_TIFF * 1, SIZE, LIMITS, MemoryBudget())
+                pool.decode_to_size(SLOW_TIFF * 1, SHAPE, LIMITS, MemoryBudget())
             except Cancelled:
                 raised.append(True)
 
@@ -199,20 +200,20 @@ class TestEnds:
         assert raised == [True]
         assert children() == set()
         with pytest.raises(Cancelled):
-            pool.decode_to_size(FILES["gif"], SIZE, LIMITS, MemoryBudget())
+            pool.decode_to_size(FILES["gif"], SHAPE, LIMITS, MemoryBudget())
 
     def test_no_process_outlives_a_scan_that_was_killed(self):
         script = """
             import os, signal, sys, threading
             sys.path[:0] = sys.argv[1:]
-            from test_worker_pool import FILES, LIMITS, SIZE, SLOW_TIFF, children
+            from test_worker_pool import FILES, LIMITS, SHAPE, SLOW_TIFF, children
             from trustthepixels.infer.flow.budget import MemoryBudget
             from trustthepixels.infer.isolation.pool import WorkerPool
             pool = WorkerPool()
-            pool.decode_to_size(FILES["gif"], SIZE, LIMITS, MemoryBudget())
+            pool.decode_to_size(FILES["gif"], SHAPE, LIMITS, MemoryBudget())
             print(*children(), flush=True)
             threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGKILL)).start()
-            pool.decode_to_size(SLOW_TIFF, SIZE, LIMITS, MemoryBudget())
+            pool.decode_to_size(SLOW_TIFF, SHAPE, LIMITS, MemoryBudget())
         """
         here = [str(folder) for folder in Path(__file__).parents[:2]]
         command = [sys.executable, "-c", textwrap.dedent(script), *here]

@@ -62,7 +62,7 @@ def test_the_edge_models_answers_are_the_networks(edge, examples):
         assert getattr(exported, field) == getattr(spec, field)
     calibration, _ = read_calibration(BUNDLED / "edge-calibration.json")
     pictures = sorted(path for path in examples.glob("*/*") if path.is_file())
-    pixels = np.stack([load_pixels(path, spec.input_size) for path in pictures])
+    pixels = np.stack([load_pixels(path, spec.input_shape) for path in pictures])
     with torch.inference_mode():
         expected = probability(network(torch.from_numpy(pixels)).numpy(), calibration)
     detector = Detector("edge")

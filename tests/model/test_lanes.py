@@ -9,6 +9,7 @@ import pytest
 from tiny_model import Graph, write_tiny_model
 
 from trustthepixels.infer.errors import ModelError, OutOfMemoryError, ProviderError
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.cuda import Lane, Lanes, batch_memory, pinned_memory
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.products import FLOAT_DOMAIN, INTEGER_DOMAIN
@@ -104,7 +105,7 @@ class TestLanes:
 
         from trustthepixels.infer.model.self_test import known_picture
 
-        known_answer = float(open_one().run(known_picture((224, 224))[np.newaxis])[0])
+        known_answer = float(open_one().run(known_picture(InputShape(224, 224))[np.newaxis])[0])
         with pytest.raises(ProviderError, match="computes wrong answers"):
             Lanes(open_one(), one_wrong, 2, 2)
         assert len(opened) == 2

@@ -25,6 +25,7 @@ from tiny_model import (
 )
 
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model import providers as devices
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
@@ -101,7 +102,7 @@ class TestRun:
 class TestKnownAnswer:
     """The built-in picture is judged before any other, and the answer compared."""
 
-    KNOWN = float(expected_p_ai(known_picture((224, 224))[np.newaxis])[0])
+    KNOWN = float(expected_p_ai(known_picture(InputShape(224, 224))[np.newaxis])[0])
 
     def test_the_right_answer_is_accepted_at_any_batch_size(self, tmp_path):
         session = session_on(write_tiny_model(tmp_path / "m.onnx", known_answer=self.KNOWN))

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tiny_model import SPEC
 
 from trustthepixels.infer.errors import SpecError, UsageError
+from trustthepixels.infer.images.shape import View
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.infer.results import LABELS, VerdictLabel
@@ -63,6 +64,17 @@ class TestEarlierVersions:
             ModelSpec.from_json(changed(schema_version=1, known_answer=...))
 
 
+class TestViews:
+    def test_a_model_of_the_whole_alone_does_not_mention_them(self):
+        assert "views" not in json.loads(SPEC.to_json())
+        assert ModelSpec.from_json(SPEC.to_json()).views == (View.WHOLE,)
+
+    def test_several_survive_their_text(self):
+        spec = replace(SPEC, views=(View.WHOLE, View.PART))
+        assert ModelSpec.from_json(spec.to_json()) == spec
+        assert spec.input_shape.axes == (2, *SPEC.input_size, 3)
+
+
 class TestUnsoundTexts:
     @pytest.mark.parametrize("version", [0, 3, 99, "1", 1.0, True, None, ...])
     def test_an_unknown_schema_version_names_it_and_what_to_do(self, version):
@@ -105,6 +117,11 @@ class TestUnsoundTexts:
             {"evaluation": {"auc": "good"}},
             {"versions": 3},
             {"surprise": 1},
+            {"views": []},
+            {"views": ["part"]},
+            {"views": ["whole", "whole"]},
+            {"views": ["whole", "corner"]},
+            {"views": 2},
         ],
         ids=str,
     )

@@ -101,7 +101,7 @@ def test_several_teachers_answer_with_their_mean(teacher, tmp_path):
     images = torch.randint(256, (4, 48, 48, 3), dtype=torch.uint8)
     alone = [Teacher([path]).logits(images) for path in (teacher, other)]
     together = Teacher([teacher, other])
-    assert together.input_size == (48, 48)
+    assert together.input_shape.size == (48, 48)
     assert not torch.allclose(alone[0], alone[1], atol=1e-2)
     torch.testing.assert_close(together.logits(images), (alone[0] + alone[1]) / 2)
 
@@ -112,7 +112,7 @@ def test_teachers_that_see_other_sizes_are_refused(pictures, splits, teacher, tm
     outcome = _outcome(pictures, tmp_path / "run", *options)
     assert outcome.returncode == 2
     assert outcome.stderr.endswith(
-        "error: the teachers see pictures at different sizes: 48×48, 64×64\n"
+        "error: the teachers see pictures differently: 48×48 (whole), 64×64 (whole)\n"
     )
     assert not (tmp_path / "run").exists()
 

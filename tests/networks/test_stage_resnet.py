@@ -57,7 +57,7 @@ def test_the_last_layer_gets_mean_and_deviation_of_every_stage():
     for name in ("layer1", "layer2", "layer3", "layer4"):
         stage = network.backbone.get_submodule(name)
         stage.register_forward_hook(lambda _module, _inputs, output: maps.append(output.numpy()))
-    features = network.backbone.forward_features(network.normalised(_images())).numpy()
+    features = network.backbone.forward_features(*network.normalised(_images())).numpy()
     wanted = [
         part for one in maps for part in (one.mean(axis=(2, 3)), np.sqrt(one.var(axis=(2, 3))))
     ]
@@ -83,7 +83,7 @@ def test_timms_weights_fit_all_but_the_last_layer():
 
 def test_a_network_without_stages_in_its_last_layer_cannot_have_it_fitted():
     with pytest.raises(UsageError, match="use resnet34_stages"):
-        fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, (SIDE, SIDE), EXACT)
+        fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, SPEC.input_shape, EXACT)
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +116,7 @@ def graph():
 
 def _share_right(network, samples):
     with torch.inference_mode():
-        pixels = np.stack([load_pixels(one.path, (SIDE, SIDE)) for one in samples])
+        pixels = np.stack([load_pixels(one.path, SPEC.input_shape) for one in samples])
         answers = network.eval()(torch.from_numpy(pixels)).argmax(dim=1).numpy()
     return (answers == [one.target for one in samples]).mean()
 
@@ -142,7 +142,7 @@ class TestFitting:
         learned = [one for one in load_samples(pictures) if splits[one.file] == "train"]
         again = _network()
         again.backbone.load_state_dict(network.backbone.state_dict())
-        fit_last_layer(again, learned, REFERENCE.augmentation, (SIDE, SIDE), EXACT)
+        fit_last_layer(again, learned, REFERENCE.augmentation, SPEC.input_shape, EXACT)
         assert _share_right(again, learned) > 0.9
 
     def test_it_sees_each_picture_as_it_is_too(self, pictures):
@@ -150,7 +150,7 @@ class TestFitting:
         samples = load_samples(pictures)
         noise = replace(REFERENCE.augmentation, noise_probability=1, noise_deviation=(2000, 2000))
         network = _network()
-        fit_last_layer(network, samples, noise, (SIDE, SIDE), EXACT)
+        fit_last_layer(network, samples, noise, SPEC.input_shape, EXACT)
         assert _share_right(network, samples) > 0.9
 
     def test_a_network_that_cannot_have_it_is_refused_before_the_folder_is_taken(
@@ -227,7 +227,7 @@ class TestExport:
     def test_int8_rounds_convolutions_and_no_stage(self, graph, pictures):
         parts = sections(graph)
         files = [sample.path for sample in load_samples(pictures)]
-        load = partial(load_pixels, size=(SIDE, SIDE))
+        load = partial(load_pixels, shape=SPEC.input_shape)
         quantized = to_int8(graph, files, load, RangeMethod.MINMAX)
         producers = {name: node for node in quantized.graph.node for name in node.output}
         # The residual stream, which the stages' poolings read, is not rounded.

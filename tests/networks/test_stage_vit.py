@@ -16,7 +16,7 @@ from trustthepixels.export.int8.quantize import to_int8
 from trustthepixels.export.int8.rows import (
     PRODUCT,
     RAISED_PRODUCT,
-    has_matrix_products,
+    has_tokens,
     quantize_rows,
 )
 from trustthepixels.export.int8.smoothing import smooth
@@ -81,7 +81,7 @@ def test_the_last_layer_gets_class_token_mean_and_deviation_of_the_seen_blocks()
     for index in SEEN:
         block = network.backbone.blocks[index]
         block.register_forward_hook(lambda _module, _inputs, output: tokens.append(output.numpy()))
-    features = network.backbone.forward_features(network.normalised(_images())).numpy()
+    features = network.backbone.forward_features(*network.normalised(_images())).numpy()
     wanted = [
         part
         for one in tokens
@@ -113,9 +113,9 @@ def test_weights_survive_their_file(tmp_path):
 def test_a_last_layer_that_is_fitted_tells_the_classes_apart(tmp_path):
     folder = write_labelled_pictures(tmp_path / "pictures", per_picture=4)
     samples, network = load_samples(folder), _network()
-    fit_last_layer(network, samples, REFERENCE.augmentation, (SIDE, SIDE), EXACT)
+    fit_last_layer(network, samples, REFERENCE.augmentation, SPEC.input_shape, EXACT)
     with torch.inference_mode():
-        pixels = np.stack([load_pixels(one.path, (SIDE, SIDE)) for one in samples])
+        pixels = np.stack([load_pixels(one.path, SPEC.input_shape) for one in samples])
         answers = network.eval()(torch.from_numpy(pixels)).argmax(dim=1).numpy()
     assert (answers == targets_of(samples)).mean() > 0.65
 
@@ -202,9 +202,9 @@ def test_smoothing_brings_int8_nearer_if_a_few_channels_are_large(batches):
 def test_int8_export_takes_this_way_for_transformers(exact, tmp_path):
     folder = write_labelled_pictures(tmp_path / "pictures", per_picture=1)
     paths = [sample.path for sample in load_samples(folder)]
-    load = partial(load_pixels, size=(SIDE, SIDE))
+    load = partial(load_pixels, shape=SPEC.input_shape)
     model = to_int8(exact, paths, load, RangeMethod.LEAST_SQUARES)
-    assert has_matrix_products(exact)
+    assert has_tokens(exact)
     kinds = Counter(node.op_type for node in model.graph.node if node.domain == INTEGER_DOMAIN)
     assert kinds == {PRODUCT: 9, RAISED_PRODUCT: 3}
 

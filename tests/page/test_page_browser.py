@@ -20,23 +20,25 @@ from report.browser import (
     keep_screenshot,
     overlaps,
 )
+from tiny_model import with_both_views, write_tiny_model
 
 from trustthepixels.infer import Detector
 from trustthepixels.infer.images.decode import Unlimited, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
+from trustthepixels.infer.images.shape import InputShape, View
 from trustthepixels.infer.output.rows import COLUMNS, decode_row
 from trustthepixels.infer.page.write import PageRequest, write_page
 from trustthepixels.infer.results import ScanRow
 
 pytestmark = [pytest.mark.browser]
 
-INPUT = """async ([text, height, width]) => {
+INPUT = """async ([text, height, width, views]) => {
   const { opened, inputOf } = await import("./pixels.js");
   const { formatOf } = await import("./containers.js");
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
   const picture = await opened(new Blob([bytes]), bytes, formatOf(bytes));
   let out = "";
-  for (const value of inputOf(picture, height, width)) out += String.fromCharCode(value);
+  for (const value of inputOf(picture, height, width, views)) out += String.fromCharCode(value);
   return [picture.width, picture.height, btoa(out)];
 }"""
 """Input of a model as the page makes it of a file in base64."""
@@ -101,18 +103,21 @@ def given(tab, files: dict[str, bytes]) -> dict[str, ScanRow]:
     return judged(tab, len(files))
 
 
-def inputs(tab, data: bytes, size: tuple[int, int]):
-    width, height, text = tab.evaluate(INPUT, [base64.b64encode(data).decode(), *size])
-    pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(*size, 3)
+def inputs(tab, data: bytes, shape: InputShape):
+    asked = [base64.b64encode(data).decode(), *shape.size, list(shape.views)]
+    width, height, text = tab.evaluate(INPUT, asked)
+    pixels = np.frombuffer(base64.b64decode(text), np.uint8).reshape(shape.axes)
     return (width, height), pixels
 
 
 def assert_equal_inputs(tab, cases: dict[str, bytes], size: tuple[int, int]) -> None:
     different = {}
+    # The first view of two is the one of a model with a single view.
+    shape = InputShape(*size, (View.WHOLE, View.PART))
     for name, data in cases.items():
-        shape, pixels = inputs(tab, data, size)
-        expected = decode_to_size(data, size, DEFAULT_LIMITS, Unlimited())
-        assert shape == (expected.header.width, expected.header.height), name
+        sides, pixels = inputs(tab, data, shape)
+        expected = decode_to_size(data, shape, DEFAULT_LIMITS, Unlimited())
+        assert sides == (expected.header.width, expected.header.height), name
         distance = np.abs(pixels.astype(int) - expected.pixels).max()
         if distance:
             different[name] = distance
@@ -171,6 +176,25 @@ def test_verdicts_are_those_of_predict(chromium, site, examples, model, threads)
             assert (rows[name].width, rows[name].height) == (scanned.width, scanned.height)
             assert (rows[name].format, rows[name].bytes) == (scanned.format, scanned.bytes)
         tab.close()
+
+
+def test_a_model_of_two_views_gives_the_rows_of_a_scan(chromium, examples, tmp_path):
+    model = write_tiny_model(tmp_path / "both.onnx", spec=with_both_views(64, 80))
+    site = tmp_path / "site"
+    write_page(PageRequest(out=str(site), runtime=str(real_runtime()), models=(str(model),)))
+    photo = Image.open(examples / "Real" / "coffee.jpg")
+    # A scan decodes such a file at a half.
+    large = stored(photo.resize((1200, 1000)), "JPEG")
+    files = {"photo.png": stored(photo, "PNG"), "large.jpg": large}
+    with served(site, []) as (address, _):
+        tab = chromium.new_page()
+        tab.goto(address)
+        ready(tab, "both")
+        rows = given(tab, files)
+        tab.close()
+    for row in Detector(model, "cpu").judge(files.items()):
+        tolerance = 1e-5 if row.path == "photo.png" else 0.01
+        assert rows[row.path].verdict.p_ai == pytest.approx(row.verdict.p_ai, abs=tolerance)
 
 
 def test_doubts_and_rows_are_those_of_a_scan(tab, examples):

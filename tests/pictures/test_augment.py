@@ -12,9 +12,10 @@ from PIL import Image
 
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.train.fitting.recipes import RECIPES, REFERENCE, WEB
 from trustthepixels.train.pictures.augment import Augmentation, augment
+from trustthepixels.train.pictures.crops import Shown
 
 
 @given(
@@ -26,7 +27,9 @@ from trustthepixels.train.pictures.augment import Augmentation, augment
 @settings(max_examples=60, deadline=None)
 def test_any_picture_becomes_an_array_of_the_asked_size(width, height, seed, recipe):
     rng = np.random.default_rng(seed)
-    pixels = augment(colour_field(width, height), RECIPES[recipe].augmentation, (48, 64), rng)
+    pixels = augment(
+        colour_field(width, height), RECIPES[recipe].augmentation, InputShape(48, 64), rng
+    )
     assert pixels.shape == (48, 64, 3)
     assert pixels.dtype == np.uint8
 
@@ -40,13 +43,16 @@ def image(example: Path) -> Image.Image:
 
 
 def test_the_same_seed_gives_the_same_pixels(image):
-    views = [augment(image, WEB.augmentation, (96, 96), np.random.default_rng(7)) for _ in range(2)]
+    views = [
+        augment(image, WEB.augmentation, InputShape(96, 96), np.random.default_rng(7))
+        for _ in range(2)
+    ]
     np.testing.assert_array_equal(*views)
 
 
 def test_other_seeds_give_other_pixels(image):
     views = {
-        augment(image, WEB.augmentation, (96, 96), np.random.default_rng(seed)).tobytes()
+        augment(image, WEB.augmentation, InputShape(96, 96), np.random.default_rng(seed)).tobytes()
         for seed in range(8)
     }
     assert len(views) == 8
@@ -56,12 +62,14 @@ def test_the_reference_recipe_only_flips(image):
     plain = resize(image)
     flipped = resize(image.transpose(0))
     for seed in range(6):
-        view = augment(image, REFERENCE.augmentation, (224, 224), np.random.default_rng(seed))
+        view = augment(
+            image, REFERENCE.augmentation, InputShape(224, 224), np.random.default_rng(seed)
+        )
         assert np.array_equal(view, plain) or np.array_equal(view, flipped)
 
 
 @pytest.mark.parametrize("name", [name for name in RECIPES if name != REFERENCE.name])
-@pytest.mark.parametrize("view", [View.WHOLE, View.CROP])
+@pytest.mark.parametrize("view", [Shown.WHOLE, Shown.CROP])
 def test_recipes_show_all_four_orientations_and_mirror_images(name, view):
     """A dark corner turns up in each of the four, whatever else is done to the picture."""
     pixels = np.full((64, 64, 3), 220, np.uint8)
@@ -71,7 +79,9 @@ def test_recipes_show_all_four_orientations_and_mirror_images(name, view):
     )
     found = np.zeros((2, 2), int)
     for seed in range(200):
-        seen = augment(Image.fromarray(pixels), augmentation, (64, 64), np.random.default_rng(seed))
+        seen = augment(
+            Image.fromarray(pixels), augmentation, InputShape(64, 64), np.random.default_rng(seed)
+        )
         quarters = seen.mean(axis=2).reshape(2, 32, 2, 32).mean(axis=(1, 3))
         found.ravel()[quarters.argmin()] += 1
     assert found.min() > 30
@@ -82,7 +92,7 @@ def test_a_turn_can_be_told_from_a_mirror_image():
     image = colour_field(40, 40, seed=3)
     augmentation = Augmentation(turn_probability=0.75)
     seen = {
-        augment(image, augmentation, (40, 40), np.random.default_rng(seed)).tobytes()
+        augment(image, augmentation, InputShape(40, 40), np.random.default_rng(seed)).tobytes()
         for seed in range(120)
     }
     assert len(seen) == 8
@@ -97,7 +107,7 @@ def test_a_picture_stays_recognisable(image, augmentation):
     """Whatever is done to it, the mean colour stays near the picture's own."""
     mean = np.mean(
         [
-            augment(image, augmentation, (64, 64), np.random.default_rng(seed)).mean()
+            augment(image, augmentation, InputShape(64, 64), np.random.default_rng(seed)).mean()
             for seed in range(12)
         ]
     )
@@ -113,7 +123,9 @@ def test_a_shape_is_drawn_for_pictures_of_any_shape(width, height):
     augmentation = Augmentation(crop_shapes=(1.0,))
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        seen = augment(Image.fromarray(pixels), augmentation, (100, 100), rng)[..., 0] > 127
+        seen = (
+            augment(Image.fromarray(pixels), augmentation, InputShape(100, 100), rng)[..., 0] > 127
+        )
         if width == height:
             assert seen.any(axis=0).sum() == seen.any(axis=1).sum() == 20
         else:
@@ -140,4 +152,4 @@ def test_a_shape_is_drawn_for_pictures_of_any_shape(width, height):
 def test_each_change_does_what_its_name_says(augmentation, holds):
     image = colour_field(120, 90, seed=4)
     for seed in range(4):
-        assert holds(augment(image, augmentation, (90, 120), np.random.default_rng(seed)))
+        assert holds(augment(image, augmentation, InputShape(90, 120), np.random.default_rng(seed)))

@@ -13,6 +13,7 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 
 from trustthepixels.infer.errors import InputError, UsageError
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.train.data.manifest import Sample, load_samples
 from trustthepixels.train.fitting.fit import Start, prepare_fit, require_room
 from trustthepixels.train.fitting.loaders import training_loader, validation_loader
@@ -28,6 +29,7 @@ from trustthepixels.train.pictures.load import load_image, load_pixels
 from trustthepixels.train.settings import TrainSettings
 
 TINY = "resnet10t"
+SMALL = InputShape(32, 32)
 SETTINGS = TrainSettings(
     data="", architecture=TINY, init="random", image_size=32, train_size=32, batch_size=4, views=3
 )
@@ -47,28 +49,30 @@ def samples(pictures):
 
 @pytest.fixture(scope="module")
 def views(samples):
-    return keep_views(samples, (32, 32), WEB.augmentation, 3, SETTINGS.seed)
+    return keep_views(samples, SMALL, WEB.augmentation, 3, SETTINGS.seed)
 
 
 class TestKeeping:
     def test_a_view_is_what_the_changes_make_of_the_picture(self, samples):
         """Of changes that do no more than mirror one picture in two."""
-        size = (32, 40)
-        kept = keep_views(samples, size, REFERENCE.augmentation, 8, seed=1)
-        assert (kept.shape, kept.dtype) == ((len(samples), 8, *size, 3), torch.uint8)
+        shape = InputShape(32, 40)
+        kept = keep_views(samples, shape, REFERENCE.augmentation, 8, seed=1)
+        assert (kept.shape, kept.dtype) == ((len(samples), 8, *shape.axes), torch.uint8)
         for sample, changed in zip(samples, kept.numpy(), strict=True):
             rngs = (np.random.default_rng(seed) for seed in range(8))
             image = load_image(sample.path)
-            possible = {augment(image, REFERENCE.augmentation, size, rng).tobytes() for rng in rngs}
+            possible = {
+                augment(image, REFERENCE.augmentation, shape, rng).tobytes() for rng in rngs
+            }
             assert len(possible) == 2
             assert {view.tobytes() for view in changed} <= possible
 
     def test_seed_name_and_number_decide_and_nothing_else(self, samples, views):
-        fewer = keep_views(samples[::-1], (32, 32), WEB.augmentation, 2, SETTINGS.seed)
+        fewer = keep_views(samples[::-1], SMALL, WEB.augmentation, 2, SETTINGS.seed)
         assert torch.equal(fewer.flip(0), views[:, :2])
 
     def test_another_number_or_seed_is_another_view(self, samples, views):
-        others = keep_views(samples, (32, 32), WEB.augmentation, 3, SETTINGS.seed + 1)
+        others = keep_views(samples, SMALL, WEB.augmentation, 3, SETTINGS.seed + 1)
         for changed, other in zip(views, others, strict=True):
             both = torch.cat([changed, other])
             assert len({view.numpy().tobytes() for view in both}) == 6
@@ -78,7 +82,7 @@ class TestKeeping:
         path.write_bytes(samples[0].path.read_bytes()[:200])
         damaged = Sample(path, "damaged.jpg", "ai", "", "")
         with pytest.raises(InputError, match=f"^cannot use {path}: .*$") as refusal:
-            keep_views([samples[0], damaged], (32, 32), WEB.augmentation, 2, seed=1)
+            keep_views([samples[0], damaged], SMALL, WEB.augmentation, 2, seed=1)
         assert "\n" not in str(refusal.value)
 
 
@@ -87,14 +91,14 @@ class TestLoading:
         batches = list(validation_loader(samples, SETTINGS, "cpu"))
         assert [len(images) for images, _ in batches] == [4, 2]
         images, targets = (torch.cat(parts) for parts in zip(*batches, strict=True))
-        wanted = np.stack([load_pixels(sample.path, (32, 32)) for sample in samples])
+        wanted = np.stack([load_pixels(sample.path, SMALL) for sample in samples])
         assert images.dtype == torch.uint8
         assert np.array_equal(images.numpy(), wanted)
         assert targets.tolist() == [sample.target for sample in samples]
 
     def test_every_view_of_every_picture_has_its_turn(self, samples, views):
         torch.manual_seed(0)
-        loader = training_loader(samples, 32, WEB, SETTINGS, "cpu")
+        loader = training_loader(samples, SMALL, WEB, SETTINGS, "cpu")
         shown = {
             view.numpy().tobytes(): (index, number)
             for index, changed in enumerate(views)
@@ -158,7 +162,7 @@ class TestMoving:
 def test_batches_come_from_the_gpu(samples):
     images, targets = next(iter(validation_loader(samples, SETTINGS, "cuda")))
     assert (images.device.type, targets.device.type) == ("cuda", "cuda")
-    wanted = np.stack([load_pixels(sample.path, (32, 32)) for sample in samples[:4]])
+    wanted = np.stack([load_pixels(sample.path, SMALL) for sample in samples[:4]])
     assert np.array_equal(images.cpu().numpy(), wanted)
 
 
@@ -167,9 +171,9 @@ class TestRefusals:
 
     def test_three_quarters_of_the_memory_may_be_taken(self, monkeypatch):
         monkeypatch.setattr(kept_views, "usable_memory", lambda: 400)
-        require_memory(100)
+        require_memory(300)
         with pytest.raises(UsageError, match="use fewer --views"):
-            require_memory(101)
+            require_memory(301)
 
     def test_both_splits_are_counted(self, samples, monkeypatch):
         start = Start(WEB, Classifier(TINY), None, Arithmetic("cpu", "32-true"))

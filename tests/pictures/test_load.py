@@ -12,15 +12,17 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import PixelArray, resize
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.scan.prepare import PreparedImage, prepare
 from trustthepixels.train.data.manifest import Sample
 from trustthepixels.train.pictures.batches import in_batches, views_of_sample
+from trustthepixels.train.pictures.crops import Shown
 from trustthepixels.train.pictures.dataset import PictureDataset
 from trustthepixels.train.pictures.kept_views import keep_views
 from trustthepixels.train.pictures.load import load_pixels
 
 SIZE = (64, 64)
+SHAPE = InputShape(*SIZE)
 
 
 def sample_of(path: Path) -> Sample:
@@ -37,7 +39,7 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Sample:
 
 
 def scanned(sample: Sample) -> PixelArray:
-    prepared = prepare(Found(str(sample.path).encode()), SIZE, DEFAULT_LIMITS)
+    prepared = prepare(Found(str(sample.path).encode()), SHAPE, DEFAULT_LIMITS)
     assert isinstance(prepared, PreparedImage)
     return prepared.pixels
 
@@ -47,18 +49,18 @@ def test_what_is_not_changed_is_what_a_scan_sees(large: Sample) -> None:
     in_full = resize(decode(large.path.read_bytes()).image, SIZE)
     assert not np.array_equal(seen, in_full), "the picture is too small to tell the two apart"
 
-    assert np.array_equal(PictureDataset([large], SIZE)[0][0], seen)
-    assert np.array_equal(keep_views([large], SIZE, None, 2, seed=0)[0, 1], seen)
-    assert np.array_equal(load_pixels(large.path, SIZE), seen)
-    assert np.array_equal(views_of_sample(large, View.WHOLE, SIZE)[0], seen)
-    assert np.array_equal(views_of_sample(large, View.BOTH, SIZE)[0], seen)
+    assert np.array_equal(PictureDataset([large], SHAPE)[0][0], seen)
+    assert np.array_equal(keep_views([large], SHAPE, None, 2, seed=0)[0, 1], seen)
+    assert np.array_equal(load_pixels(large.path, SHAPE), seen)
+    assert np.array_equal(views_of_sample(large, Shown.WHOLE, SIZE)[0], seen)
+    assert np.array_equal(views_of_sample(large, Shown.BOTH, SIZE)[0], seen)
 
 
 def test_a_damaged_picture_is_refused_with_its_name(tmp_path: Path) -> None:
     data = (EXAMPLES / "Real" / "coffee.jpg").read_bytes()
     (tmp_path / "cut.jpg").write_bytes(data[: len(data) // 2])
 
-    for view in (View.WHOLE, View.CROP):
+    for view in (Shown.WHOLE, Shown.CROP):
         with pytest.raises(InputError, match=r"cannot use .*cut\.jpg"):
             views_of_sample(sample_of(tmp_path / "cut.jpg"), view, SIZE)
 

@@ -21,6 +21,7 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.images.limits import Isolation, Limits
+from trustthepixels.infer.images.shape import InputShape, View
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.messages import unpacked
 from trustthepixels.infer.isolation.pool import WorkerPool
@@ -48,7 +49,7 @@ from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
 
 resource = pytest.importorskip("resource", reason="decode processes need POSIX")
 
-SETUP = HelperSetup((224, 224), Limits(), 64 << 20, 1 << 20)
+SETUP = HelperSetup(InputShape(224, 224), Limits(), 64 << 20, 1 << 20)
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +219,7 @@ class TestProcesses:
         """Their input ends then."""
         program = (
             "import time; from trustthepixels.infer.scan.decode_processes import *; "
-            f"helper = Helper(HelperSetup((224, 224), Limits(), {64 << 20}, {1 << 20})); "
+            f"helper = Helper(HelperSetup(InputShape(224, 224), Limits(), {64 << 20}, {1 << 20})); "
             "print(helper.child.process.pid, helper.is_ready(60.0), flush=True); time.sleep(60)"
         )
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as scan:
@@ -250,7 +251,7 @@ class TestProcesses:
         program = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
             "from trustthepixels.infer.scan.decode_processes import *; "
-            f"helper = Helper(HelperSetup((224, 224), Limits(), {64 << 20}, {1 << 20})); "
+            f"helper = Helper(HelperSetup(InputShape(224, 224), Limits(), {64 << 20}, {1 << 20})); "
             "helper.is_ready(60.0); print(helper.prepare([sys.argv[2].encode()])[0].row.note)"
         )
         picture = next(examples.glob("AI/*.jpg"))
@@ -280,17 +281,32 @@ class TestHelper:
         paths = [bytes(path) for path in sorted(examples.glob("AI/*"))[:CHUNK]]
         answers = helper.prepare(paths)
         for path, answer in zip(paths, answers, strict=True):
-            own = prepare(Found(path), SETUP.size, SETUP.limits)
+            own = prepare(Found(path), SETUP.shape, SETUP.limits)
             assert isinstance(own, PreparedImage)
             assert answer is not None
             assert (answer.row, answer.doubt) == (own.row, own.doubt)
             assert (answer.pixels == own.pixels).all()
 
+    def test_gives_every_view(self, examples):
+        both = replace(SETUP, shape=InputShape(64, 48, (View.WHOLE, View.PART)))
+        helper = Helper(both)
+        try:
+            until(lambda: helper.is_ready(1.0))
+            path = bytes(min(examples.glob("Real/*")))
+            (answer,) = helper.prepare([path])
+            own = prepare(Found(path), both.shape, both.limits)
+            assert isinstance(own, PreparedImage)
+            assert answer is not None
+            assert answer.pixels.shape == (2, 64, 48, 3)
+            assert (answer.pixels == own.pixels).all()
+        finally:
+            helper.child.close()
+
     def test_a_doubt_is_passed_on(self, helper, tmp_path):
         path = tmp_path / "grey.png"
         Image.new("RGB", (100, 100), "grey").save(path)
         (answer,) = helper.prepare([bytes(path)])
-        own = prepare(Found(bytes(path)), SETUP.size, SETUP.limits)
+        own = prepare(Found(bytes(path)), SETUP.shape, SETUP.limits)
         assert isinstance(own, PreparedImage)
         assert answer is not None
         assert own.doubt is not None
@@ -364,7 +380,7 @@ class TestHelpersOf:
 
     def count(self, number: int, **changes: object) -> bool:
         resources = replace(self.RESOURCES, **changes)
-        return helpers_of(number, (224, 224), Limits(), resources) is not None
+        return helpers_of(number, InputShape(224, 224), Limits(), resources) is not None
 
     def test_need_memory_each(self):
         assert self.count(4)
@@ -400,7 +416,7 @@ class TestHelpersOf:
 def test_what_a_helper_left_is_for_whichever_thread_is_free(examples):
     found = Channel[tuple[int, Found]](10)
     found.close()
-    shared = DecodeThreads(found, SETUP.size, SETUP.limits, TestHelpersOf.RESOURCES, None)
+    shared = DecodeThreads(found, SETUP.shape, SETUP.limits, TestHelpersOf.RESOURCES, None)
     pictures = [bytes(path) for path in sorted(examples.glob("AI/*.jpg"))[:2]]
     for number, path in enumerate(pictures):
         shared.leave((number, Found(path)), Isolation.ODD)

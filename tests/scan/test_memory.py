@@ -179,6 +179,7 @@ MEASURE = """
 import io, sys
 from pathlib import Path
 from trustthepixels.infer.images.decode import decode_to_size
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.flow.budget import MemoryBudget
 from contextlib import contextmanager
@@ -197,10 +198,10 @@ def peak():
 
 data = Path(sys.argv[1]).read_bytes()
 small = Path(sys.argv[2]).read_bytes()
-decode_to_size(small, (224, 224), Limits(), MemoryBudget())
+decode_to_size(small, InputShape(224, 224), Limits(), MemoryBudget())
 before = peak()
 budget = Noting()
-decode_to_size(data, (224, 224), Limits(), budget)
+decode_to_size(data, InputShape(224, 224), Limits(), budget)
 print(peak() - before, budget.size)
 """
 

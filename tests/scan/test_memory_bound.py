@@ -12,6 +12,7 @@ from scanning import SCAN_FOLDER, rows_of, run
 
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.limits import Limits
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.isolation.pool import WorkerPool
 
 pytestmark = pytest.mark.skipif(
@@ -81,7 +82,7 @@ def test_an_idle_worker_keeps_no_picture(folders):
     try:
         for name in ("tiny", "large", "large", "large"):
             content = (folders / name / "0.png").read_bytes()
-            pool.decode_to_size(content, (16, 16), Limits(), MemoryBudget(BUDGET))
+            pool.decode_to_size(content, InputShape(16, 16), Limits(), MemoryBudget(BUDGET))
             (worker,) = children() - others
             kept.append(resident(worker))
     finally:

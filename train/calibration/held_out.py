@@ -17,7 +17,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import InputShape
 
 from ..arrays import FloatArray, IntArray
 from ..data.manifest import Sample, load_samples, targets_of, without_sources
@@ -26,7 +26,7 @@ from ..networks.choices import Device
 from ..networks.hardware import choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_checkpoint
-from ..pictures.batches import views_of_sample
+from ..pictures.batches import seen_as_input
 from ..settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
 from .calibrate import calibrate, margin_of
 from .file import write_calibration
@@ -76,7 +76,7 @@ def calibrate_on_held_out(
     parts = read_splits(splits)
     # A run may have excluded sources entirely.
     own = select([sample for sample in samples if sample.file in parts], parts, Split.VALIDATION)
-    spread = _spread(weights, _margin(network, own, spec.input_size))
+    spread = _spread(weights, _margin(network, own, spec.input_shape))
     answers = [held_out_answers(run, samples) for run in runs]
     margin = spread * np.concatenate([answer.margin for answer in answers])
     targets = np.concatenate([answer.targets for answer in answers])
@@ -105,9 +105,9 @@ def held_out_answers(run: Path, samples: Sequence[Sample]) -> HeldOutAnswers:
     samples = without_sources(samples, tuple(_config(run)["exclude_sources"]))
     splits = read_splits(run / SPLITS_NAME)
     network, spec = load_checkpoint(run / WEIGHTS_NAME)
-    own = _margin(network, select(samples, splits, Split.VALIDATION), spec.input_size)
+    own = _margin(network, select(samples, splits, Split.VALIDATION), spec.input_shape)
     held_out = select(samples, splits, Split.TEST)
-    margin = _margin(network, held_out, spec.input_size) / _spread(run, own)
+    margin = _margin(network, held_out, spec.input_shape) / _spread(run, own)
     sources = tuple(sorted({sample.source for sample in held_out}))
     return HeldOutAnswers(fold, sources, margin, targets_of(held_out))
 
@@ -139,6 +139,6 @@ def _spread(origin: Path, margin: FloatArray) -> float:
     return spread
 
 
-def _margin(network: Classifier, samples: Sequence[Sample], size: tuple[int, int]) -> FloatArray:
-    see = partial(views_of_sample, view=View.WHOLE, size=size)
+def _margin(network: Classifier, samples: Sequence[Sample], shape: InputShape) -> FloatArray:
+    see = partial(seen_as_input, shape=shape)
     return margin_of(score(network, samples, see, choose_accelerator(Device.AUTO)))

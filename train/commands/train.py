@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from trustthepixels.infer.images.shape import View
+
 from ..fitting.recipes import RECIPES
 from ..networks.choices import Device, Precision
 from ..settings import TrainSettings
@@ -40,6 +42,21 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
     multiple=True,
     metavar="SOURCE",
     help="What --init was tuned from, or tuned into; the start is the mean of all. Repeatable.",
+)
+@click.option(
+    "--part-init",
+    default="",
+    metavar="FILE",
+    help="ResNet18 that sees the part, for an architecture of two views; --init is the other one.",
+)
+@click.option(
+    "--view",
+    "input_views",
+    multiple=True,
+    type=click.Choice([view.value for view in View]),
+    default=[View.WHOLE.value],
+    show_default=True,
+    help="What the network sees of a picture; repeatable, the whole first.",
 )
 @click.option("--image-size", default=224, show_default=True, type=click.IntRange(32, 1024))
 @click.option(
@@ -111,6 +128,7 @@ def train(
     folder: Path,
     train_size: int | None,
     image_size: int,
+    input_views: tuple[str, ...],
     device: str,
     precision: str,
     resume: bool,
@@ -126,7 +144,11 @@ def train(
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     settings = TrainSettings(
-        data=str(data), image_size=image_size, train_size=train_size or image_size, **options
+        data=str(data),
+        image_size=image_size,
+        train_size=train_size or image_size,
+        input_views=tuple(map(View, input_views)),
+        **options,
     )
     weights = train_run(settings, folder, Device(device), Precision(precision), resume=resume)
     if weights is not None:

@@ -21,6 +21,7 @@ from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.decode import Limits, ModelInput, Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import resize
+from trustthepixels.infer.images.shape import InputShape
 
 from ..arrays import FloatArray
 from ..data.manifest import Sample
@@ -135,17 +136,17 @@ def swapped_file(sample: Sample) -> bytes:
     return stream.getvalue()
 
 
-def see_swapped(sample: Sample, size: tuple[int, int]) -> ModelInput:
+def see_swapped(sample: Sample, shape: InputShape) -> ModelInput:
     """Return the model's view of the swapped file.
 
     Args:
         sample: the picture.
-        size: height and width of the model's input.
+        shape: shape of the model's input.
 
     Raises:
         ImageError: the picture cannot be read or decoded.
     """
-    return decode_to_size(swapped_file(sample), size, DEFAULT_LIMITS, Unlimited())
+    return decode_to_size(swapped_file(sample), shape, DEFAULT_LIMITS, Unlimited())
 
 
 def probe_swap(before: Sequence[Prediction], after: Sequence[Prediction]) -> tuple[SwapProbe, ...]:

@@ -8,10 +8,9 @@ import numpy as np
 
 from trustthepixels.infer.errors import ImageError, InputError
 from trustthepixels.infer.images.decode import ModelInput
-from trustthepixels.infer.images.doubts import doubt_of
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.verdicts import VerdictRule
-from trustthepixels.infer.results import Doubt, FileStatus, Verdict, VerdictLabel
+from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..data.manifest import Sample, targets_of
@@ -19,8 +18,8 @@ from ..pictures.batches import in_batches
 from ..pictures.load import see_picture
 from .scorer import Scorer
 
-See = Callable[[Sample, tuple[int, int]], ModelInput]
-"""Function that returns a picture at the model's size (height, width), or raises ``ImageError``."""
+See = Callable[[Sample, InputShape], ModelInput]
+"""Function that returns a picture as the model sees it, or raises ``ImageError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +116,10 @@ def predict(
         decode_threads: threads that read, decode and preprocess.
         progress: called with the number of pictures just finished.
     """
-    look = partial(_look, see=see, size=scorer.spec.input_size)
+    look = partial(_look, see=see, shape=scorer.spec.input_shape)
     predictions: list[Prediction] = []
     for batch in in_batches(samples, look, batch_size, decode_threads):
-        pixels = [seen.pixels for seen in batch if isinstance(seen, _Seen)]
+        pixels = [seen.pixels for seen in batch if isinstance(seen, ModelInput)]
         p_ai = iter(scorer.score(np.stack(pixels)).tolist() if pixels else ())
         for seen in batch:
             sample = samples[len(predictions)]
@@ -133,17 +132,8 @@ def predict(
     return predictions
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Seen:
-    """View of a picture, uint8 (height, width, 3), and its doubt."""
-
-    pixels: PixelArray
-    doubt: Doubt | None
-
-
-def _look(sample: Sample, see: See, size: tuple[int, int]) -> _Seen | ImageError:
+def _look(sample: Sample, see: See, shape: InputShape) -> ModelInput | ImageError:
     try:
-        seen = see(sample, size)
+        return see(sample, shape)
     except ImageError as error:
         return error
-    return _Seen(seen.pixels, doubt_of(seen.header.width, seen.header.height, seen.pixels))

@@ -18,7 +18,7 @@ from trustthepixels.infer.model.spec import ModelSpec
 _CHECKPOINT_SUFFIXES = frozenset({".safetensors", ".ckpt", ".pt", ".pth"})
 
 Score = Callable[[PixelArray], npt.NDArray[np.float32]]
-"""Function from pictures (uint8, (batch, height, width, 3)) to ``p_ai`` (float32, (batch,))."""
+"""Function from pictures (uint8, (batch, *axes of the input)) to ``p_ai`` (float32, (batch,))."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample
 from ..networks.choices import Device, Precision
@@ -74,8 +75,8 @@ def prepare_fit(
 
     Raises:
         ProviderError: CUDA was asked for and is unavailable.
-        UsageError: the recipe does not exist; it needs pairs but views are kept one by one; or only
-            the last layer is to be fitted and the network does not support that.
+        UsageError: the recipe does not exist; it needs pairs but views are kept one by one; the
+            network has other views; or it supports neither the last layer alone nor the teacher.
         InputError: timm has no such architecture, weights cannot be used, or teachers see pictures
             at different sizes.
     """
@@ -85,13 +86,21 @@ def prepare_fit(
         raise UsageError("--views changes pictures one by one; a recipe of pairs needs --views 0")
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     network = Classifier(settings.architecture)
+    if network.views != settings.input_views:
+        needed = " ".join(f"--view {view}" for view in network.views)
+        raise UsageError(f"{settings.architecture} has other views; use {needed}")
     if settings.epochs == 0:
         staged_backbone(network)
     if not _last_checkpoint(folder).exists():
-        described = initialise(network, settings.init, settings.average_with)
+        described = initialise(network, settings.init, settings.average_with, settings.part_init)
         if is_first_process():
             _log.info("starting from %s", described)
     teacher = Teacher([Path(file) for file in settings.teachers]) if settings.teachers else None
+    if teacher and settings.epochs and len(settings.input_views + teacher.input_shape.views) > 2:
+        raise UsageError(
+            "where network or teacher has several views, the last layer alone can learn from a "
+            "teacher; use --epochs 0"
+        )
     return Start(recipe, network, teacher, arithmetic)
 
 
@@ -110,8 +119,8 @@ def require_room(
         UsageError: the views are too many, or too large.
     """
     if settings.views:
-        changed = len(train) * settings.views * _view_side(settings, start) ** 2
-        kept = changed + len(validation) * settings.image_size**2
+        changed = len(train) * settings.views * math.prod(_changed_shape(settings, start).axes)
+        kept = changed + len(validation) * math.prod(settings.input_shape.axes)
         require_memory(process_count(start.arithmetic.accelerator) * kept)
 
 
@@ -137,9 +146,9 @@ def fit(
     # Again: the order of pictures must not depend on random numbers of the network.
     pl.seed_everything(settings.seed, workers=True, verbose=False)
     recipe, accelerator = start.recipe, start.arithmetic.accelerator
-    side = _view_side(settings, start)
+    shape = _changed_shape(settings, start)
     loaders = (
-        training_loader(train, side, recipe, settings, accelerator),
+        training_loader(train, shape, recipe, settings, accelerator),
         validation_loader(validation, settings, accelerator),
     )
     last = _last_checkpoint(folder)
@@ -179,11 +188,12 @@ def fit(
     return Path(best.best_model_path)
 
 
-def _view_side(settings: TrainSettings, start: Start) -> int:
-    """Return the side of the training's views, which a teacher sees if there is one."""
-    if start.teacher is None:
-        return settings.train_size
-    return view_size(start.teacher.input_size, settings.image_size, settings.train_size)
+def _changed_shape(settings: TrainSettings, start: Start) -> InputShape:
+    """Return the shape of the training's pictures, which a teacher sees if there is one."""
+    side = settings.train_size
+    if start.teacher is not None:
+        side = view_size(start.teacher.input_shape.size, settings.image_size, side)
+    return InputShape(side, side, settings.input_views)
 
 
 def _last_checkpoint(folder: Path) -> Path:

@@ -17,18 +17,18 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.results import LABELS
 
 from ..arrays import FloatArray, IntArray
 from ..data.manifest import Sample, targets_of
 from ..networks.hardware import Arithmetic
 from ..networks.network import Classifier
+from ..networks.stage_resnet import StageResNet
 from ..networks.stage_statistics import Features, stage_statistics, staged_backbone
-from ..networks.stage_vit import StageViT
 from ..networks.teacher import TEMPERATURE, Teacher
 from ..pictures.augment import Augmentation, augment
-from ..pictures.batches import See, in_batches, views_of_sample
+from ..pictures.batches import See, in_batches, seen_as_input
 from ..pictures.load import load_image
 
 CHANGED_VIEWS = 2
@@ -49,7 +49,7 @@ def fit_last_layer(
     network: Classifier,
     samples: Sequence[Sample],
     augmentation: Augmentation,
-    size: tuple[int, int],
+    shape: InputShape,
     arithmetic: Arithmetic,
     teacher: Teacher | None = None,
 ) -> None:
@@ -59,35 +59,35 @@ def fit_last_layer(
         network: with stages, see ``stage_resnet``; changed in place.
         samples: the training pictures, of both classes.
         augmentation: changes of the views, besides the unchanged one.
-        size: size of the network's input.
+        shape: shape of the network's input.
         arithmetic: device and precision of the stages and the teacher.
-        teacher: networks whose answers to the same views, at their own size, replace the labels.
+        teacher: networks whose answers to the same pictures, as they see them, replace the labels.
 
     Raises:
         UsageError: the network's last layer does not see its stages.
         InputError: a picture cannot be used.
     """
     staged_backbone(network)
-    features = stage_statistics(network, _shown(samples, augmentation, size), arithmetic)
+    features = stage_statistics(network, _shown(samples, augmentation, shape), arithmetic)
     if teacher is None:
         times = 1 + CHANGED_VIEWS
         targets = np.tile(targets_of(samples), times)
         weights = np.tile(source_weights(samples), times)
         regression = fit_regression(features, targets, weights, _inverse_penalty(network))
     else:
-        shown = _shown(samples, augmentation, teacher.input_size)
+        shown = _shown(samples, augmentation, teacher.input_shape)
         regression = fit_soft_regression(features, softened_answers(teacher, shown, arithmetic))
     set_last_layer(network, regression)
 
 
 def _shown(
-    samples: Sequence[Sample], augmentation: Augmentation, size: tuple[int, int]
+    samples: Sequence[Sample], augmentation: Augmentation, shape: InputShape
 ) -> Iterator[list[PixelArray]]:
     """Return batches of all pictures unchanged, then changed once, and once more."""
     ways: list[See] = [
-        partial(views_of_sample, view=View.WHOLE, size=size),
+        partial(seen_as_input, shape=shape),
         *(
-            partial(changed_view, augmentation=augmentation, size=size, repeat=repeat)
+            partial(changed_view, augmentation=augmentation, shape=shape, repeat=repeat)
             for repeat in range(CHANGED_VIEWS)
         ),
     ]
@@ -97,7 +97,7 @@ def _shown(
 
 
 def changed_view(
-    sample: Sample, augmentation: Augmentation, size: tuple[int, int], repeat: int
+    sample: Sample, augmentation: Augmentation, shape: InputShape, repeat: int
 ) -> list[PixelArray]:
     """Return a view with random changes that depend only on its group and the repetition.
 
@@ -106,7 +106,7 @@ def changed_view(
     """
     seed = hashlib.blake2b(f"{repeat}:{sample.group}".encode(), digest_size=8).digest()
     rng = np.random.default_rng(int.from_bytes(seed))
-    return [augment(load_image(sample.path), augmentation, size, rng)]
+    return [augment(load_image(sample.path), augmentation, shape, rng)]
 
 
 def source_weights(samples: Sequence[Sample]) -> FloatArray:
@@ -125,8 +125,8 @@ def source_weights(samples: Sequence[Sample]) -> FloatArray:
 
 
 def _inverse_penalty(network: Classifier) -> float:
-    is_tower = isinstance(network.backbone, StageViT)
-    return _TOWER_INVERSE_PENALTY if is_tower else INVERSE_PENALTY
+    is_resnet = isinstance(network.backbone, StageResNet)
+    return INVERSE_PENALTY if is_resnet else _TOWER_INVERSE_PENALTY
 
 
 def fit_regression(

@@ -77,7 +77,8 @@ class ClassifierModule(pl.LightningModule):
         images, targets = batch
         # timm mixes each picture with its mirror in the batch, so an odd batch stays as it is.
         if len(images) % 2 == 0:
-            _, targets = self._mix(images.permute(0, 3, 1, 2), targets)
+            # Several views lie below one another, as one tall picture.
+            _, targets = self._mix(images.flatten(1, -3).permute(0, 3, 1, 2), targets)
         if self._teacher is None:
             loss = F.cross_entropy(self.network(images).float(), targets)
         else:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
 
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.system.cores import available_cores
 
 from ..data.manifest import Sample, targets_of
@@ -23,17 +24,17 @@ Loader = DataLoader[tuple[Tensor, int]]
 
 def training_loader(
     samples: Sequence[Sample],
-    side: int,
+    shape: InputShape,
     recipe: Recipe,
     settings: TrainSettings,
     accelerator: Accelerator,
 ) -> Loader:
-    """Return shuffled batches of changed views, uint8 (n, side, side, 3), and class indices, int64
+    """Return shuffled batches of changed pictures, uint8 (n, *shape.axes), and class indices, int64
     (n,).
 
     Args:
         samples: the training split.
-        side: side of the views in pixels.
+        shape: shape of the network's input.
         recipe: recipe with the changes.
         settings: settings of the run.
         accelerator: device of the batches.
@@ -41,18 +42,18 @@ def training_loader(
     Raises:
         InputError: a picture for the memory cannot be used.
     """
-    size, batch_size = (side, side), settings.batch_size
+    batch_size = settings.batch_size
     drop_last = len(samples) > batch_size
     if settings.views:
-        views = keep_views(samples, size, recipe.augmentation, settings.views, settings.seed)
+        views = keep_views(samples, shape, recipe.augmentation, settings.views, settings.seed)
         kept = KeptViews(views, torch.from_numpy(targets_of(samples)), accelerator)
         return DataLoader(
             kept, batch_size, shuffle=True, drop_last=drop_last, collate_fn=as_fetched
         )
-    dataset: Dataset[Any] = PictureDataset(samples, size, recipe.augmentation)
+    dataset: Dataset[Any] = PictureDataset(samples, shape, recipe.augmentation)
     collate: Callable[[list[Any]], Any] = default_collate
     if recipe.pairs:
-        dataset = PairedPictures(samples, size, recipe.augmentation)
+        dataset = PairedPictures(samples, shape, recipe.augmentation)
         collate, batch_size = flatten_pairs, batch_size // 2
     return DataLoader(
         dataset,
@@ -69,25 +70,25 @@ def training_loader(
 def validation_loader(
     samples: Sequence[Sample], settings: TrainSettings, accelerator: Accelerator
 ) -> Loader:
-    """Return batches of inference's views, uint8 (n, size, size, 3), and class indices, int64 (n,).
+    """Return batches of inference's inputs, uint8 (n, *axes), and class indices, int64 (n,).
 
     They are kept in memory if the training's views are.
 
     Args:
         samples: the validation split.
-        settings: settings of the run; ``image_size`` is the size.
+        settings: settings of the run; ``input_shape`` is the shape.
         accelerator: device of the batches.
 
     Raises:
         InputError: a picture for the memory cannot be used.
     """
-    size = (settings.image_size, settings.image_size)
+    shape = settings.input_shape
     if settings.views:
-        views = keep_views(samples, size, None, 1, settings.seed)
+        views = keep_views(samples, shape, None, 1, settings.seed)
         kept = KeptViews(views, torch.from_numpy(targets_of(samples)), accelerator)
         return DataLoader(kept, settings.batch_size, collate_fn=as_fetched)
     return DataLoader(
-        PictureDataset(samples, size),
+        PictureDataset(samples, shape),
         batch_size=settings.batch_size,
         num_workers=1,
         pin_memory=torch.cuda.is_available(),

@@ -9,7 +9,6 @@ from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from torch import Tensor
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.views import View
 from trustthepixels.infer.model.spec import ModelSpec
 
 from ..calibration.calibrate import calibrate, probability
@@ -29,7 +28,7 @@ from ..networks.choices import Device, Precision
 from ..networks.hardware import Accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, read_state, save_weights
-from ..pictures.batches import views_of_sample
+from ..pictures.batches import seen_as_input
 from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
 from .curves import draw_curves, merge_metrics
 from .fit import LOGS_NAME, Start, fit, is_first_process, prepare_fit, require_room
@@ -76,12 +75,11 @@ def _trained(
 ) -> dict[str, Tensor]:
     """Return the backbone's state after the training, by timm's names."""
     if settings.epochs == 0:
-        size = (settings.image_size, settings.image_size)
         fit_last_layer(
             start.network,
             parts[Split.TRAIN],
             start.recipe.augmentation,
-            size,
+            settings.input_shape,
             start.arithmetic,
             start.teacher,
         )
@@ -130,8 +128,7 @@ def finish(
         for name, value in trained.items()
     }
     load_backbone(network, state, weights)
-    size = (settings.image_size, settings.image_size)
-    see = partial(views_of_sample, view=View.WHOLE, size=size)
+    see = partial(seen_as_input, shape=settings.input_shape)
     scored = {
         split: (score(network, parts[split], see, accelerator), targets_of(parts[split]))
         for split in (Split.VALIDATION, Split.TEST)
@@ -147,7 +144,8 @@ def finish(
         architecture=settings.architecture,
         calibration=calibration,
         thresholds=thresholds,
-        input_size=size,
+        input_size=settings.input_shape.size,
+        views=settings.input_shape.views,
         mean=network.mean,
         std=network.std,
         data_fingerprint=fingerprint([sample for split in Split for sample in parts[split]]),

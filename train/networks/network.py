@@ -5,10 +5,12 @@ import torch
 from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.images.shape import View
 from trustthepixels.infer.results import LABELS
 
 from . import architectures as architectures  # adds its networks to timm's registry
 from . import stage_resnet as stage_resnet
+from . import stage_views as stage_views
 from . import stage_vit as stage_vit
 
 Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
@@ -16,11 +18,14 @@ Normalisation = tuple[tuple[float, float, float], tuple[float, float, float]]
 
 
 class Classifier(nn.Module):
-    """A timm backbone with two classes; its input are the arrays of ``images.preprocess``.
+    """A timm backbone with two classes; its input are the arrays of ``images.views``.
 
     Args:
         architecture: timm's name, ``resnet34`` for the bundled model.
         normalise: mean and std; ``None`` takes those of timm's pretrained weights.
+
+    Attributes:
+        views: views of a picture that the backbone takes.
 
     Raises:
         InputError: timm has no such architecture.
@@ -39,6 +44,7 @@ class Classifier(nn.Module):
             raise InputError(f"no architecture '{architecture}'; use one of timm's names")
         self.architecture = architecture
         self.backbone = timm.create_model(architecture, pretrained=False, num_classes=len(LABELS))
+        self.views: tuple[View, ...] = getattr(self.backbone, "views", (View.WHOLE,))
         self.mean, self.std = normalise or usual_normalisation(architecture)
         scale, shift = normalisation(self.mean, self.std)
         self.register_buffer("scale", scale, persistent=False)
@@ -48,15 +54,20 @@ class Classifier(nn.Module):
         """Return logits, float of shape (batch, 2) in the order of ``LABELS``.
 
         Args:
-            images: uint8 of shape (batch, height, width, 3), RGB.
+            images: uint8 of shape (batch, height, width, 3), RGB; or (batch, views, height, width,
+                3) of a backbone with several views.
         """
-        logits: Tensor = self.backbone(self.normalised(images))
+        logits: Tensor = self.backbone(*self.normalised(images))
         return logits
 
-    def normalised(self, images: Tensor) -> Tensor:
-        """Return the backbone's input for images, float of shape (batch, 3, height, width)."""
-        pixels = images.permute(0, 3, 1, 2).to(self.scale.dtype)
-        return pixels * self.scale + self.shift
+    def normalised(self, images: Tensor) -> tuple[Tensor, ...]:
+        """Return the backbone's input, float (batch, 3, height, width) of each view."""
+        count = len(self.views)
+        views = [images] if count == 1 else [images[:, index] for index in range(count)]
+        return tuple(
+            view.permute(0, 3, 1, 2).to(self.scale.dtype) * self.scale + self.shift
+            for view in views
+        )
 
 
 def usual_normalisation(architecture: str) -> Normalisation:

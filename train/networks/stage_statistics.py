@@ -1,6 +1,6 @@
 """Statistics of all stages of a network, the input of its last layer.
 
-``stage_resnet`` and ``stage_vit`` have such layers.
+``stage_resnet``, ``stage_vit`` and ``stage_views`` have such layers.
 """
 
 from collections.abc import Iterable, Sequence
@@ -15,6 +15,7 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from .hardware import Arithmetic
 from .network import Classifier
 from .stage_resnet import StageResNet
+from .stage_views import StageViews
 from .stage_vit import StageViT
 
 Features = npt.NDArray[np.float32]
@@ -28,7 +29,7 @@ def stage_statistics(
 
     Args:
         network: network with stages; set to evaluation mode and moved to the device.
-        shown: batches of views, uint8 of one shape.
+        shown: batches of inputs, uint8 of one shape.
         arithmetic: device and precision.
 
     Raises:
@@ -41,18 +42,18 @@ def stage_statistics(
     with arithmetic.autocast():
         for views in shown:
             images = torch.from_numpy(np.stack(views)).to(device)
-            features = backbone.forward_features(network.normalised(images))
+            features = backbone.forward_features(*network.normalised(images))
             found.append(features.float().cpu().numpy())
     return np.concatenate(found)
 
 
-def staged_backbone(network: Classifier) -> StageResNet | StageViT:
+def staged_backbone(network: Classifier) -> StageResNet | StageViT | StageViews:
     """Return the backbone of a network whose last layer sees its stages.
 
     Raises:
         UsageError: the network has no such layer.
     """
-    if not isinstance(network.backbone, StageResNet | StageViT):
+    if not isinstance(network.backbone, StageResNet | StageViT | StageViews):
         raise UsageError(
             f"the last layer of {network.architecture} does not see its stages; "
             "use resnet34_stages, resnet18_stages or clip_vit_b16_stages"

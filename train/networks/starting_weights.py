@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import timm
@@ -15,10 +16,11 @@ from huggingface_hub import constants, get_session
 from huggingface_hub import errors as hub_errors
 from torch import Tensor, nn
 
-from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.errors import InputError, UsageError
 
 from .architectures import SLIM_ARCHITECTURES, slimmed
 from .network import Classifier
+from .stage_views import PARTS, StageViews
 from .stage_vit import StageViT, fitted_tower
 from .weights import read_state
 
@@ -39,7 +41,9 @@ class Part:
     idle: AbstractSet[str] = frozenset()
 
 
-def initialise(network: Classifier, source: str, average_with: Sequence[str] = ()) -> str:
+def initialise(
+    network: Classifier, source: str, average_with: Sequence[str] = (), part_source: str = ""
+) -> str:
     """Set the starting weights.
 
     Args:
@@ -49,14 +53,18 @@ def initialise(network: Classifier, source: str, average_with: Sequence[str] = (
             one; for ``resnet16_slim`` and its kind, of a ResNet18; for a tower's first blocks, of
             the whole tower.
         average_with: further sources, see ``average``; the last layer is that of ``source``.
+        part_source: file of the network that sees the part; empty if ``source`` has it. Then
+            ``source`` is the file of the other one.
 
     Returns:
         One line that says what was done.
 
     Raises:
         InputError: the hub cannot be reached, or a file cannot be used.
+        UsageError: the network has no such part.
     """
-    description, new_blocks = _load(network, source)
+    load = partial(_load_both, part=part_source) if part_source else _load
+    description, new_blocks = load(network, source)
     if not average_with:
         return description
     described, parts = [description], [_part(network, new_blocks)]
@@ -104,6 +112,23 @@ def _load(
     if new_blocks:
         return f"{path.name}, grown: {len(new_blocks)} new blocks at identity", new_blocks
     return path.name, []
+
+
+def _load_both(network: Classifier, whole: str, part: str) -> tuple[str, list[str]]:
+    backbone = network.backbone
+    if not isinstance(backbone, StageViews):
+        raise UsageError(f"{network.architecture} sees no part; leave --part-init out")
+    states = (fitted_tower(read_state(Path(whole)), backbone.whole), read_state(Path(part)))
+    new_blocks = load_or_grow(
+        backbone,
+        {
+            prefix + name: value
+            for prefix, state in zip(PARTS, states, strict=True)
+            for name, value in state.items()
+            if not name.startswith(HEADS)
+        },
+    )
+    return f"{Path(whole).name} for the whole, {Path(part).name} for the part", new_blocks
 
 
 HEADS = ("fc.", "classifier.")

@@ -28,23 +28,23 @@ class Teacher:
         paths: ``weights.safetensors`` of training runs, at least one.
 
     Raises:
-        InputError: a file cannot be used, or the networks see pictures at different sizes.
+        InputError: a file cannot be used, or the networks see pictures at different sizes or in
+            different views.
         SpecError: a file has no spec, or a damaged one.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
         loaded = [load_checkpoint(path) for path in paths]
-        sizes = {spec.input_size for _, spec in loaded}
-        if len(sizes) > 1:
-            listed = ", ".join(f"{height}×{width}" for height, width in sorted(sizes))
-            raise InputError(f"the teachers see pictures at different sizes: {listed}")
-        (self.input_size,) = sizes
+        shapes = {spec.input_shape for _, spec in loaded}
+        if len(shapes) > 1:
+            listed = ", ".join(sorted(str(shape) for shape in shapes))
+            raise InputError(f"the teachers see pictures differently: {listed}")
+        (self.input_shape,) = shapes
         self._networks = [network.to(memory_format=torch.channels_last) for network, _ in loaded]
 
     @torch.no_grad()
     def logits(self, images: Tensor) -> Tensor:
-        """Return the mean answer, float32 (batch, 2), to uint8 (batch, height, width, 3) on any
-        device."""
+        """Return the mean answer, float32 (batch, 2), to uint8 (batch, *axes) on any device."""
         answers: list[Tensor] = []
         for network in self._networks:
             if network.scale.device != images.device:

@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter, ImageOps
 
-from trustthepixels.infer.images.preprocess import PixelArray, resize
-from trustthepixels.infer.images.views import View, native_part
+from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.views import views_of
+
+from .crops import Shown, native_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,7 @@ class Augmentation:
         colour_strength: largest relative change of each.
     """
 
-    view: View = View.WHOLE
+    view: Shown = Shown.WHOLE
     turn_probability: float = 0.0
     crop_area: tuple[float, float] = (1.0, 1.0)
     crop_aspect: float = 1.0
@@ -84,12 +87,12 @@ _JPEG_BLOCK = 8
 def augment(
     image: Image.Image,
     augmentation: Augmentation,
-    size: tuple[int, int],
+    shape: InputShape,
     rng: np.random.Generator,
 ) -> PixelArray:
-    """Return a randomly changed view of an RGB picture, uint8 of shape (*size, 3)."""
+    """Return the views of a randomly changed RGB picture, uint8 of shape ``shape.axes``."""
     view = augmentation.view
-    native = view is View.CROP or (view is View.BOTH and rng.random() < 0.5)
+    native = view is Shown.CROP or (view is Shown.BOTH and rng.random() < 0.5)
     if rng.random() < augmentation.turn_probability:
         image = image.transpose(_TURNS[rng.integers(len(_TURNS))])
     if not native:
@@ -115,8 +118,8 @@ def augment(
     if rng.random() < augmentation.border_probability:
         image = _add_border(image, rng)
     if native:
-        return native_part(image, size, rng.random(), rng.random())
-    return resize(image, size)
+        return native_part(image, shape.size, rng.random(), rng.random())
+    return views_of(image, shape)
 
 
 def _crop(image: Image.Image, augmentation: Augmentation, rng: np.random.Generator) -> Image.Image:

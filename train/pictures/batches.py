@@ -6,10 +6,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import View, views_of
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.system.cores import available_cores
 
 from ..data.manifest import Sample
+from .crops import Shown, views_of
 from .load import load_image, load_pixels
 from .tiers import Tier
 
@@ -19,17 +20,26 @@ See = Callable[[Sample], list[PixelArray]]
 """Function that returns one or more views of a picture."""
 
 
+def seen_as_input(sample: Sample, shape: InputShape, tier: Tier = Tier.CLEAN) -> list[PixelArray]:
+    """Return a labelled picture as its tier leaves it and a scan sees it, alone in a list.
+
+    Raises:
+        InputError: the picture cannot be read or decoded.
+    """
+    return [load_pixels(sample.path, shape, tier)]
+
+
 def views_of_sample(
-    sample: Sample, view: View, size: tuple[int, int], tier: Tier = Tier.CLEAN
+    sample: Sample, view: Shown, size: tuple[int, int], tier: Tier = Tier.CLEAN
 ) -> list[PixelArray]:
     """Return the views of a labelled picture as its tier leaves it; the whole as a scan sees it.
 
     Raises:
         InputError: the picture cannot be read or decoded.
     """
-    views = [] if view is View.CROP else [load_pixels(sample.path, size, tier)]
-    if view is not View.WHOLE:
-        views += views_of(load_image(sample.path, tier), View.CROP, size)
+    views = [] if view is Shown.CROP else seen_as_input(sample, InputShape(*size), tier)
+    if view is not Shown.WHOLE:
+        views += views_of(load_image(sample.path, tier), Shown.CROP, size)
     return views
 
 

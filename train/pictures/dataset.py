@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample
 from .augment import Augmentation, augment
@@ -29,22 +30,22 @@ def loader_errors() -> Iterator[None]:
 
 
 class PictureDataset(Dataset[tuple[Tensor, int]]):
-    """Pixels (uint8, (*size, 3)) and class index of each sample.
+    """Pixels (uint8, ``shape.axes``) and class index of each sample.
 
     Args:
         samples: pictures to load.
-        size: height and width of the pixels.
+        shape: shape of the network's input.
         augmentation: random changes; ``None`` for exactly the pixels of inference.
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
-        size: tuple[int, int],
+        shape: InputShape,
         augmentation: Augmentation | None = None,
     ) -> None:
         self._samples = samples
-        self._size = size
+        self._shape = shape
         self._augmentation = augmentation
 
     def __len__(self) -> int:
@@ -55,8 +56,8 @@ class PictureDataset(Dataset[tuple[Tensor, int]]):
         """Return one picture; its random changes follow torch's seed of the loading process."""
         sample = self._samples[index]
         if self._augmentation is None:
-            pixels = load_pixels(sample.path, self._size)
+            pixels = load_pixels(sample.path, self._shape)
         else:
             rng = np.random.default_rng(int(torch.randint(2**62, ())))
-            pixels = augment(load_image(sample.path), self._augmentation, self._size, rng)
+            pixels = augment(load_image(sample.path), self._augmentation, self._shape, rng)
         return torch.from_numpy(pixels), sample.target

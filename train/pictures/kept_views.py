@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.memory import usable_memory
 
@@ -37,7 +38,7 @@ class KeptViews(Dataset[tuple[Tensor, int]]):
     With the first batch they move to the GPU, if they fit.
 
     Args:
-        views: uint8 (pictures, views of each, height, width, 3).
+        views: uint8 (pictures, changed versions of each, *axes of the input).
         targets: int64 (pictures,), indices of the labels.
         accelerator: device of the network.
     """
@@ -52,7 +53,7 @@ class KeptViews(Dataset[tuple[Tensor, int]]):
         return len(self._targets)
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
-        """Return one view, uint8 (height, width, 3), and its class index."""
+        """Return one version and its class index."""
         images, targets = self.__getitems__([index])
         return images[0], int(targets[0])
 
@@ -60,7 +61,7 @@ class KeptViews(Dataset[tuple[Tensor, int]]):
         """Return a whole batch, for PyTorch's fetcher; the draws follow torch's seed.
 
         Returns:
-            uint8 (n, height, width, 3) and int64 (n,), where the views are.
+            uint8 (n, *axes of the input) and int64 (n,), where the views are.
         """
         if self._may_move:
             self._move()
@@ -79,7 +80,7 @@ class KeptViews(Dataset[tuple[Tensor, int]]):
 
 def keep_views(
     samples: Sequence[Sample],
-    size: tuple[int, int],
+    shape: InputShape,
     augmentation: Augmentation | None,
     count: int,
     seed: int,
@@ -90,20 +91,20 @@ def keep_views(
 
     Args:
         samples: pictures to load.
-        size: height and width of the views.
+        shape: shape of the network's input.
         augmentation: random changes; ``None`` for exactly the pixels of inference.
         count: number of views of each picture.
         seed: seed of the changes.
 
     Returns:
-        uint8 (pictures, count, *size, 3).
+        uint8 (pictures, count, *shape.axes).
 
     Raises:
         InputError: a picture cannot be used.
     """
-    views = torch.empty((len(samples), count, *size, 3), dtype=torch.uint8)
+    views = torch.empty((len(samples), count, *shape.axes), dtype=torch.uint8)
     loader = DataLoader(
-        _ChangedPictures(samples, size, augmentation, count, seed),
+        _ChangedPictures(samples, shape, augmentation, count, seed),
         batch_size=None,
         num_workers=available_cores(),
     )
@@ -115,16 +116,16 @@ def keep_views(
     return views
 
 
-def require_memory(pixels: int) -> None:
+def require_memory(needed: int) -> None:
     """Refuse more views than fit into memory.
 
     Args:
-        pixels: number of values in all views together.
+        needed: bytes of all views together.
 
     Raises:
         UsageError: the views are too many.
     """
-    needed, room = 3 * pixels, _MEMORY_SHARE * usable_memory()
+    room = _MEMORY_SHARE * usable_memory()
     if needed > room:
         raise UsageError(
             f"the views take {needed / 1e9:.1f} GB of memory, but there is room for "
@@ -138,18 +139,18 @@ def as_fetched(batch: Any) -> Any:
 
 
 class _ChangedPictures(Dataset[Tensor]):
-    """Data set whose items are all views of one picture, uint8 (count, *size, 3)."""
+    """Data set whose items are all views of one picture, uint8 (count, *shape.axes)."""
 
     def __init__(
         self,
         samples: Sequence[Sample],
-        size: tuple[int, int],
+        shape: InputShape,
         augmentation: Augmentation | None,
         count: int,
         seed: int,
     ) -> None:
         self._samples = samples
-        self._size = size
+        self._shape = shape
         self._augmentation = augmentation
         self._count = count
         self._seed = seed
@@ -160,11 +161,11 @@ class _ChangedPictures(Dataset[Tensor]):
     def __getitem__(self, index: int) -> Tensor:
         sample = self._samples[index]
         if self._augmentation is None:
-            view = torch.from_numpy(load_pixels(sample.path, self._size))
+            view = torch.from_numpy(load_pixels(sample.path, self._shape))
             return view.expand(self._count, *view.shape).clone()
         image = load_image(sample.path)
         changed = [
-            augment(image, self._augmentation, self._size, self._generator(sample, number))
+            augment(image, self._augmentation, self._shape, self._generator(sample, number))
             for number in range(self._count)
         ]
         return torch.from_numpy(np.stack(changed))

@@ -12,7 +12,9 @@ from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.decode import ModelInput, Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.failures import ImageHeader
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
-from trustthepixels.infer.images.preprocess import INPUT_SIZE, PixelArray, resize
+from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.views import views_of
 
 from ..data.manifest import Sample
 from .tiers import Tier, degrade
@@ -28,37 +30,35 @@ def load_image(path: Path, tier: Tier = Tier.CLEAN) -> Image.Image:
         return _decoded(path, tier)
 
 
-def load_pixels(
-    path: Path, size: tuple[int, int] = INPUT_SIZE, tier: Tier = Tier.CLEAN
-) -> PixelArray:
-    """Return the network's view of a picture, uint8 of shape (*size, 3).
+def load_pixels(path: Path, shape: InputShape, tier: Tier = Tier.CLEAN) -> PixelArray:
+    """Return the network's input of a picture, uint8 of shape ``shape.axes``.
 
     Raises:
         InputError: the picture cannot be read or decoded.
     """
     with _must_be_sound(path):
-        return _seen(path, size, tier).pixels
+        return _seen(path, shape, tier).pixels
 
 
-def see_picture(sample: Sample, size: tuple[int, int], tier: Tier = Tier.CLEAN) -> ModelInput:
-    """Return a picture at the model's size; in the clean tier exactly the pixels of a scan.
+def see_picture(sample: Sample, shape: InputShape, tier: Tier = Tier.CLEAN) -> ModelInput:
+    """Return a picture as the model sees it; in the clean tier exactly the pixels of a scan.
 
     Args:
         sample: the picture.
-        size: height and width of the model's input.
+        shape: shape of the model's input.
         tier: degradation of the picture.
 
     Raises:
         ImageError: the picture cannot be read or decoded.
     """
-    return _seen(sample.path, size, tier)
+    return _seen(sample.path, shape, tier)
 
 
-def _seen(path: Path, size: tuple[int, int], tier: Tier) -> ModelInput:
+def _seen(path: Path, shape: InputShape, tier: Tier) -> ModelInput:
     if tier is Tier.CLEAN:
-        return decode_to_size(_read(path), size, DEFAULT_LIMITS, Unlimited())
+        return decode_to_size(_read(path), shape, DEFAULT_LIMITS, Unlimited())
     image = _decoded(path, tier)
-    return ModelInput(resize(image, size), ImageHeader(image.width, image.height, ""))
+    return ModelInput(views_of(image, shape), ImageHeader(image.width, image.height, ""))
 
 
 def _decoded(path: Path, tier: Tier) -> Image.Image:

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from trustthepixels.infer.images.shape import InputShape
+
 from ..data.manifest import Sample
 from .augment import Augmentation, augment
 from .load import load_image
@@ -31,22 +33,22 @@ def find_pairs(samples: Sequence[Sample]) -> list[tuple[int, int]]:
 
 
 class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
-    """Data set with two pictures in each item: uint8 (2, *size, 3), and classes, int64 (2,).
+    """Data set with two pictures in each item: uint8 (2, *shape.axes), and classes, int64 (2,).
 
     A photograph and its reconstruction get the same changes. Other pictures come in twos in their
     order, each with its own changes. A last single picture is left out.
 
     Args:
         samples: pictures to load.
-        size: height and width of the pixels.
+        shape: shape of the network's input.
         augmentation: random changes.
     """
 
     def __init__(
-        self, samples: Sequence[Sample], size: tuple[int, int], augmentation: Augmentation
+        self, samples: Sequence[Sample], shape: InputShape, augmentation: Augmentation
     ) -> None:
         self._samples = samples
-        self._size = size
+        self._shape = shape
         self._augmentation = augmentation
         pairs = find_pairs(samples)
         paired = {index for pair in pairs for index in pair}
@@ -68,7 +70,7 @@ class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
             augment(
                 load_image(self._samples[member].path),
                 self._augmentation,
-                self._size,
+                self._shape,
                 np.random.default_rng(seed),
             )
             for member, seed in zip(members, seeds, strict=True)
@@ -78,6 +80,6 @@ class PairedPictures(Dataset[tuple[Tensor, Tensor]]):
 
 
 def flatten_pairs(items: Sequence[tuple[Tensor, Tensor]]) -> tuple[Tensor, Tensor]:
-    """Return a batch of pictures, (2n, height, width, 3) and (2n,), from n items."""
+    """Return a batch of pictures, (2n, *shape.axes) and (2n,), from n items."""
     images, targets = zip(*items, strict=True)
     return torch.cat(images), torch.cat(targets)

@@ -10,7 +10,7 @@ import numpy as np
 
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.images.views import View
+from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample, fingerprint
 from ..fitting.last_layer import changed_view
@@ -19,6 +19,7 @@ from ..networks.network import Classifier
 from ..networks.stage_statistics import Features, stage_statistics
 from ..pictures.augment import Augmentation
 from ..pictures.batches import See, in_batches, views_of_sample
+from ..pictures.crops import Shown
 from ..pictures.tiers import Tier
 
 _BATCH_SIZE = 16
@@ -40,7 +41,7 @@ class FeatureStore:
     side: int
     arithmetic: Arithmetic
 
-    def seen(self, samples: Sequence[Sample], view: View, tier: Tier = Tier.CLEAN) -> Features:
+    def seen(self, samples: Sequence[Sample], view: Shown, tier: Tier = Tier.CLEAN) -> Features:
         """Return features of pictures in inference's views, (n, views, features).
 
         Raises:
@@ -67,7 +68,8 @@ class FeatureStore:
             InputError: a picture cannot be decoded, or an existing table is damaged.
             OutputError: the table cannot be written.
         """
-        see = partial(changed_view, augmentation=augmentation, size=self._size, repeat=repeat)
+        shape = InputShape(*self._size)
+        see = partial(changed_view, augmentation=augmentation, shape=shape, repeat=repeat)
         return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
 
     @property

@@ -7,8 +7,6 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from trustthepixels.infer.images.views import View
-
 from ..arrays import FloatArray
 from ..data.manifest import Sample, load_samples, targets_of
 from ..fitting.last_layer import CHANGED_VIEWS, fit_regression, source_weights
@@ -16,6 +14,7 @@ from ..networks.hardware import choose_arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_statistics import Features
 from ..networks.starting_weights import initialise
+from ..pictures.crops import Shown
 from ..pictures.tiers import Tier
 from .answers import RunAnswers
 from .features import FeatureStore
@@ -35,8 +34,8 @@ def train_frozen(
     samples = _all_samples(request.data)
     place = {sample.file: index for index, sample in enumerate(samples)}
     augmentation = variant.recipe.augmentation
-    both = augmentation.view is View.BOTH
-    views = (View.WHOLE, View.CROP) if both else (augmentation.view,)
+    both = augmentation.view is Shown.BOTH
+    views = (Shown.WHOLE, Shown.CROP) if both else (augmentation.view,)
     learned = [place[sample.file] for sample in run.train]
     as_they_are = store.seen(samples, views[0], Tier.CLEAN)[learned]
     # A different part of each picture, so no corner is favoured.

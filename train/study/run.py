@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.views import View
 from trustthepixels.infer.system.cores import available_cores
 
 from ..calibration.held_out import fold_of
 from ..data.folds import FOLDS
 from ..networks.weights import load_checkpoint
+from ..pictures.crops import Shown
 from ..settings import WEIGHTS_NAME
 from .answers import RunAnswers
 from .figures import HELD_OUT, Figures, averaged, study_figures
@@ -24,7 +24,7 @@ from .speed import Workload, judging_speeds
 from .tuned import answers_of_trained, train_tuned
 from .variants import Variant
 
-_VIEWS = {View.WHOLE: 1, View.CROP: 4, View.BOTH: 5}
+_VIEWS = {Shown.WHOLE: 1, Shown.CROP: 4, Shown.BOTH: 5}
 _REFERENCE = Workload("resnet34", 224, 1)
 """Workload of the reference work for a picture."""
 

@@ -5,8 +5,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from trustthepixels.infer.images.views import View
-
 from ..arrays import FloatArray
 from ..calibration.calibrate import margin_of
 from ..calibration.logits import score
@@ -17,6 +15,7 @@ from ..networks.hardware import choose_accelerator
 from ..networks.network import Classifier
 from ..networks.weights import load_backbone, load_checkpoint, read_state
 from ..pictures.batches import views_of_sample
+from ..pictures.crops import Shown
 from ..pictures.tiers import Tier
 from ..settings import TrainSettings
 from .answers import RunAnswers
@@ -65,10 +64,10 @@ def answers_of_trained(weights: Path, run: StudyRun) -> RunAnswers:
         SpecError: the weights have no spec.
     """
     network, spec = load_checkpoint(weights)
-    return judge(network, run, max(spec.input_size), View.WHOLE)
+    return judge(network, run, max(spec.input_size), Shown.WHOLE)
 
 
-def judge(network: Classifier, run: StudyRun, side: int, view: View) -> RunAnswers:
+def judge(network: Classifier, run: StudyRun, side: int, view: Shown) -> RunAnswers:
     """Score the pictures of a run with a network.
 
     Args:

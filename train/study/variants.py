@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.views import View
 
 from ..fitting.recipes import REFERENCE, WEB, WEB_LIGHT, Recipe, Trained
 from ..pictures.augment import Augmentation
+from ..pictures.crops import Shown
 
 FROZEN_ARCHITECTURE = "resnet18_stages"
 FINE_ARCHITECTURE = "resnet18_fine_stages"
@@ -46,7 +46,7 @@ class Variant:
     reconstructions: bool = False
 
 
-def _seen(view: View) -> Recipe:
+def _seen(view: Shown) -> Recipe:
     augmentation: Augmentation = replace(WEB_LIGHT.augmentation, view=view)
     return replace(WEB_LIGHT, augmentation=augmentation)
 
@@ -61,8 +61,8 @@ VARIANTS = (
     Variant("reference", "the whole picture resized, flips only", REFERENCE),
     Variant("web", "crops, stretching, re-encoding, rescaling, blur and noise", WEB),
     Variant("web-light", "the same, rarer and weaker"),
-    Variant("crops", "parts at native resolution, four averaged", _seen(View.CROP)),
-    Variant("both views", "the whole picture and four parts", _seen(View.BOTH)),
+    Variant("crops", "parts at native resolution, four averaged", _seen(Shown.CROP)),
+    Variant("both views", "the whole picture and four parts", _seen(Shown.BOTH)),
     Variant(
         "fine stem",
         "without the max-pool, at three quarters of the side",
@@ -78,11 +78,11 @@ VARIANTS = (
     Variant("native view", "1.8 times the side, as large as the data's pictures are", size=1.8),
     _tuned("reference, tuned", "as reference, fine-tuned, at four fifths of the side", REFERENCE),
     _tuned("web-light, tuned", "as web-light, with CutMix, likewise", WEB_LIGHT),
-    _tuned("crops, tuned", "as crops, likewise", _seen(View.CROP)),
+    _tuned("crops, tuned", "as crops, likewise", _seen(Shown.CROP)),
     _tuned(
         "both views, tuned",
         "the whole or a part at random, five averaged, likewise",
-        _seen(View.BOTH),
+        _seen(Shown.BOTH),
     ),
     replace(
         _tuned(
