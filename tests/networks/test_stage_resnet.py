@@ -21,7 +21,7 @@ from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.fitting.last_layer import fit_last_layer
+from trustthepixels.train.fitting.last_layer import fit_last_layer, fit_regression
 from trustthepixels.train.fitting.recipes import REFERENCE
 from trustthepixels.train.networks.hardware import Arithmetic
 from trustthepixels.train.networks.network import Classifier
@@ -84,6 +84,16 @@ def test_timms_weights_fit_all_but_the_last_layer():
 def test_a_network_without_stages_in_its_last_layer_cannot_have_it_fitted():
     with pytest.raises(UsageError, match="use resnet34_stages"):
         fit_last_layer(_network("resnet18"), [], REFERENCE.augmentation, SPEC.input_shape, EXACT)
+
+
+def test_a_feature_that_differs_by_rounding_alone_gets_no_huge_weight():
+    targets = np.tile([0, 1], 50)
+    rounding = 1.0 + 1e-8 * targets
+    told = np.random.default_rng(0).normal(targets, 1.0)
+    features = np.stack([rounding, told], axis=1)
+    scaler, model = fit_regression(features, targets, np.ones(100))
+    weights = model.coef_[0] / scaler.scale_
+    assert abs(weights[0]) < abs(weights[1]) < 1e3
 
 
 @pytest.fixture(scope="module")

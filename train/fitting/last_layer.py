@@ -42,6 +42,9 @@ _TOWER_INVERSE_PENALTY = 0.0003
 """scikit-learn's ``C`` for the blocks of a tower, seven times as many numbers: the best of 0.0001
 to 0.001 on held-out sources."""
 
+_SMALLEST_DEVIATION = 1e-5
+"""Features are float32 around 1; what deviates less differs by rounding, on some processors."""
+
 _BATCH_SIZE = 16
 
 
@@ -143,10 +146,18 @@ def fit_regression(
         weights: (n,), weight of each row.
         inverse_penalty: scikit-learn's ``C``.
     """
-    return make_pipeline(
-        StandardScaler(),
-        LogisticRegression(C=inverse_penalty, max_iter=1000),
-    ).fit(features, targets, logisticregression__sample_weight=weights)
+    scaler = _scaler(features)
+    model = LogisticRegression(C=inverse_penalty, max_iter=1000)
+    model.fit(scaler.transform(features), targets, sample_weight=weights)
+    return make_pipeline(scaler, model)
+
+
+def _scaler(features: Features) -> StandardScaler:
+    """Return standardisation that leaves features alone which are constant but for rounding."""
+    scaler = StandardScaler().fit(features)
+    # Rounding, scaled up, would get weights that no half-precision file can hold.
+    scaler.scale_[scaler.scale_ < _SMALLEST_DEVIATION] = 1.0
+    return scaler
 
 
 def softened_answers(
@@ -177,13 +188,12 @@ def fit_soft_regression(features: Features, probability: FloatArray) -> Pipeline
     """
     # Each view counts as either label, weighted by its probability: the cross entropy.
     targets = np.repeat([1, 0], len(features))
-    return make_pipeline(
-        StandardScaler(), LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
-    ).fit(
-        np.concatenate([features, features]),
-        targets,
-        logisticregression__sample_weight=np.concatenate([probability, 1 - probability]),
-    )
+    scaler = _scaler(features)
+    scaled = scaler.transform(features)
+    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
+    weights = np.concatenate([probability, 1 - probability])
+    model.fit(np.concatenate([scaled, scaled]), targets, sample_weight=weights)
+    return make_pipeline(scaler, model)
 
 
 def set_last_layer(network: Classifier, regression: Pipeline) -> None:
