@@ -124,6 +124,11 @@ COMMANDS = (
         takes_signals=True,
     ),
     LazyCommand(
+        "merge",
+        "trustthepixels.infer.commands.results.merge:merge",
+        "Put the parts of scans with --shard together.",
+    ),
+    LazyCommand(
         "report",
         "trustthepixels.infer.commands.results.report:report",
         "Write a page with the pictures worth a look.",

@@ -45,11 +45,13 @@ class Found:
         path: path as the user would type it.
         failure: reason why there is nothing to read; ``None`` for a file.
         known: row of the file, if an earlier scan made it and it still holds.
+        root: number of the root that led to it, from 0 on; a scan in shards alone sets it.
     """
 
     path: bytes
     failure: ImageError | None = None
     known: ScanRow | None = None
+    root: int = 0
 
 
 def walk(

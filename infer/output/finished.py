@@ -9,16 +9,18 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 from ..errors import InputError, OutputError
 from ..system.descriptors import BINARY, NO_WAIT, read_at
-from .reader import placed_rows
-from .rows import Columns, RowFormat, header, names_of
+from .reader import lines_of_rows
+from .rows import Columns, Mark, RowFormat, header, names_of
 from .run_identity import RunIdentity, state_path
 from .stamps import Stamps, read_stamps
 
 _LONGEST_FIRST_LINE = 1 << 24
+_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class FinishedRows:
         size: size in bytes.
         time: time of its last change in nanoseconds; no picture that changed later is the one that
             was scanned.
+        mark: mark before its header.
     """
 
     path: str
@@ -39,6 +42,7 @@ class FinishedRows:
     columns: Columns
     size: int
     time: int
+    mark: Mark = Mark.NONE
 
     def __iter__(self) -> Iterator[Sequence[str]]:
         """Yield the values of each row: texts in the order of ``names``, empty for nothing.
@@ -46,7 +50,7 @@ class FinishedRows:
         Raises:
             InputError: the file cannot be read, or holds anything but whole rows.
         """
-        for _, values in self.measured():
+        for _, values in self.lines():
             yield values
 
     def measured(self) -> Iterator[tuple[int, Sequence[str]]]:
@@ -55,13 +59,25 @@ class FinishedRows:
         Raises:
             InputError: the file cannot be read, or holds anything but whole rows.
         """
-        end = len(header(self.row_format, self.columns))
+        for line, values in self.lines():
+            yield len(line), values
+
+    def lines(self, block: int = _BLOCK) -> Iterator[tuple[bytes, Sequence[str]]]:
+        """Yield each row's line, as it stands in the file, and its values.
+
+        Args:
+            block: bytes that are read and held at a time.
+
+        Raises:
+            InputError: the file cannot be read, or holds anything but whole rows.
+        """
+        end = len(header(self.row_format, self.columns, self.mark))
         descriptor = _open(self.path)
         try:
-            rows = placed_rows(descriptor, end, self.size, self.row_format, self.columns)
-            for start, size, values in rows:
-                end = start + size
-                yield size, values
+            rows = lines_of_rows(descriptor, end, self.size, self.row_format, self.columns, block)
+            for line, values in rows:
+                end += len(line)
+                yield line, values
         except OutputError as error:
             raise _not_rows(self.path, str(error.__cause__)) from error
         finally:
@@ -111,24 +127,24 @@ def finished_rows(path: str) -> FinishedRows:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
     finally:
         os.close(descriptor)
-    row_format, columns = _kind(path, start)
-    return FinishedRows(path, row_format, columns, status.st_size, status.st_mtime_ns)
+    row_format, columns, mark = _kind(path, start)
+    return FinishedRows(path, row_format, columns, status.st_size, status.st_mtime_ns, mark)
 
 
-def _kind(path: str, start: bytes) -> tuple[RowFormat, Columns]:
-    for columns in Columns:
-        if start.startswith(header(RowFormat.CSV, columns)):
-            return RowFormat.CSV, columns
+def _kind(path: str, start: bytes) -> tuple[RowFormat, Columns, Mark]:
+    for columns, mark in product(Columns, Mark):
+        if start.startswith(header(RowFormat.CSV, columns, mark)):
+            return RowFormat.CSV, columns, mark
     if not start:
         # JSON lines have no header, and a scan of nothing has no rows.
-        return RowFormat.JSONL, Columns.USUAL
+        return RowFormat.JSONL, Columns.USUAL, Mark.NONE
     try:
         values = json.loads(start.partition(b"\n")[0])
     except (ValueError, RecursionError) as error:
         raise _not_rows(path, "its first line is neither a header nor a row") from error
     for columns in Columns:
         if isinstance(values, dict) and tuple(values) == names_of(columns):
-            return RowFormat.JSONL, columns
+            return RowFormat.JSONL, columns, Mark.NONE
     raise _not_rows(path, "its first line has other columns")
 
 

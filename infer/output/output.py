@@ -7,6 +7,7 @@
   ``NAME.partial.resume`` identifies that run, see ``run_identity``; a complete file has none.
 - An update writes a file anew, and takes over rows of the old one, see ``earlier``. Sizes and times
   of the files lie in ``NAME.update``, see ``stamps``, and stay there.
+- A shard of a scan has a record in ``NAME.shard``, see ``parts.record``, which stays there too.
 - Devices and named pipes, and ``-`` for standard output, are streams.
 
 A run holds a lock on the file that it writes, and on the file that it replaces, see ``lock``.
@@ -24,6 +25,7 @@ from ..results import ScanRow
 from ..system.durable import Identity, identity_of, sync_folder_of
 from .destination import Existing, Target, find_target, is_still_there, opened
 from .earlier import EarlierRows, earlier_rows
+from .parts.record import RecordWriter, record_path, recorded_rows, remove_record
 from .reader import KeptRows, kept_paths, kept_rows
 from .rows import Columns, Mark, RowFormat
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
@@ -50,6 +52,8 @@ class Output(RowSink):
         existing: Existing,
         columns: Columns,
         mark: Mark,
+        *,
+        is_shard: bool,
     ) -> None:
         self.path = target.path
         self.identities: set[Identity] = {identity_of(os.fstat(descriptor))}
@@ -59,15 +63,18 @@ class Output(RowSink):
         self.earlier: EarlierRows | None = None
         self.starts_anew = ""
         self._target = target
+        self._is_shard = is_shard
         self._updates = existing is Existing.UPDATE
         self._stamps: StampWriter | None = None
+        self._record: RecordWriter | None = None
         self._descriptor = descriptor
         self._format, self._columns, self._mark = row_format, columns, mark
         self._kept = KeptRows()
         self._writer: RowWriter | None = None
         self._old_identity: RunIdentity | None = None
         if target.resumes:
-            self._kept = kept_rows(descriptor, target.path, row_format, columns)
+            most = recorded_rows(target.path)
+            self._kept = kept_rows(descriptor, target.path, row_format, columns, most)
             self._old_identity = self._identity_of_kept()
         else:
             # A full disk is detected here, before anything slow is done.
@@ -110,6 +117,10 @@ class Output(RowSink):
             self._begin_update(identity)
         else:
             remove_stamps(self.path)
+        if self._is_shard:
+            self._record = RecordWriter(self.path, identity, self._kept.verdicts.total())
+        else:
+            remove_record(self.path)
         self._know_own_files()
         return self._kept
 
@@ -124,7 +135,7 @@ class Output(RowSink):
     def _know_own_files(self) -> None:
         """Note the files beside the rows, so that no scan takes them for files of the user."""
         for rows in (self.path, str(self._target.replaces or self.path)):
-            for path in (state_path(rows), stamps_path(rows)):
+            for path in (state_path(rows), stamps_path(rows), record_path(rows)):
                 with contextlib.suppress(OSError):
                     self.identities.add(identity_of(os.lstat(path)))
 
@@ -147,14 +158,20 @@ class Output(RowSink):
         """True if the output can be resumed after an early end of this run."""
         return not self._target.is_stream and self._writer is not None and self.rows > 0
 
-    def write(self, row: ScanRow) -> None:
+    def write(self, row: ScanRow, root: int = 0) -> None:
         """Write one row; ``begin`` comes first.
+
+        Args:
+            row: the row.
+            root: number of the root that led to its file; of use to a shard alone.
 
         Raises:
             OutputError: the row cannot be written; the file will end with a whole row.
             BrokenPipeError: the reader of the stream closed it.
         """
         assert self._writer is not None
+        if self._record is not None:
+            self._record.add(root)
         self._writer.write(row)
 
     def stamp(self, path: bytes, stamp: Stamp | None) -> None:
@@ -177,6 +194,8 @@ class Output(RowSink):
             OutputError: the disk failed.
         """
         assert self._writer is not None
+        if self._record is not None:
+            self._record.sync()
         self._writer.sync()
 
     def complete(self) -> None:
@@ -200,11 +219,15 @@ class Output(RowSink):
         if self.earlier is None and (rows != self.path or self._stamps is None):
             # Old ones must not vouch for rows of another run, not even after a kill at this place.
             remove_stamps(rows)
+        if rows != self.path:
+            remove_record(rows)
         if self._target.replaces is not None:
             _replace(self._target.replaces, self.path, self._descriptor)
             remove_identity(rows)
         if self._stamps is not None:
             self._stamps.complete(rows)
+        if self._record is not None:
+            self._record.complete(rows)
         remove_identity(self.path)
         sync_folder_of(self.path)
 
@@ -218,6 +241,8 @@ class Output(RowSink):
             return
         if self._stamps is not None:
             self._stamps.abandon()
+        if self._record is not None:
+            self._record.abandon()
         with contextlib.suppress(OSError, OutputError):
             if self.rows or self._target.resumes or (keep_empty and not self._target.replaces):
                 self._writer.trim()
@@ -225,6 +250,7 @@ class Output(RowSink):
                 Path(self.path).unlink()
                 remove_identity(self.path)
                 remove_stamps(self.path)
+                remove_record(self.path)
 
     def _identity_of_kept(self) -> RunIdentity | None:
         identity = read_identity(self.path)
@@ -244,6 +270,8 @@ def open_output(
     existing: Existing = Existing.REFUSE,
     columns: Columns = Columns.USUAL,
     mark: Mark = Mark.NONE,
+    *,
+    is_shard: bool = False,
 ) -> Iterator[Output]:
     """Open what ``--out`` names, before anything slow is done.
 
@@ -257,15 +285,20 @@ def open_output(
         existing: policy for an output that exists.
         columns: columns of the rows.
         mark: mark at the beginning of a CSV file; one that is resumed keeps its own.
+        is_shard: true keeps a record beside the rows, for ``merge``.
 
     Raises:
         OutputError: the output exists, is being written by another run, cannot be resumed, or
-            cannot be created or written.
+            cannot be created or written; or a shard's is no regular file.
     """
     target = find_target(destination, existing)
+    if is_shard and target.is_stream:
+        raise OutputError(f"cannot merge what {destination} passes on; use --out with a file")
     with opened(target, destination) as descriptor:
         try:
-            output = Output(target, descriptor, row_format, existing, columns, mark)
+            output = Output(
+                target, descriptor, row_format, existing, columns, mark, is_shard=is_shard
+            )
         except BaseException:
             if not target.is_stream and not target.resumes:
                 with contextlib.suppress(OSError):

@@ -17,6 +17,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 
 import numpy as np
 
@@ -56,7 +57,11 @@ class KeptRows:
 
 
 def kept_rows(
-    descriptor: int, path: str, row_format: RowFormat, columns: Columns = Columns.USUAL
+    descriptor: int,
+    path: str,
+    row_format: RowFormat,
+    columns: Columns = Columns.USUAL,
+    most: int | None = None,
 ) -> KeptRows:
     """Return the rows of a file that can be kept.
 
@@ -65,18 +70,19 @@ def kept_rows(
         path: path of the file in messages.
         row_format: format of the file.
         columns: columns that its rows should have.
+        most: most rows that are kept; ``None`` for all.
 
     Raises:
         OutputError: the file cannot be read, or holds anything but rows of a scan.
     """
     try:
-        start = _size_of_header(descriptor, row_format, columns)
+        start = size_of_header(descriptor, row_format, columns)
         if start is None:
             return KeptRows()
         size, verdicts, origins = start, Counter[str](), Counter[tuple[str, str]]()
         end = os.fstat(descriptor).st_size
-        for line_size, values in _rows(descriptor, size, end, row_format, columns):
-            size += line_size
+        for line, values in islice(_rows(descriptor, size, end, row_format, columns), most):
+            size += len(line)
             verdicts[values[_VERDICT]] += 1
             if columns is Columns.WITH_PROVENANCE:
                 origins[values[_ORIGIN], values[_VERDICT]] += 1
@@ -90,7 +96,7 @@ def kept_rows(
     return KeptRows(start, size, verdicts, origins)
 
 
-def _size_of_header(descriptor: int, row_format: RowFormat, columns: Columns) -> int | None:
+def size_of_header(descriptor: int, row_format: RowFormat, columns: Columns) -> int | None:
     """Return the bytes of a file's header, with a mark or without; ``None`` for a torn one."""
     for mark in Mark:
         first = header(row_format, columns, mark)
@@ -136,10 +142,34 @@ def placed_rows(
     Raises:
         OutputError: the file can no longer be read.
     """
+    for line, values in lines_of_rows(descriptor, start, end, row_format, columns):
+        yield start, len(line), values
+        start += len(line)
+
+
+def lines_of_rows(
+    descriptor: int,
+    start: int,
+    end: int,
+    row_format: RowFormat,
+    columns: Columns = Columns.USUAL,
+    block: int = _BLOCK,
+) -> Iterator[tuple[bytes, Sequence[str]]]:
+    """Yield the rows between two places in a file: the bytes of each line, and its values.
+
+    Args:
+        descriptor: open for reading; its position is neither used nor moved.
+        start: first byte.
+        end: byte after the last.
+        row_format: format of the file.
+        columns: columns of its rows.
+        block: bytes that are read at a time.
+
+    Raises:
+        OutputError: the file can no longer be read.
+    """
     try:
-        for size, values in _rows(descriptor, start, end, row_format, columns):
-            yield start, size, values
-            start += size
+        yield from _rows(descriptor, start, end, row_format, columns, block)
     except (OSError, _NotOursError) as error:
         raise OutputError(f"the kept rows changed while they were read: {error}") from error
 
@@ -170,30 +200,35 @@ class _NotOursError(Exception):
 
 
 def _rows(
-    descriptor: int, start: int, end: int, row_format: RowFormat, columns: Columns
-) -> Iterator[tuple[int, Sequence[str]]]:
-    """Yield the rows between two places in a file: the bytes of each line, and its values."""
-    lines = _whole_lines(descriptor, start, end)
+    descriptor: int,
+    start: int,
+    end: int,
+    row_format: RowFormat,
+    columns: Columns,
+    block: int = _BLOCK,
+) -> Iterator[tuple[bytes, Sequence[str]]]:
+    """Yield the rows between two places in a file: each line, and its values."""
+    lines = _whole_lines(descriptor, start, end, block)
     number, names = 0, names_of(columns)
     is_csv = row_format is RowFormat.CSV
     try:
         parsed = _parsed_csv(lines) if is_csv else _parsed_json(lines, names)
-        for number, (size, values) in enumerate(parsed, 1):
+        for number, (line, values) in enumerate(parsed, 1):
             if (
                 len(values) != len(names)
                 or values[_STATUS] not in _STATUSES
                 or values[_VERDICT] not in _VERDICTS
             ):
                 raise _NotOursError(f"line {number} is not a row")
-            yield size, values
+            yield line, values
     except (ValueError, TypeError, csv.Error, RecursionError) as error:
         raise _NotOursError(f"line {number + 1} is not a row") from error
 
 
-def _whole_lines(descriptor: int, start: int, end: int) -> Iterator[bytes]:
+def _whole_lines(descriptor: int, start: int, end: int, most: int) -> Iterator[bytes]:
     """Yield lines with their line feed, up to the first that is torn or holds a NUL."""
     rest = b""
-    while block := read_at(descriptor, min(_BLOCK, max(0, end - start)), start):
+    while block := read_at(descriptor, min(most, max(0, end - start)), start):
         start += len(block)
         *lines, rest = (rest + block).split(b"\n")
         if b"\0" in block:
@@ -204,7 +239,7 @@ def _whole_lines(descriptor: int, start: int, end: int) -> Iterator[bytes]:
             raise _NotOursError("a line has no end")
 
 
-def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
+def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[bytes, Sequence[str]]]:
     csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
     line = b""
 
@@ -217,16 +252,16 @@ def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[int, Sequence[str]]]:
     for number, values in enumerate(reader, 1):
         if reader.line_num != number or not line.endswith(b"\r\n"):
             raise ValueError("a row is not a line")
-        yield len(line), values
+        yield line, values
 
 
 def _parsed_json(
     lines: Iterator[bytes], names: tuple[str, ...]
-) -> Iterator[tuple[int, Sequence[str]]]:
+) -> Iterator[tuple[bytes, Sequence[str]]]:
     for line in lines:
         values = json.loads(line)
         if not isinstance(values, dict) or tuple(values) != names:
             raise ValueError("other columns")
         if not isinstance(values["path"], str):
             raise TypeError("a path is not a text")
-        yield len(line), ["" if value is None else str(value) for value in values.values()]
+        yield line, ["" if value is None else str(value) for value in values.values()]

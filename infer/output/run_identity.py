@@ -28,7 +28,7 @@ _LONGEST_SHOWN = 100
 
 WHICH_FILES = frozenset(
     {"paths", "a list of files", "--include", "--exclude", "--follow-links", "--any-name"}
-) | {"--system-files"}
+) | {"--system-files", "--shard"}
 """Names of the values that decide which files are scanned, and not what their rows say."""
 
 Json = str | int | float | bool | None | list["Json"] | dict[str, "Json"]

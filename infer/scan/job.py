@@ -27,6 +27,7 @@ from ..model.verdicts import VerdictRule
 from ..output.destination import Existing
 from ..output.details import open_details
 from ..output.output import open_output
+from ..output.parts.shard import Shard
 from ..output.rows import Columns, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
 from ..results import ScanRow
@@ -40,7 +41,7 @@ from .lost import while_present
 from .options import ScanOptions
 from .pipeline import scan_found
 from .request import ScanRequest
-from .update import Update, not_kept
+from .update import ShardFiles, Update, not_kept
 
 if TYPE_CHECKING:
     from ..provenance.options import ProvenanceOptions
@@ -76,7 +77,14 @@ def run_scan(
         roots = stack.enter_context(_roots(request))
         columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
         output = stack.enter_context(
-            open_output(request.out, request.row_format, request.existing, columns, request.mark)
+            open_output(
+                request.out,
+                request.row_format,
+                request.existing,
+                columns,
+                request.mark,
+                is_shard=request.shard is not None,
+            )
         )
         report.output = output
         details = stack.enter_context(open_details(request.provenance_details, request.existing))
@@ -86,16 +94,23 @@ def run_scan(
         model, rule = waited_for("model", lambda: open_model(request, tell))
         session = model.session
         options = options_for(request, session.device)
-        kept = output.begin(_identity(request, model, rule, options))
+        identity = _identity(request, model, rule, options)
+        kept = output.begin(identity)
         report.counts.add_kept(kept.verdicts, kept.origins)
         report.begin(session.provider)
         if output.starts_anew and not request.quiet:
             tell(f"all files are scanned again: {output.starts_anew}")
         # With the files that the output lays beside its rows.
         options = options_for(request, session.device, frozenset(output.identities))
+        shard = ShardFiles(roots, Shard.of(request.shard)) if request.shard else None
+        roots = roots if shard is None else shard.roots
         files = LocalFiles(roots, options.walk, report.left_out).find()
+        if shard is not None:
+            files = shard.chosen(files)
         if report.counts.kept:
             files = not_kept(files, output.kept())
+        if shard is not None:
+            files = shard.noted(files)
         update = Update(output.earlier) if request.existing is Existing.UPDATE else None
         if update is not None:
             files = update.marked(files)
@@ -105,7 +120,7 @@ def run_scan(
         show = stack.enter_context(progress(report.counts))
         for row in while_present(rows):
             details(row)
-            output.write(row)
+            output.write(row, 0 if shard is None else shard.next_root())
             if update is not None:
                 output.stamp(row.path.encode("utf-8", "surrogateescape"), update.next_stamp())
             show(row)
@@ -241,6 +256,7 @@ def _identity(
             "--follow-links": request.follow_links,
             "--any-name": request.any_name,
             "--system-files": request.system_files,
+            **({"--shard": request.shard} if request.shard else {}),
             **_provenance_identity(options.provenance),
         }
     )

@@ -15,6 +15,7 @@ from ..model.bundled import DEFAULT_MODEL
 from ..model.file import Trust
 from ..model.providers import Device
 from ..output.destination import Existing
+from ..output.parts.shard import Shard
 from ..output.rows import Mark, RowFormat
 
 Value = TypeVar("Value")
@@ -79,7 +80,8 @@ class ScanRequest:
     """Request of a scan. A number that is ``None`` depends on the machine or the model.
 
     Raises:
-        UsageError: the request has neither a path nor a list, or a mark on JSON lines.
+        UsageError: the request has neither a path nor a list, or a mark on JSON lines, or names no
+            shard.
     """
 
     paths: tuple[str, ...] = ()
@@ -124,6 +126,15 @@ class ScanRequest:
             "--files-from",
             "Also scan the paths in FILE, one to a line or separated by NUL; - is standard input.",
             "FILE|-",
+        ),
+    )
+    shard: str | None = option(
+        None,
+        Option(
+            "--shard",
+            "Scan only part K of N, the files whose path hashes there, such as 3/16; "
+            "'trustthepixels merge' puts the parts together.",
+            "K/N",
         ),
     )
     include: tuple[str, ...] = option(
@@ -351,3 +362,5 @@ class ScanRequest:
             raise UsageError("name at least one PATH, or a list with --files-from")
         if self.mark is not Mark.NONE and self.row_format is not RowFormat.CSV:
             raise UsageError("--excel is for CSV; leave out --excel or --format jsonl")
+        if self.shard is not None:
+            Shard.of(self.shard)

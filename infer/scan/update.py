@@ -1,15 +1,16 @@
-"""Files that need no scan: those of an interrupted run, and unchanged ones of ``--update``."""
+"""Files that need no scan: of an interrupted run, unchanged ones of ``--update``, other shards."""
 
 import stat
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
 from ..files.long_paths import stat_path
 from ..files.walk import Found
 from ..output.earlier import EarlierRows
+from ..output.parts.shard import Shard
 from ..output.reader import PathSet
 from ..output.stamps import Stamp
 
@@ -79,3 +80,44 @@ def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
             yield from (other for other in chain([file], files) if other.path not in known)
             return
     yield from files
+
+
+class ShardFiles:
+    """Choice of a shard's files, and the root of each until its row is written.
+
+    Args:
+        roots: roots of the walk.
+        shard: part of the scan.
+    """
+
+    def __init__(self, roots: Iterable[bytes], shard: Shard) -> None:
+        self._shard = shard
+        self._root, self._number = b"", -1
+        self._numbers: deque[int] = deque()
+        # The walk of a sequence of one root needs no memory.
+        is_one = isinstance(roots, Sequence) and len(roots) == 1
+        self.roots: Iterable[bytes] = roots if is_one else self._taken(roots)
+        if is_one:
+            self._root, self._number = next(iter(roots)), 0
+
+    def _taken(self, roots: Iterable[bytes]) -> Iterator[bytes]:
+        """Yield the roots; the walk asks for one when it is done with the one before."""
+        for root in roots:
+            self._root, self._number = root, self._number + 1
+            yield root
+
+    def chosen(self, files: Iterable[Found]) -> Iterator[Found]:
+        """Yield the files of this shard, of all that the walk of ``roots`` finds."""
+        for file in files:
+            if self._shard.takes(file.path, self._root):
+                yield replace(file, root=self._number)
+
+    def noted(self, files: Iterable[Found]) -> Iterator[Found]:
+        """Yield files whose rows will be written, and remember their roots."""
+        for file in files:
+            self._numbers.append(file.root)
+            yield file
+
+    def next_root(self) -> int:
+        """Return the number of the root of the next file, in the order of ``noted``."""
+        return self._numbers.popleft()

@@ -365,7 +365,7 @@ prototype.getImageData = function (...values) {
   return image;
 };
 """
-"""What browsers against tracking do to canvases, in the page and in its worker."""
+"""Noise of browsers against tracking in canvases, in the page and in its worker."""
 
 
 @pytest.fixture

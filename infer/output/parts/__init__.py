@@ -1,0 +1,1 @@
+"""Parts of one scan: which files a shard takes, a record beside its rows, all rows together."""
