@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, OutputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
 from ..files.patterns import Patterns
@@ -73,6 +73,8 @@ def run_scan(
         raise UsageError(
             "--isolate all needs worker processes, which this system lacks; leave it out"
         )
+    if is_address(request.out):
+        raise OutputError(f"cannot write to {request.out}: rows go to a file of this machine")
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
         columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL

@@ -244,6 +244,33 @@ def test_update_scans_objects_whose_tag_changed(store, pictures, tiny_model):
     assert int(sizes["s3://pictures/coffee.jpg"]) == len(pictures["candle.jpg"])
 
 
+def test_a_key_that_cannot_be_read_ends_its_prefix_with_a_row():
+    objects = Objects({f"{number:04d}.jpg": b"x" for number in range(1001)})
+    objects.contents["odd//key.jpg"] = b"x"
+    with served(objects.answer) as server:
+        source = AnyFiles([b"s3://pictures/"], stores=Stores(StoreOptions(server.url)))
+        *found, last = source.find()
+    # The page with the key is lost as a whole, and the row of the prefix says so.
+    assert len(found) == 1000
+    assert last.path == b"s3://pictures/"
+    assert last.failure is not None
+    assert "control character" in last.failure.reason
+
+
+def test_a_key_that_cannot_be_read_at_the_beginning_is_one_line(store):
+    objects, _, server = store
+    objects.contents["odd//key.jpg"] = b"x"
+    code, errors = scan(server, "s3://pictures/")
+    assert code == 2
+    assert "obstore takes no key" in errors
+
+
+def test_rows_are_not_written_to_a_store(store, tiny_model):
+    code, errors = scan(store[2], "s3://pictures/", "--model", tiny_model, out="s3://pictures/rows")
+    assert code == 2
+    assert "a file of this machine" in errors
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_keys_come_in_order():
     objects = Objects({f"{number:06d}.jpg": b"x" for number in range(100_000)})
