@@ -1,6 +1,8 @@
 """Scans of object stores: the rows of the same pictures on disk, whatever the store does."""
 
+import io
 import os
+import random
 import re
 import subprocess
 import sys
@@ -8,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from scanning import rows_of, run
 
 from benchmarks.inputs.object_server import (
@@ -276,3 +279,42 @@ def test_a_hundred_thousand_keys_come_in_order():
     objects = Objects({f"{number:06d}.jpg": b"x" for number in range(100_000)})
     found = find(objects, "s3://pictures/")
     assert [one.address.key for one in found] == sorted(objects.contents)
+
+
+def small_pictures(count: int) -> dict[str, bytes]:
+    """Return different JPEGs of 96×80 pixels."""
+    made = {}
+    noise = random.Random(0)
+    for number in range(count):
+        coarse = Image.frombytes("RGB", (12, 10), noise.randbytes(360))
+        file = io.BytesIO()
+        coarse.resize((96, 80)).save(file, "JPEG")
+        made[f"{number // 100}/{number:03d}.jpg"] = file.getvalue()
+    return made
+
+
+def test_five_hundred_objects_with_missing_and_denied_ones(tiny_model):
+    contents = small_pictures(500)
+    for name, content in contents.items():
+        Path("photos", name).parent.mkdir(parents=True, exist_ok=True)
+        Path("photos", name).write_bytes(content)
+    faults = Faults(Objects(dict(contents)).answer)
+    missing, refused = list(contents)[10:500:12][:40], list(contents)[5:500:12][:40]
+    faults.changes = {name: [lambda _reply: failure(404, "NoSuchKey")] for name in missing}
+    faults.changes |= {name: [denied] for name in refused}
+    for name in list(contents)[1:500:48]:
+        faults.changes[name] = [throttled, cut, sound]
+    with served(faults) as server:
+        assert scan(server, "s3://pictures/", "--model", tiny_model)[0] == 1
+    assert run("photos", "--model", tiny_model, "--out", "disk.csv")[0] == 0
+    stored, disk = rows_of("rows.csv"), rows_of("disk.csv")
+    assert [row["path"].removeprefix("s3://pictures/") for row in stored] == list(contents)
+    for one, other in zip(stored, disk, strict=True):
+        name = other.pop("path").removeprefix("photos/")
+        assert one.pop("path") == f"s3://pictures/{name}"
+        if name in missing:
+            assert one["status"] == "vanished"
+        elif name in refused:
+            assert one["status"] == "unreadable"
+        else:
+            assert one == other
