@@ -46,7 +46,7 @@ class ExitCode(IntEnum):
     CHECK_FAILED = 4
     """An exported model failed a check."""
     SOURCE_LOST = 5
-    """The share or disk with the files went away during a scan."""
+    """The share, disk or store with the files went away during a scan."""
     BUG = 70
     """An unforeseen error; the number is ``EX_SOFTWARE`` of sysexits(3)."""
     INTERRUPTED = 130
@@ -82,7 +82,7 @@ class InputError(TrustThePixelsError):
 
 
 class SourceLostError(InputError):
-    """Nothing of what is to be scanned can be read any more: its share or disk is gone."""
+    """Nothing of what is to be scanned can be read any more: its share, disk or store is gone."""
 
     exit_code = ExitCode.SOURCE_LOST
 

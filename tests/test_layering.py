@@ -31,8 +31,9 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "files": LOW | {"system", "images"},
     "isolation": LOW | {"system", "images", "flow", "provenance"},
     "model": LOW | {"system", "images", "files"},
+    "stores": LOW | {"system", "images", "flow", "files", "output"},
     "scan": LOW
-    | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance"},
+    | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "stores"},
     "report": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
     "convert": LOW | {"system", "output"},
     "sorting": LOW | {"system", "images", "output"},
@@ -64,7 +65,7 @@ NOT_YET_PLACED: set[str] = set()
 HEAVY = {"torch", "torchvision", "timm", "datasets", "onnx", "onnxscript", "lightning"}
 HEAVY |= {"sklearn", "matplotlib", "safetensors", "pandas", "scipy", "cv2", "tensorboard"}
 BASE = {"numpy", "PIL", "pi_heif", "simplejpeg", "click", "tqdm", "pathspec", "portalocker"}
-OPTIONAL = {"onnxruntime", "c2pa"}
+OPTIONAL = {"onnxruntime", "c2pa", "obstore"}
 
 
 def imported_modules(path: Path) -> set[str]:
@@ -280,6 +281,7 @@ DOORS = {
     "subprocess": {"infer/isolation", "train/prepare/from_git.py"},
     "pi_heif": {"infer/images/formats"},
     "pyarrow": {"infer/convert/parquet.py"},
+    "obstore": {"infer/stores/client.py"},
 }
 """Libraries, and the only places that may import them."""
 

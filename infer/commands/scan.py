@@ -31,13 +31,14 @@ from .terminal import progress_bar, quiet_decoders
 def scan(context: click.Context, /, **values: Any) -> None:
     """Write one row for every image in folders, or for single files.
 
-    Each PATH is a folder, scanned with all of its sub-folders, or a file. The columns are path,
+    Each PATH is a folder, scanned with all of its sub-folders, or a file; or an address of objects
+    such as s3://BUCKET/PREFIX (also gs://, az://, http(s)://). The columns are path,
     status, verdict (ai, unsure or real), p_ai, width, height, format, bytes, error and note;
     with --provenance also origin, origin_grade and origin_evidence.
 
     Exit codes: 0 success; 1 done, but some files failed, and their rows give the reason, or there
     were no files; 2 wrong usage, input or output; 3 the model or the device cannot be used; 5 the
-    share or disk with the files went away; 130 interrupted.
+    share, disk or store with the files went away; 130 interrupted.
     """
     request = scan_request(**values)
     page = _report_request(request)

@@ -1,5 +1,6 @@
 """Names that a walk takes, and names that it leaves out and counts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
@@ -17,7 +18,7 @@ and settings, never a picture that somebody took."""
 _APPLE_DOUBLE = b"._"
 """Prefix of a Mac's extra file for ``x.jpg``, on a disk that has no other place for it."""
 
-_START = 32
+START = 32
 """Number of first bytes that identify every format."""
 
 
@@ -83,22 +84,22 @@ class Chooser:
         is_excluded = self._exclude and self._exclude.match(path_text(relative) + "/")
         return Choice.EXCLUDED if is_excluded else Choice.TAKE
 
-    def file(self, name: bytes, relative: bytes, path: bytes) -> Choice:
+    def file(self, name: bytes, relative: bytes, is_picture: Callable[[], bool]) -> Choice:
         """Return the decision about any other entry of a folder.
 
         Args:
             name: name of the file.
             relative: its path below the named folder.
-            path: its path.
+            is_picture: looks at the first bytes of a file that is not named like a picture.
         """
         if self._is_system(name):
             return Choice.SYSTEM
         if self._exclude and self._exclude.match(path_text(relative)):
             return Choice.EXCLUDED
-        if not self._is_named_like_picture(name):
+        if not self.is_named_like_picture(name):
             if not self._options.any_name:
                 return Choice.NO_PICTURE
-            if not _starts_like_picture(path):
+            if not is_picture():
                 return Choice.NO_CONTENT
         is_included = not self._include or self._include.match(path_text(relative))
         return Choice.TAKE if is_included else Choice.EXCLUDED
@@ -116,14 +117,16 @@ class Chooser:
             name.startswith(_APPLE_DOUBLE) or name.lower() in _SYSTEM_NAMES
         )
 
-    def _is_named_like_picture(self, name: bytes) -> bool:
+    def is_named_like_picture(self, name: bytes) -> bool:
+        """Return whether the extension of a name is one of a picture."""
         _, dot, extension = name.rpartition(b".")
         return bool(dot) and extension.lower() in self._extensions
 
 
-def _starts_like_picture(path: bytes) -> bool:
+def starts_like_picture(path: bytes) -> bool:
+    """Return whether the first bytes of a file are those of a picture, or cannot be read."""
     try:
-        return is_picture_start(first_bytes(path, _START))
+        return is_picture_start(first_bytes(path, START))
     except OSError:
         # It may be a picture; its row reports why it cannot be read.
         return True

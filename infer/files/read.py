@@ -20,9 +20,12 @@ _OPEN_FLAGS = os.O_RDONLY | BINARY | NO_WAIT | NO_CONTROL
 _NEVER_THERE = frozenset({errno.ENOENT, errno.ENOTDIR})
 _GONE = _NEVER_THERE | {errno.ESTALE}
 
+NO_ANSWER = "the store does not answer"
+"""Beginning of the reason why an object of a store that is gone cannot be read."""
+
 _LOST = re.compile(
     r"(?:^|: )(?:ESTALE|ENOTCONN|EIO|EREMOTEIO|ENODEV|ENXIO|ETIMEDOUT|ESHUTDOWN"
-    r"|ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+): "
+    rf"|ECONN[A-Z]+|EHOST[A-Z]+|ENET[A-Z]+): |^{NO_ANSWER}"
 )
 """Errors of file systems whose server or disk does not answer, as ``os_failure`` writes them."""
 

@@ -16,6 +16,9 @@ class Source(Protocol):
     def find(self) -> Iterator[Found]:
         """Yield the files, lazily; a file known to be unreadable comes with its failure."""
 
+    def expect(self, found: Found) -> None:
+        """Note that a file will be read soon."""
+
     def read(self, found: Found, max_bytes: int) -> bytes:
         """Return the bytes of a file.
 
@@ -23,9 +26,22 @@ class Source(Protocol):
             ReadError: the file cannot be read, or is too large.
         """
 
+    def cancel(self) -> None:
+        """End every wait for a file, now and from now on."""
+
+
+class _AtHand:
+    """Part of a source whose files need no preparation, and whose readers never wait."""
+
+    def expect(self, found: Found) -> None:
+        """Do nothing."""
+
+    def cancel(self) -> None:
+        """Do nothing."""
+
 
 @dataclass(frozen=True, slots=True)
-class LocalFiles:
+class LocalFiles(_AtHand):
     """Files and folders of this machine.
 
     Attributes:
@@ -63,7 +79,7 @@ class Held(Found):
 
 
 @dataclass(frozen=True, slots=True)
-class HeldFiles:
+class HeldFiles(_AtHand):
     """Files in memory.
 
     Attributes:

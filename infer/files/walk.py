@@ -28,7 +28,7 @@ from itertools import count
 from ..errors import ImageError
 from ..results import FileStatus, ScanRow
 from ..system.durable import Identity, identity_of
-from .choice import Choice, Chooser
+from .choice import Choice, Chooser, starts_like_picture
 from .choice import WalkOptions as WalkOptions
 from .folders import DirEntry, leads_to_folder, listing, sorted_in_parts
 from .left_out import LeftOut
@@ -72,29 +72,50 @@ def walk(
     Raises:
         UsageError: a pattern is invalid.
     """
-    is_one = isinstance(roots, Sequence) and len(roots) == 1
-    visited = None if is_one and not options.follow_links else Visited()
-    walker = _Walker(options, visited, LeftOut() if left_out is None else left_out)
-    return walker.found(roots)
+    return Walker(roots, options, left_out).found()
 
 
-class _Walker:
-    """One walk: its options, compiled, and its memory."""
+class Walker:
+    """One walk: its options, compiled, and its memory.
 
-    def __init__(self, options: WalkOptions, visited: Visited | None, left_out: LeftOut) -> None:
+    Args:
+        roots: all roots of the walk; a sequence of one needs no memory.
+        options: options of the walk.
+        left_out: is filled with counts of what was left out.
+
+    Attributes:
+        chooser: decisions about names.
+        has_one_root: true for a sequence of one root.
+
+    Raises:
+        UsageError: a pattern is invalid.
+    """
+
+    def __init__(
+        self, roots: Iterable[bytes], options: WalkOptions, left_out: LeftOut | None
+    ) -> None:
+        self.has_one_root = isinstance(roots, Sequence) and len(roots) == 1
+        self.chooser = Chooser(options)
+        self._roots = roots
         self._options = options
-        self._visited = visited
-        self._left_out = left_out
-        self._chooser = Chooser(options)
+        needs_no_memory = self.has_one_root and not options.follow_links
+        self._visited = None if needs_no_memory else Visited()
+        self._left_out = LeftOut() if left_out is None else left_out
         self._never_inodes = frozenset(inode for _, inode in options.never)
 
-    def found(self, roots: Iterable[bytes]) -> Iterator[Found]:
+    def found(self) -> Iterator[Found]:
         """Yield everything below all roots."""
-        for root in roots:
-            yield from self.root(root)
-        self._left_out.patterns = self._chooser.unmatched()
+        for root in self._roots:
+            yield from self.below(root)
+        self._left_out.patterns = self.chooser.unmatched()
 
-    def root(self, root: bytes) -> Iterator[Found]:
+    def count(self, choice: Choice) -> None:
+        """Count a name that was left out."""
+        self._left_out.no_pictures += choice is Choice.NO_PICTURE
+        self._left_out.no_content += choice is Choice.NO_CONTENT
+        self._left_out.system_files += choice is Choice.SYSTEM
+
+    def below(self, root: bytes) -> Iterator[Found]:
         """Yield everything below one root, or the root itself if it is a file."""
         try:
             status = stat_path(root)
@@ -157,20 +178,17 @@ class _Walker:
                 if is_folder := leads_to_folder(entry):
                     if entry.is_symlink() and not self._options.follow_links:
                         continue
-                    choice = self._chooser.folder(name, below)
+                    choice = self.chooser.folder(name, below)
                 elif self._is_never(entry) or self._was_named(identity, name):
                     continue
                 else:
-                    choice = self._chooser.file(name, below, _join(path, name))
+                    choice = self.chooser.file(
+                        name, below, partial(starts_like_picture, _join(path, name))
+                    )
                 if choice is Choice.TAKE:
                     yield name, is_folder
                 elif is_first_pass:
-                    self._count(choice)
-
-    def _count(self, choice: Choice) -> None:
-        self._left_out.no_pictures += choice is Choice.NO_PICTURE
-        self._left_out.no_content += choice is Choice.NO_CONTENT
-        self._left_out.system_files += choice is Choice.SYSTEM
+                    self.count(choice)
 
     def _is_never(self, entry: DirEntry) -> bool:
         if not self._never_inodes:
@@ -204,7 +222,8 @@ class _Walker:
         relative = self._visited.entered_as(folder)
         if relative is not None:
             below = _join(relative, name)
-            if self._chooser.file(name, below, path) is Choice.TAKE:
+            choice = self.chooser.file(name, below, partial(starts_like_picture, path))
+            if choice is Choice.TAKE:
                 return False
         return self._visited.name_file(folder, name)
 

@@ -11,6 +11,7 @@ from ..flow.channel import Cancelled, Channel
 from ..images.limits import Isolation, Limits
 from ..images.shape import InputShape
 from ..results import ScanRow
+from ..stores.found import Remote
 from .decode_processes import (
     CHUNK,
     HELPED_SHARE,
@@ -153,7 +154,8 @@ class DecodeThread:
                 if helper:
                     yield from self._helped(helper, files)
                 else:
-                    self._alone -= 1
+                    # A process opens paths only, so objects give no reason to start one.
+                    self._alone -= not isinstance(files[0][1], Remote)
                     yield self._shared.prepare(files[0])
         finally:
             if self._helper is not None and self._shared.helpers is not None:
@@ -208,4 +210,5 @@ class DecodeThread:
 
 def _is_plain(file: Found) -> bool:
     """Return whether a decode process can be told of a file."""
-    return file.failure is None and file.known is None and b"\0" not in file.path
+    is_local = not isinstance(file, Remote)
+    return is_local and file.failure is None and file.known is None and b"\0" not in file.path

@@ -10,11 +10,10 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, UsageError
+from ..errors import InputError, OutputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
 from ..files.patterns import Patterns
-from ..files.source import LocalFiles
 from ..files.walk import WalkOptions
 from ..images.limits import Isolation
 from ..isolation.pool import WorkerPool
@@ -31,6 +30,8 @@ from ..output.parts.shard import Shard
 from ..output.rows import Columns, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
 from ..results import ScanRow
+from ..stores.addresses import is_address
+from ..stores.source import AnyFiles, Stores, check_addresses
 from ..system.background import waited_for
 from ..system.cores import available_cores
 from ..system.durable import Identity
@@ -73,6 +74,8 @@ def run_scan(
         raise UsageError(
             "--isolate all needs worker processes, which this system lacks; leave it out"
         )
+    if is_address(request.out):
+        raise OutputError(f"cannot write to {request.out}: rows go to a file of this machine")
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
         columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
@@ -103,19 +106,22 @@ def run_scan(
         # With the files that the output lays beside its rows.
         options = options_for(request, session.device, frozenset(output.identities))
         shard = ShardFiles(roots, Shard.of(request.shard)) if request.shard else None
-        roots = roots if shard is None else shard.roots
-        files = LocalFiles(roots, options.walk, report.left_out).find()
+        updates = request.existing is Existing.UPDATE
+        stores = Stores(options.stores, options.limits, options.memory, tags_named=updates)
+        named = roots if shard is None else shard.roots
+        source = AnyFiles(named, options.walk, report.left_out, stores)
+        files = source.find()
         if shard is not None:
             files = shard.chosen(files)
         if report.counts.kept:
             files = not_kept(files, output.kept())
         if shard is not None:
             files = shard.noted(files)
-        update = Update(output.earlier) if request.existing is Existing.UPDATE else None
+        update = Update(output.earlier) if updates else None
         if update is not None:
             files = update.marked(files)
         rows = stack.enter_context(
-            closing(scan_found(files, model.classifier, rule, options, model.allocate))
+            closing(scan_found(files, model.classifier, rule, options, model.allocate, source))
         )
         show = stack.enter_context(progress(report.counts))
         for row in while_present(rows):
@@ -132,9 +138,10 @@ def run_scan(
 def _roots(request: ScanRequest) -> Iterator[Iterable[bytes]]:
     """Return the paths of a request: its named ones, then those of its list."""
     for path in request.paths:
-        if not os.path.lexists(path):
+        if not is_address(path) and not os.path.lexists(path):
             raise InputError(f"no such file or folder: {path!r}")
     named = [os.fsencode(path) for path in request.paths]
+    check_addresses(named, request.stores, request.limits.timeout_s)
     if request.files_from is None:
         yield named
     else:
@@ -210,6 +217,7 @@ def options_for(
     return replace(
         options,
         walk=walk,
+        stores=request.stores,
         limits=request.limits,
         memory=request.memory or options.memory,
         isolation=request.isolation,

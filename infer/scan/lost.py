@@ -6,6 +6,7 @@ from ..errors import SourceLostError
 from ..files.long_paths import stat_path
 from ..files.read import is_lost, os_failure
 from ..results import ScanRow
+from ..stores.addresses import is_address
 
 _MANY = 50
 """Number of consecutive unreadable files after which their share counts as gone."""
@@ -37,7 +38,11 @@ def while_present(rows: Iterable[ScanRow]) -> Iterator[ScanRow]:
 
 
 def _has_lost_folder(row: ScanRow) -> bool:
-    folder = row.path.encode("utf-8", "surrogateescape").rpartition(b"/")[0] or b"."
+    path = row.path.encode("utf-8", "surrogateescape")
+    if is_address(path):
+        # It was asked again until the deadline.
+        return True
+    folder = path.rpartition(b"/")[0] or b"."
     try:
         stat_path(folder)
     except OSError as error:
@@ -47,6 +52,6 @@ def _has_lost_folder(row: ScanRow) -> bool:
 
 def _gone(rows: list[ScanRow]) -> SourceLostError:
     return SourceLostError(
-        f"the last {len(rows)} files cannot be read ({rows[-1].error}); their share or disk seems "
-        "to be gone"
+        f"the last {len(rows)} files cannot be read ({rows[-1].error}); their share, disk or "
+        "store seems to be gone"
     )

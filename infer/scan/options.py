@@ -7,6 +7,7 @@ from ..files.walk import WalkOptions
 from ..images.limits import Isolation, Limits
 from ..model.batching import Batches
 from ..model.providers import ON_CPU, Device
+from ..stores.options import DEFAULT_STORE_OPTIONS, StoreOptions
 from ..system.cores import available_cores
 from ..system.memory import default_memory
 from .decode_processes import usual_decode_processes
@@ -24,6 +25,7 @@ class ScanOptions:
 
     Attributes:
         walk: options of the walk.
+        stores: options of object stores, for addresses such as ``s3://bucket/prefix``.
         limits: limits on what one file may cost.
         memory: bytes that all files being decoded may use together; a file that needs more is
             refused, so this changes rows too.
@@ -43,6 +45,7 @@ class ScanOptions:
     """
 
     walk: WalkOptions = field(default_factory=WalkOptions)
+    stores: StoreOptions = DEFAULT_STORE_OPTIONS
     limits: Limits = field(default_factory=Limits)
     memory: int = field(default_factory=default_memory)
     isolation: Isolation = Isolation.ODD

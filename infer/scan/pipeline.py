@@ -21,7 +21,7 @@ from contextlib import closing
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..files.source import LOCAL, LocalFiles, Source
+from ..files.source import LOCAL, Source
 from ..files.walk import Found
 from ..flow.batches import BatchAssembler
 from ..flow.budget import MemoryBudget
@@ -32,6 +32,7 @@ from ..model.cuda import Allocate, plain_memory
 from ..model.session import Classifier
 from ..model.verdicts import VerdictRule
 from ..results import ScanRow
+from ..stores.source import AnyFiles, Stores
 from ..system.heap import return_large_blocks
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .options import ScanOptions
@@ -65,8 +66,9 @@ def scan_rows(
         ProviderError: the device failed.
     """
     options = options or ScanOptions()
-    source = LocalFiles(roots, options.walk)
-    return scan_found(source.find(), classifier, rule, options, allocate)
+    stores = Stores(options.stores, options.limits, options.memory)
+    source = AnyFiles(roots, options.walk, stores=stores)
+    return scan_found(source.find(), classifier, rule, options, allocate, source)
 
 
 def scan_found(
@@ -109,6 +111,7 @@ def scan_found(
         for number, file in enumerate(files):
             window.enter()
             batches.expect()
+            source.expect(file)
             found.put((number, file))
 
     decoding = DecodeThreads(found, shape, options.limits, resources, helpers)
@@ -132,7 +135,7 @@ def scan_found(
                 ]
             )
 
-    waits: list[Cancellable] = [window, found, batches, rows, resources.budget]
+    waits: list[Cancellable] = [window, found, batches, rows, resources.budget, source]
     waits += [processes for processes in (workers, helpers) if processes is not None]
     stages = Stages(waits)
     try:

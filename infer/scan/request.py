@@ -17,6 +17,7 @@ from ..model.providers import Device
 from ..output.destination import Existing
 from ..output.parts.shard import Shard
 from ..output.rows import Mark, RowFormat
+from ..stores.options import DEFAULT_STORE_OPTIONS, StoreOptions
 
 Value = TypeVar("Value")
 
@@ -178,6 +179,23 @@ class ScanRequest:
     )
     follow_links: bool = option(
         False, Option("--follow-links", "Enter links to folders; loops end.", sets=True)
+    )
+    stores: StoreOptions = options_within(
+        DEFAULT_STORE_OPTIONS,
+        {
+            "endpoint": Option(
+                "--endpoint",
+                "Server of s3://, gs:// and az:// addresses, if it is not the provider's own.",
+                "URL",
+            ),
+            "region": Option("--region", "Region of s3:// buckets.", "NAME"),
+            "anonymous": Option(
+                "--anonymous",
+                "Sign no request: read public buckets without credentials. Otherwise these come "
+                "from the environment, as the stores' own tools take them.",
+                sets=True,
+            ),
+        },
     )
     limits: Limits = options_within(
         DEFAULT_LIMITS,

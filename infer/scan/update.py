@@ -13,6 +13,7 @@ from ..output.earlier import EarlierRows
 from ..output.parts.shard import Shard
 from ..output.reader import PathSet
 from ..output.stamps import Stamp
+from ..stores.found import Remote
 
 _SETTLED_NS = 2 * 10**9
 """Age of a last change in nanoseconds; a younger file can change again within one tick of its
@@ -37,7 +38,7 @@ class Update:
     def marked(self, files: Iterable[Found]) -> Iterator[Found]:
         """Yield the files, those that are unchanged with their row."""
         for file in files:
-            stamp = None if file.failure is not None else stamp_of(file.path)
+            stamp = None if file.failure is not None else stamp_of(file)
             self._stamps.append(stamp)
             row = None
             if self._earlier is not None and stamp is not None:
@@ -50,10 +51,15 @@ class Update:
         return self._stamps.popleft()
 
 
-def stamp_of(path: bytes) -> Stamp | None:
-    """Return the size and time of a regular file; ``None`` if they cannot reveal a later change."""
+def stamp_of(file: Found) -> Stamp | None:
+    """Return the size and time of a regular file, or the size and ETag of an object.
+
+    Return ``None`` if they cannot reveal a later change.
+    """
+    if isinstance(file, Remote):
+        return file.stamp
     try:
-        status = stat_path(path)
+        status = stat_path(file.path)
     except (OSError, ValueError):
         return None
     is_settled = status.st_mtime_ns < time.time_ns() - _SETTLED_NS

@@ -110,7 +110,7 @@ def test_new_changed_and_removed_files_give_the_rows_of_a_fresh_scan(out, row_fo
 
 def test_a_file_that_has_just_changed_is_scanned_once_more(out):
     Path("photos/a.jpg").touch()
-    assert stamp_of(b"photos/a.jpg") is None
+    assert stamp_of(Found(b"photos/a.jpg")) is None
     scan(out)
     assert scan(out) == ["a.jpg", "bad.jpg"]
 

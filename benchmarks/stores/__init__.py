@@ -1,0 +1,1 @@
+"""A scan from an object store, next to one from disk."""

@@ -1,0 +1,223 @@
+"""The door to obstore: stores with one policy of retries, and typed failures without credentials.
+
+obstore repeats what can succeed later: throttling (503, 429), lost connections and time-outs. A
+body that breaks off is continued at its place, if the ETag is still the same.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import obstore
+from obstore import exceptions
+from obstore.store import AzureStore, GCSStore, HTTPStore, ObjectStore, S3Store
+
+from ..files.read import NO_ANSWER, ReadError
+from ..results import FileStatus
+from .addresses import Address, Scheme
+from .options import StoreOptions
+
+PAGE = 1000
+"""Keys of one page of a listing; S3 sends no more."""
+
+_CONNECT_S = 5.0
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
+_MOST_RETRIES = 1000
+"""So many that the deadline ends the retries, and not their number."""
+
+_STATUS = re.compile(r"status code: (\d{3})")
+_CODE = re.compile(r"<Code>(\w+)</Code>")
+_MD5 = re.compile(r'"?([0-9a-f]{32})"?')
+_PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
+"""Paths of web servers that need no escaping."""
+
+_OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed"})
+
+KEY_REFUSED = "obstore takes no key with an empty part, '.', '..' or a control character"
+
+
+class Client:
+    """Stores of one scan, one for each bucket.
+
+    Args:
+        options: options of the stores.
+        deadline_s: seconds until a request is given up, with all its retries.
+    """
+
+    def __init__(self, options: StoreOptions, deadline_s: float) -> None:
+        self._options = options
+        self._deadline = timedelta(seconds=deadline_s)
+        self._stores: dict[tuple[Scheme, str], ObjectStore] = {}
+
+    def head(self, address: Address) -> tuple[int, str | None]:
+        """Return an object's size in bytes and its ETag.
+
+        Raises:
+            ReadError: there is no such object, or the store refuses or does not answer.
+        """
+        try:
+            store, key = self._placed(address)
+            meta = obstore.get(store, key, options={"head": address.scheme.has_listing}).meta
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self.failure(error) from None
+        return meta["size"], meta["e_tag"]
+
+    def pages(self, address: Address) -> Iterator[Sequence[Any]]:
+        """Yield the objects below a prefix, a page at a time, in the order of their keys.
+
+        Each has ``path`` (the key), ``size`` and ``e_tag``.
+
+        Raises:
+            ReadError: the store refuses or does not answer.
+        """
+        try:
+            store, key = self._placed(address)
+            yield from obstore.list(store, key or None, chunk_size=PAGE)
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self.failure(error) from None
+
+    def read(self, address: Address, most: int, size: int | None, tag: str | None) -> bytes:
+        """Return the bytes of an object.
+
+        Args:
+            address: its address.
+            most: a larger object is refused before its bytes are read.
+            size: its size in the listing; ``None`` if unknown.
+            tag: its ETag in the listing; ``None`` if unknown.
+
+        Raises:
+            ReadError: it is gone, refused, too large, changed or damaged on the way, or the store
+                does not answer.
+        """
+        try:
+            content = self._read(address, most, size, tag)
+            md5 = _MD5.fullmatch(tag or "")
+            if md5 is None or md5[1] == _digest(content):
+                return content
+            # The ETag of an encrypted object is no MD5, so only two reads can tell.
+            again = self._read(address, most, size, tag)
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self.failure(error) from None
+        if again == content or md5[1] == _digest(again):
+            return again
+        raise ReadError(FileStatus.UNREADABLE, "checksum mismatch: two reads differ", len(again))
+
+    def start(self, address: Address, count: int) -> bytes:
+        """Return the first bytes of an object that is not empty.
+
+        Raises:
+            ReadError: it cannot be read.
+        """
+        try:
+            store, key = self._placed(address)
+            return obstore.get_range(store, key, start=0, end=count).to_bytes()
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self.failure(error) from None
+
+    def failure(self, error: Exception) -> ReadError:
+        """Return an error of obstore as the failure of one object.
+
+        Nothing of the error's text is taken over but codes: it can hold signed addresses.
+        """
+        text = str(error)
+        status, code = _STATUS.search(text), _CODE.search(text)
+        said = " ".join(match[1] for match in (status, code) if match)
+        shown = f" ({said})" if said else ""
+        match error:
+            case FileNotFoundError():
+                return ReadError(FileStatus.VANISHED, f"there is no such object{shown}")
+            case exceptions.PermissionDeniedError() | exceptions.UnauthenticatedError():
+                return ReadError(FileStatus.UNREADABLE, f"the store denies access{shown}")
+            case exceptions.PreconditionError():
+                return ReadError(FileStatus.UNREADABLE, f"it changed after it was listed{shown}")
+            case exceptions.InvalidPathError() | ValueError():
+                return ReadError(FileStatus.UNREADABLE, KEY_REFUSED)
+        if (
+            "169.254.169.254" in text
+            or "CredentialProvider" in text
+            or "MissingCredentials" in text
+        ):
+            return ReadError(FileStatus.UNREADABLE, NO_CREDENTIALS)
+        if code and code[1] == "NoSuchBucket":
+            return ReadError(FileStatus.VANISHED, f"there is no such bucket{shown}")
+        if "Received redirect" in text or (code and code[1] in _OTHER_REGION):
+            reason = f"the bucket is in another region; use --region{shown}"
+            return ReadError(FileStatus.UNREADABLE, reason)
+        if status and status[1] < "500" and status[1] not in ("408", "429"):
+            return ReadError(FileStatus.UNREADABLE, f"the store refuses the request{shown}")
+        if "kind: Body" in text and "TimedOut" in text:
+            seconds = f"{self._deadline.total_seconds():g}"
+            return ReadError(FileStatus.TOO_SLOW, f"not read within {seconds} s; see --timeout")
+        if "kind: Body" in text:
+            reason = "length mismatch: it broke off, or changed, while it was read"
+            return ReadError(FileStatus.UNREADABLE, reason)
+        return ReadError(FileStatus.UNREADABLE, f"{NO_ANSWER}{shown}")
+
+    def _read(self, address: Address, most: int, size: int | None, tag: str | None) -> bytes:
+        store, key = self._placed(address)
+        result = obstore.get(store, key, options={"if_match": tag} if tag else None)
+        announced = result.meta["size"]
+        if announced > most:
+            raise ReadError(FileStatus.TOO_LARGE, f"{announced} bytes, limit {most}", announced)
+        content = result.bytes().to_bytes()
+        expected = announced if size is None else size
+        if len(content) != expected:
+            reason = f"length mismatch: {len(content)} bytes came, {expected} were listed"
+            raise ReadError(FileStatus.UNREADABLE, reason, len(content))
+        return content
+
+    def _placed(self, address: Address) -> tuple[ObjectStore, str]:
+        """Return the store of an object, and the object's name in it."""
+        if not address.scheme.has_listing and not _PLAIN.fullmatch(address.key):
+            # What is escaped, and a query, must reach the server as it was given.
+            return self._opened(address.scheme, f"{address.bucket}/{address.key}"), ""
+        place = address.scheme, address.bucket
+        store = self._stores.get(place)
+        if store is None:
+            store = self._stores[place] = self._opened(*place)
+        return store, address.key
+
+    def _opened(self, scheme: Scheme, bucket: str) -> ObjectStore:
+        options = self._options
+        common: dict[str, Any] = {
+            "client_options": {
+                "allow_http": True,
+                "connect_timeout": min(timedelta(seconds=_CONNECT_S), self._deadline),
+                "timeout": self._deadline,
+            },
+            "retry_config": {
+                "max_retries": _MOST_RETRIES,
+                "retry_timeout": self._deadline,
+                "backoff": {
+                    "init_backoff": timedelta(seconds=_FIRST_WAIT_S),
+                    "max_backoff": timedelta(seconds=_LONGEST_WAIT_S),
+                    "base": 2,
+                },
+            },
+        }
+        config: Any = {"skip_signature": True} if options.anonymous else {}
+        match scheme:
+            case Scheme.HTTP | Scheme.HTTPS:
+                return HTTPStore.from_url(f"{scheme}://{bucket}", **common)
+            case Scheme.S3:
+                config |= {"region": options.region} if options.region else {}
+                config |= {"endpoint": options.endpoint} if options.endpoint else {}
+                return S3Store(bucket, config=config, **common)
+            case Scheme.GS:
+                config |= {"base_url": options.endpoint} if options.endpoint else {}
+                return GCSStore(bucket, config=config, **common)
+            case Scheme.AZ:
+                config |= {"endpoint": options.endpoint} if options.endpoint else {}
+                return AzureStore(bucket, config=config, **common)
+
+
+NO_CREDENTIALS = (
+    "no credentials in the environment; set them as the store's own tools take them (for S3 "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or use --anonymous for a public bucket"
+)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
