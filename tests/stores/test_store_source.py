@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from in_process import trustthepixels
 from PIL import Image
 from scanning import rows_of, run
 
@@ -318,3 +319,25 @@ def test_five_hundred_objects_with_missing_and_denied_ones(tiny_model):
             assert one["status"] == "unreadable"
         else:
             assert one == other
+
+
+def test_the_shards_of_a_bucket_are_those_of_a_folder_and_merge(store, pictures):
+    _, _, server = store
+    folder = Path("bucket")
+    folder.mkdir()
+    for name, content in pictures.items():
+        (folder / name).write_bytes(content)
+    assert scan(server, "s3://pictures/", "--model", "edge")[0] == 0
+    parts = []
+    for number in (1, 2):
+        shard = ("--model", "edge", "--shard", f"{number}/2")
+        assert scan(server, "s3://pictures/", *shard, out=f"{number}.csv")[0] == 0
+        assert scan(server, "bucket", *shard, out=f"disk{number}.csv")[0] == 0
+        names = [
+            [row["path"].rpartition("/")[2] for row in rows_of(path)]
+            for path in (f"{number}.csv", f"disk{number}.csv")
+        ]
+        assert names[0] == names[1] != []
+        parts.append(f"{number}.csv")
+    assert trustthepixels("merge", *parts, "--out", "all.csv").returncode == 0
+    assert Path("all.csv").read_bytes() == Path("rows.csv").read_bytes()
