@@ -219,7 +219,7 @@ def test_a_share_that_goes_away_ends_the_scan_and_resume_goes_on(model, here):
     environment = {**os.environ, "PYTHONPATH": search_first(here / "lost")}
     code, errors = scan(model, "photos", env=environment)
     assert code == 5
-    assert "their share or disk seems to be gone" in errors
+    assert "their share, disk or store seems to be gone" in errors
     assert len(rows_of()) == 30
     assert scan(model, "photos/", "--resume")[0] == 0
     assert set(statuses().values()) == {"ok"}
