@@ -6,23 +6,19 @@ It is on the disk before the first row, and is removed after the last. A file of
 ``.resume`` is unfinished, one without is complete.
 """
 
-import contextlib
 import hashlib
 import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from ..errors import OutputError
 from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT
 from ..system.durable import sync_file, sync_folder_of
+from .beside import LARGEST_HEAD, open_to_read, remove_if_there
 
 STATE_SUFFIX = ".resume"
-
-_LARGEST = 1 << 24
-"""Largest size of a state file in bytes; a longer file comes from another program."""
 
 _LONGEST_SHOWN = 100
 
@@ -80,14 +76,10 @@ def read_identity(rows: str) -> RunIdentity | None:
     """
     path = state_path(rows)
     try:
-        descriptor = os.open(path, os.O_RDONLY | BINARY | NO_FOLLOW | NO_WAIT)
+        with open_to_read(path) as file:
+            values = json.loads(file.read(LARGEST_HEAD))
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise OutputError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        with os.fdopen(descriptor, "rb") as file:
-            values = json.loads(file.read(_LARGEST))
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
     except (ValueError, RecursionError):
@@ -117,8 +109,7 @@ def write_identity(rows: str, identity: RunIdentity) -> None:
 
 def remove_identity(rows: str) -> None:
     """Remove the identity of a file of rows that is complete or gone, if there is one."""
-    with contextlib.suppress(OSError):
-        Path(state_path(rows)).unlink()
+    remove_if_there(state_path(rows))
 
 
 def _flat(values: dict[str, Json], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -7,20 +7,16 @@ file is scanned again. When an update ends, its rows get their name first, so an
 vouches for a newer row of changed content.
 """
 
-import contextlib
 import json
-import os
 import secrets
 import struct
 from hashlib import blake2b
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from ..errors import OutputError
-from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT
-from ..system.durable import sync_file
+from .beside import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
 from .run_identity import RunIdentity
 
 STAMPS_SUFFIX = ".update"
@@ -30,7 +26,6 @@ Stamp = tuple[int, int]
 
 _RECORD = np.dtype([("path", "<u8"), ("size", "<i8"), ("time", "<i8")])
 _PACKED = "<Qqq"
-_LARGEST_HEAD = 1 << 24
 
 
 def stamps_path(rows: str) -> str:
@@ -40,8 +35,7 @@ def stamps_path(rows: str) -> str:
 
 def remove_stamps(rows: str) -> None:
     """Remove the stamps of a file of rows that a run without ``--update`` writes."""
-    with contextlib.suppress(OSError):
-        Path(stamps_path(rows)).unlink()
+    remove_if_there(stamps_path(rows))
 
 
 class Fingerprints:
@@ -102,9 +96,8 @@ def read_stamps(rows: str) -> Stamps | None:
     """
     path = stamps_path(rows)
     try:
-        descriptor = os.open(path, os.O_RDONLY | BINARY | NO_FOLLOW | NO_WAIT)
-        with os.fdopen(descriptor, "rb") as file:
-            head = json.loads(file.readline(_LARGEST_HEAD))
+        with open_to_read(path) as file:
+            head = json.loads(file.readline(LARGEST_HEAD))
             content = file.read()
         identity, key = RunIdentity(dict(head["identity"])), bytes.fromhex(head["key"])
     except FileNotFoundError:
@@ -118,7 +111,7 @@ def read_stamps(rows: str) -> Stamps | None:
     return Stamps(identity, key, np.frombuffer(content, _RECORD, whole))
 
 
-class StampWriter:
+class StampWriter(BesideWriter):
     """Writer of the stamps of a run.
 
     Args:
@@ -131,24 +124,11 @@ class StampWriter:
     """
 
     def __init__(self, rows: str, identity: RunIdentity, *, goes_on: bool) -> None:
-        self._path = stamps_path(rows)
         kept = read_stamps(rows) if goes_on else None
         self._key = secrets.token_bytes(16) if kept is None else kept.key
-        begin = os.O_TRUNC if kept is None else 0
-        flags = os.O_RDWR | os.O_CREAT | begin | BINARY | NO_FOLLOW | NO_WAIT
-        try:
-            self._file = os.fdopen(os.open(self._path, flags, 0o666), "r+b")
-            if kept is None:
-                head = {"identity": dict(identity.values), "key": self._key.hex()}
-                self._file.write(json.dumps(head).encode() + b"\n")
-                self._file.flush()
-            else:
-                head_size = len(self._file.readline(_LARGEST_HEAD))
-                size = self._file.seek(0, os.SEEK_END)
-                self._file.seek(size - (size - head_size) % _RECORD.itemsize)
-                self._file.truncate()
-        except OSError as error:
-            raise self._failure(error) from error
+        head = {"identity": dict(identity.values), "key": self._key.hex()}
+        first = json.dumps(head).encode() + b"\n" if kept is None else None
+        super().__init__(rows, STAMPS_SUFFIX, first, lambda size: size - size % _RECORD.itemsize)
 
     def add(self, path: bytes, stamp: Stamp) -> None:
         """Write the stamp of one file.
@@ -156,29 +136,4 @@ class StampWriter:
         Raises:
             OutputError: the stamp cannot be written.
         """
-        try:
-            self._file.write(struct.pack(_PACKED, fingerprint(path, self._key), *stamp))
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def complete(self, rows: str) -> None:
-        """Move the stamps next to the finished file of rows.
-
-        Raises:
-            OutputError: the stamps cannot be written.
-        """
-        try:
-            self._file.flush()
-            sync_file(self._file.fileno())
-            self._file.close()
-            Path(self._path).replace(stamps_path(rows))
-        except OSError as error:
-            raise self._failure(error) from error
-
-    def abandon(self) -> None:
-        """Leave the stamps so far for the next run."""
-        with contextlib.suppress(OSError):
-            self._file.close()
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write to {self._path}: {error.strerror or error}")
+        self._write(struct.pack(_PACKED, fingerprint(path, self._key), *stamp))

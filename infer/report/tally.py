@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from ..model.verdicts import VerdictRule
-from ..output.common_folder import CommonFolder
+from ..output.finished import CommonFolder
 from ..output.rows import COLUMNS, PROVENANCE_TABLE
 from ..results import Origin, OriginGrade, VerdictLabel
 

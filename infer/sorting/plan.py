@@ -6,8 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..output.common_folder import CommonFolder
-from ..output.finished import FinishedRows
+from ..output.finished import CommonFolder, FinishedRows
 from ..output.rows import COLUMNS, unescape_path
 from ..output.stamps import Stamp, Stamps
 from .request import Action, Shelf, SortRequest

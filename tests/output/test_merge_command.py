@@ -174,6 +174,18 @@ def test_a_shard_into_a_pipe_is_refused(model):
     assert "use --out with a file" in errors
 
 
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_place_of_a_record_is_not_waited_for(model):
+    one, two = scan_in_parts(model, 2, "photos")
+    Path(f"{one}.shard").unlink()
+    os.mkfifo(f"{one}.shard")
+    code, errors = merge(one, two, "--out", "all.csv")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert f"{one}.shard is damaged" in errors
+    code, _, errors = run("photos", "--model", model, "--out", one, "--resume")
+    assert (code, errors.count("\n")) == (2, 1)
+
+
 def test_a_scan_without_shards_leaves_no_record(model):
     scan(model, "rows.csv", "photos", "--shard", "1/2")
     assert Path("rows.csv.shard").exists()

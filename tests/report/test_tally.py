@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from report.pages import judged, stating, write_rows
 
 from trustthepixels.infer.model.verdicts import VerdictRule
-from trustthepixels.infer.output.common_folder import CommonFolder
-from trustthepixels.infer.output.finished import finished_rows
+from trustthepixels.infer.output.finished import CommonFolder, finished_rows
 from trustthepixels.infer.output.rows import Columns, RowFormat, names_of
 from trustthepixels.infer.report.chart import histogram, largest_bar
 from trustthepixels.infer.report.page import nearest_unsure
