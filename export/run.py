@@ -44,6 +44,7 @@ from .checks import (
 from .graph import OPSET, export_graph
 from .half import to_float16
 from .int8.quantize import to_int8
+from .int8.rows import has_tokens
 from .pictures import Pictures, choose_pictures
 from .report import Check, table, to_json
 from .request import ExportRequest, Precision
@@ -132,8 +133,7 @@ def _checks(
     if request.precision is Precision.INT8:
         p_ai, reference = _on_validation(session, network, pictures.validation)
         targets = targets_of(pictures.validation)
-        # Products by token are functions of the model.
-        least = TOKEN_AGREEMENT_BOUND if model.functions else AGREEMENT_BOUND
+        least = TOKEN_AGREEMENT_BOUND if has_tokens(model) else AGREEMENT_BOUND
         yield from agreement_checks(p_ai, reference, targets, spec, least)
         return
     reference = torch_p_ai(network, spec, images)

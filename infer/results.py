@@ -1,7 +1,15 @@
 """Plain values that a scan returns: statuses, verdicts, rows."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+
+_ADDRESS = re.compile(rb"(?:s3|gs|az|https?)://")
+
+
+def is_address(path: bytes) -> bool:
+    """Return whether a path of an argument or a row names objects of a store, and no files."""
+    return _ADDRESS.match(path) is not None
 
 
 class FileStatus(StrEnum):

@@ -45,3 +45,22 @@ def rows_of(path: str | Path = "rows.csv") -> list[dict[str, str]]:
 def search_first(folder: Path) -> str:
     """A ``PYTHONPATH`` that has Python look for modules in a folder first."""
     return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
+def killer(rows: int) -> Path:
+    """A folder for ``PYTHONPATH`` that has the process killed in the middle of a row."""
+    folder = Path("../killer").absolute()
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(
+        "import os, signal\n"
+        "from trustthepixels.infer.output import writer\n"
+        f"real_write, room = os.write, [{rows} + 1]\n"  # the header is the first
+        "def write(descriptor, data):\n"
+        "    if room[0] == 0:\n"
+        "        real_write(descriptor, bytes(data)[:9])\n"
+        "        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    room[0] -= 1\n"
+        "    return real_write(descriptor, data)\n"
+        "writer.os = type('os', (), {**vars(os), 'write': staticmethod(write)})\n"
+    )
+    return folder

@@ -11,6 +11,7 @@ import statistics
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from trustthepixels.infer import Detector, ScanOptions
@@ -49,14 +50,8 @@ def main() -> None:
         assert server.stdout is not None
         endpoint = f"http://127.0.0.1:{int(server.stdout.readline())}"
         detector = Detector(arguments.model, "cpu")
-        stores = StoreOptions(endpoint, "us-east-1", anonymous=True)
         options = ScanOptions.for_device(detector.session.device, os.cpu_count() or 1)
-        options = ScanOptions(
-            batch_size=options.batch_size,
-            batches_in_flight=options.batches_in_flight,
-            operator_threads=options.operator_threads,
-            stores=stores,
-        )
+        options = replace(options, stores=StoreOptions(endpoint, "us-east-1", anonymous=True))
         walls, costs = [], []
         for round_ in range(arguments.rounds + 1):
             disk = _scanned(detector, str(arguments.folder), options)

@@ -29,8 +29,7 @@ from ..output.output import open_output
 from ..output.parts.shard import Shard
 from ..output.rows import Columns, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
-from ..results import ScanRow
-from ..stores.addresses import is_address
+from ..results import ScanRow, is_address
 from ..stores.source import AnyFiles, Stores, check_addresses
 from ..system.background import waited_for
 from ..system.cores import available_cores
@@ -74,7 +73,7 @@ def run_scan(
         raise UsageError(
             "--isolate all needs worker processes, which this system lacks; leave it out"
         )
-    if is_address(request.out):
+    if is_address(os.fsencode(request.out)):
         raise OutputError(f"cannot write to {request.out}: rows go to a file of this machine")
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
@@ -138,7 +137,7 @@ def run_scan(
 def _roots(request: ScanRequest) -> Iterator[Iterable[bytes]]:
     """Return the paths of a request: its named ones, then those of its list."""
     for path in request.paths:
-        if not is_address(path) and not os.path.lexists(path):
+        if not is_address(os.fsencode(path)) and not os.path.lexists(path):
             raise InputError(f"no such file or folder: {path!r}")
     named = [os.fsencode(path) for path in request.paths]
     check_addresses(named, request.stores, request.limits.timeout_s)

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from ..errors import SourceLostError
 from ..files.long_paths import stat_path
 from ..files.read import is_lost, os_failure
-from ..results import ScanRow
-from ..stores.addresses import is_address
+from ..results import ScanRow, is_address
 
 _MANY = 50
 """Number of consecutive unreadable files after which their share counts as gone."""

@@ -8,8 +8,6 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from ..errors import InputError
 from ..files.paths import path_text
 
-_START = re.compile(rb"(?:s3|gs|az|https?)://")
-
 _SECRETS = re.compile(
     r"sig|signature|x-(?:amz|goog)-(?:signature|credential|security-token)|.*(?:token|key|secret).*",
     re.IGNORECASE,
@@ -55,13 +53,6 @@ class Address:
         """Return the address as rows and messages show it, without credentials."""
         text = f"{self.scheme}://{self.bucket}/{self.key}"
         return text if self.scheme.has_listing else _shown(text)
-
-
-def is_address(path: bytes | str) -> bool:
-    """Return whether an argument names objects, and not files of this machine."""
-    return (
-        _START.match(path.encode(errors="replace") if isinstance(path, str) else path) is not None
-    )
 
 
 def parsed(path: bytes) -> Address:

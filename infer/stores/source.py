@@ -16,9 +16,9 @@ from ..files.source import LocalFiles
 from ..files.walk import Found, Walker
 from ..images.formats.registry import is_picture_start
 from ..images.limits import DEFAULT_LIMITS, Limits
-from ..results import FileStatus
+from ..results import FileStatus, is_address
 from ..system.memory import DEFAULT_MEMORY
-from .addresses import Address, is_address, parsed
+from .addresses import Address, parsed
 from .found import Remote
 from .options import DEFAULT_STORE_OPTIONS, StoreOptions
 from .prefetch import REQUESTS, Prefetch
@@ -282,9 +282,11 @@ def check_addresses(paths: Iterable[bytes], options: StoreOptions, deadline_s: f
             answer.
         MissingExtraError: obstore is not installed.
     """
-    for path in filter(is_address, paths):
-        address = parsed(path)
-        client = open_client(options, min(deadline_s, _CHECK_S))
+    addresses = [parsed(path) for path in filter(is_address, paths)]
+    if not addresses:
+        return
+    client = open_client(options, min(deadline_s, _CHECK_S))
+    for address in addresses:
         try:
             _check(client, address)
         except ReadError as error:

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
-from scanning import rows_of, run, search_first, start
+from scanning import killer, rows_of, run, search_first, start
 from tiny_model import Graph, write_tiny_model
 
 PICTURES = ("AI/portrait-f17.jpg", "AI/portrait-f3.jpg", "Real/astronaut.jpg", "Real/chelsea.jpg")
@@ -58,25 +58,6 @@ def interrupted_scan(model: Path, *options: str | Path, rows: int = 2) -> bytes:
     assert process.returncode == -signal.SIGKILL
     assert whole.startswith(Path("rows.csv").read_bytes())
     return whole
-
-
-def killer(rows: int) -> Path:
-    """A folder for ``PYTHONPATH`` that has the process killed in the middle of a row."""
-    folder = Path("../killer").absolute()
-    folder.mkdir(exist_ok=True)
-    (folder / "sitecustomize.py").write_text(
-        "import os, signal\n"
-        "from trustthepixels.infer.output import writer\n"
-        f"real_write, room = os.write, [{rows} + 1]\n"  # the header is the first
-        "def write(descriptor, data):\n"
-        "    if room[0] == 0:\n"
-        "        real_write(descriptor, bytes(data)[:9])\n"
-        "        os.kill(os.getpid(), signal.SIGKILL)\n"
-        "    room[0] -= 1\n"
-        "    return real_write(descriptor, data)\n"
-        "writer.os = type('os', (), {**vars(os), 'write': staticmethod(write)})\n"
-    )
-    return folder
 
 
 def names() -> list[str]:

@@ -67,7 +67,7 @@ class StageViews(nn.Module):
 
         Args:
             whole: normalised pixels, (batch, 3, height, width).
-            part: likewise.
+            part: the same, of the part.
         """
         # The export's checks take the whole's convolution for the first one.
         seen = [self.whole.forward_features(whole)]

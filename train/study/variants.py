@@ -77,34 +77,34 @@ VARIANTS = (
     Variant("larger view", "1.4 times the side, as fine-tuning usually sees it", size=1.4),
     Variant("native view", "1.8 times the side, as large as the data's pictures are", size=1.8),
     _tuned("reference, tuned", "as reference, fine-tuned, at four fifths of the side", REFERENCE),
-    _tuned("web-light, tuned", "as web-light, with CutMix, likewise", WEB_LIGHT),
-    _tuned("crops, tuned", "as crops, likewise", _seen(Shown.CROP)),
+    _tuned("web-light, tuned", "as web-light, with CutMix, fine-tuned too", WEB_LIGHT),
+    _tuned("crops, tuned", "as crops, fine-tuned too", _seen(Shown.CROP)),
     _tuned(
         "both views, tuned",
-        "the whole or a part at random, five averaged, likewise",
+        "the whole or a part at random, five averaged, fine-tuned too",
         _seen(Shown.BOTH),
     ),
     replace(
         _tuned(
             "pairs, tuned",
-            "photographs and their reconstructions in one batch, likewise",
+            "photographs and their reconstructions in one batch, fine-tuned too",
             replace(WEB_LIGHT, pairs=True),
         ),
         reconstructions=True,
     ),
     _tuned(
         "late stages, tuned",
-        "the last two stages alone, likewise",
+        "the last two stages alone, fine-tuned too",
         replace(WEB_LIGHT, trained=Trained.LATE),
     ),
     _tuned(
         "no mixing, tuned",
-        "without CutMix and label smoothing, likewise",
+        "without CutMix and label smoothing, fine-tuned too",
         replace(WEB_LIGHT, cutmix_probability=0.0, label_smoothing=0.0),
     ),
     _tuned(
         "no average, tuned",
-        "without the moving average of the weights, likewise",
+        "without the moving average of the weights, fine-tuned too",
         replace(WEB_LIGHT, ema_decay=None),
     ),
 )

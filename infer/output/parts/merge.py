@@ -7,11 +7,11 @@ removed between the shards' scans. Parts are read side by side, a block of each 
 
 import heapq
 import os
-import re
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
 from ...errors import InputError, OutputError
+from ...results import is_address
 from ..destination import Existing
 from ..finished import FinishedRows, finished_rows
 from ..rows import header, unescape_path
@@ -22,7 +22,6 @@ from .record import read_record, remove_record
 from .shard import Shard
 
 _SHARD = "--shard"
-_ADDRESS = re.compile(rb"(?:s3|gs|az|https?)://")
 _MEMORY = 64 << 20
 """Bytes of all parts that are held at a time."""
 _LARGEST_BLOCK = 1 << 20
@@ -127,4 +126,4 @@ def _placed(part: FinishedRows, block: int) -> Iterator[Placed]:
 def _key(path: bytes) -> bytes:
     """Return what sorts paths below one root as the walk and stores sort them."""
     # A name may hold bytes that are less than the slash's, so folders end with the least of all.
-    return path if _ADDRESS.match(path) else path.replace(b"/", b"\0")
+    return path if is_address(path) else path.replace(b"/", b"\0")
