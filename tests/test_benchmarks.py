@@ -4,24 +4,12 @@ import io
 import json
 import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 from PIL import Image
-
-from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
-from trustthepixels.infer.model.session import open_session
-from trustthepixels.infer.model.spec import Calibration
-from trustthepixels.infer.model.verdicts import VerdictRule
-from trustthepixels.infer.scan.measure import BenchReport, Machine
-from trustthepixels.train.data.manifest import load_samples
-from trustthepixels.train.data.splits import split_by_group, write_splits
-
-sys.path.append(str(Path(__file__).parent.parent))
 
 from benchmarks.inputs.pictures import (
     CAMERA_BYTES_PER_PIXEL,
@@ -41,6 +29,14 @@ from benchmarks.reporting.plots import write_plots
 from benchmarks.reporting.report import report
 from benchmarks.series import interleaved, median, spread
 from benchmarks.settings import Counts, Settings
+from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.session import open_session
+from trustthepixels.infer.model.spec import Calibration
+from trustthepixels.infer.model.verdicts import VerdictRule
+from trustthepixels.infer.scan.measure import BenchReport, Machine
+from trustthepixels.train.data.manifest import load_samples
+from trustthepixels.train.data.splits import split_by_group, write_splits
 
 RULE = VerdictRule(ai=0.8, real=0.4)
 
