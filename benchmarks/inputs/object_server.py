@@ -1,4 +1,4 @@
-"""A small S3 server on loopback: GET, HEAD, PUT, DELETE and ListObjectsV2, with faults on demand.
+"""A small S3 server on loopback: GET, HEAD, PUT, DELETE, lists and lists to delete, with faults.
 
 It costs little processor time, keeps objects in memory, checks no signature, and waits before each
 answer as a distant store does. ``python -m benchmarks.inputs.object_server FOLDER LATENCY_S``
@@ -8,6 +8,7 @@ serves a folder as the bucket ``pictures`` and prints its port.
 import asyncio
 import contextlib
 import hashlib
+import re
 import sys
 import threading
 from bisect import bisect_right
@@ -15,7 +16,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMappi
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 _MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 _PAGE = 1000
@@ -102,6 +103,8 @@ class Objects:
         bucket = unquote(urlsplit(request.target).path).lstrip("/").partition("/")[0]
         if bucket not in self.buckets:
             return failure(404, "NoSuchBucket")
+        if not request.key and request.method == "POST":
+            return self._deleted(request)
         if not request.key:
             return self._listed(parse_qs(urlsplit(request.target).query))
         if request.method == "PUT":
@@ -135,6 +138,14 @@ class Objects:
             return failure(412, "PreconditionFailed")
         self.contents[request.key] = request.body
         return Reply(200, headers={"ETag": self._tag(request.key, request.body)})
+
+    def _deleted(self, request: Request) -> Reply:
+        keys = re.findall(r"<Key>(.*?)</Key>", request.body.decode())
+        for key in keys:
+            self.contents.pop(unescape(key), None)
+        items = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in keys)
+        body = f"<DeleteResult>{items}</DeleteResult>".encode()
+        return Reply(200, body, {"Content-Type": "application/xml"})
 
     def _tag(self, key: str, content: bytes) -> str:
         known = self._tags.get(key)

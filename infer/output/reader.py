@@ -88,7 +88,7 @@ def kept_rows(
                 origins[values[_ORIGIN], values[_VERDICT]] += 1
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
-    except _NotOursError as error:
+    except NotRowsError as error:
         raise OutputError(
             f"{path} does not hold rows of this version ({error}); "
             "choose another name, or replace it with --force"
@@ -103,7 +103,7 @@ def size_of_header(descriptor: int, row_format: RowFormat, columns: Columns) -> 
         start = read_at(descriptor, len(first), 0).partition(b"\0")[0]
         if first.startswith(start):
             return len(first) if start == first else None
-    raise _NotOursError("its header differs")
+    raise NotRowsError("its header differs")
 
 
 def kept_paths(
@@ -170,7 +170,7 @@ def lines_of_rows(
     """
     try:
         yield from _rows(descriptor, start, end, row_format, columns, block)
-    except (OSError, _NotOursError) as error:
+    except (OSError, NotRowsError) as error:
         raise OutputError(f"the kept rows changed while they were read: {error}") from error
 
 
@@ -195,20 +195,18 @@ class PathSet:
         return int.from_bytes(blake2b(path, digest_size=8, key=self._key).digest())
 
 
-class _NotOursError(Exception):
+class NotRowsError(Exception):
     """A line is not a row; the text names the line."""
 
 
-def _rows(
-    descriptor: int,
-    start: int,
-    end: int,
-    row_format: RowFormat,
-    columns: Columns,
-    block: int = _BLOCK,
+def parsed_lines(
+    lines: Iterator[bytes], row_format: RowFormat, columns: Columns
 ) -> Iterator[tuple[bytes, Sequence[str]]]:
-    """Yield the rows between two places in a file: each line, and its values."""
-    lines = _whole_lines(descriptor, start, end, block)
+    """Yield lines with their values: texts in the order of the columns, empty for nothing.
+
+    Raises:
+        NotRowsError: a line is not a row.
+    """
     number, names = 0, names_of(columns)
     is_csv = row_format is RowFormat.CSV
     try:
@@ -219,10 +217,23 @@ def _rows(
                 or values[_STATUS] not in _STATUSES
                 or values[_VERDICT] not in _VERDICTS
             ):
-                raise _NotOursError(f"line {number} is not a row")
+                raise NotRowsError(f"line {number} is not a row")
             yield line, values
     except (ValueError, TypeError, csv.Error, RecursionError) as error:
-        raise _NotOursError(f"line {number + 1} is not a row") from error
+        raise NotRowsError(f"line {number + 1} is not a row") from error
+
+
+def _rows(
+    descriptor: int,
+    start: int,
+    end: int,
+    row_format: RowFormat,
+    columns: Columns,
+    block: int = _BLOCK,
+) -> Iterator[tuple[bytes, Sequence[str]]]:
+    """Return the rows between two places in a file: each line, and its values."""
+    lines = _whole_lines(descriptor, start, end, block)
+    return parsed_lines(lines, row_format, columns)
 
 
 def _whole_lines(descriptor: int, start: int, end: int, most: int) -> Iterator[bytes]:
@@ -236,7 +247,7 @@ def _whole_lines(descriptor: int, start: int, end: int, most: int) -> Iterator[b
             start = end
         yield from (line + b"\n" for line in lines)
         if len(rest) > _LONGEST_LINE:
-            raise _NotOursError("a line has no end")
+            raise NotRowsError("a line has no end")
 
 
 def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[bytes, Sequence[str]]]:

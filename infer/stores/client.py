@@ -8,7 +8,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import obstore
 from obstore import exceptions
@@ -35,6 +35,7 @@ _PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
 
 _OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed"})
 
+NO_OBJECT = "there is no such object"
 KEY_REFUSED = "obstore takes no key with an empty part, '.', '..' or a control character"
 
 
@@ -104,6 +105,20 @@ class Client:
             return again
         raise ReadError(FileStatus.UNREADABLE, "checksum mismatch: two reads differ", len(again))
 
+    def content(self, address: Address, most: int) -> bytes | None:
+        """Return the bytes of an object; ``None`` if there is no such object.
+
+        Raises:
+            ReadError: it is refused, too large or damaged on the way, or the store does not
+                answer.
+        """
+        try:
+            return self.read(address, most, None, None)
+        except ReadError as error:
+            if error.reason.startswith(NO_OBJECT):
+                return None
+            raise
+
     def start(self, address: Address, count: int) -> bytes:
         """Return the first bytes of an object that is not empty.
 
@@ -116,6 +131,44 @@ class Client:
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise self.failure(error) from None
 
+    def put(self, address: Address, content: bytes) -> None:
+        """Write an object in one request; it replaces one of that key.
+
+        Raises:
+            ReadError: the store refuses or does not answer.
+        """
+        self._put(address, content, "overwrite")
+
+    def create(self, address: Address, content: bytes) -> bool:
+        """Write an object in one request; return whether its key was free.
+
+        A store without conditions replaces what is there.
+
+        Raises:
+            ReadError: the store refuses or does not answer.
+        """
+        try:
+            self._put(address, content, "create")
+        except exceptions.AlreadyExistsError:
+            return False
+        except exceptions.NotSupportedError:
+            self.put(address, content)
+        return True
+
+    def remove(self, address: Address) -> None:
+        """Remove an object, if it is there.
+
+        Raises:
+            ReadError: the store refuses or does not answer.
+        """
+        try:
+            store, key = self._placed(address)
+            obstore.delete(store, key)
+        except FileNotFoundError:
+            return
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self.failure(error) from None
+
     def failure(self, error: Exception) -> ReadError:
         """Return an error of obstore as the failure of one object.
 
@@ -125,9 +178,11 @@ class Client:
         status, code = _STATUS.search(text), _CODE.search(text)
         said = " ".join(match[1] for match in (status, code) if match)
         shown = f" ({said})" if said else ""
+        if code and code[1] == "NoSuchBucket":
+            return ReadError(FileStatus.VANISHED, f"there is no such bucket{shown}")
         match error:
             case FileNotFoundError():
-                return ReadError(FileStatus.VANISHED, f"there is no such object{shown}")
+                return ReadError(FileStatus.VANISHED, f"{NO_OBJECT}{shown}")
             case exceptions.PermissionDeniedError() | exceptions.UnauthenticatedError():
                 return ReadError(FileStatus.UNREADABLE, f"the store denies access{shown}")
             case exceptions.PreconditionError():
@@ -140,8 +195,6 @@ class Client:
             or "MissingCredentials" in text
         ):
             return ReadError(FileStatus.UNREADABLE, NO_CREDENTIALS)
-        if code and code[1] == "NoSuchBucket":
-            return ReadError(FileStatus.VANISHED, f"there is no such bucket{shown}")
         if "Received redirect" in text or (code and code[1] in _OTHER_REGION):
             reason = f"the bucket is in another region; use --region{shown}"
             return ReadError(FileStatus.UNREADABLE, reason)
@@ -167,6 +220,15 @@ class Client:
             reason = f"length mismatch: {len(content)} bytes came, {expected} were listed"
             raise ReadError(FileStatus.UNREADABLE, reason, len(content))
         return content
+
+    def _put(self, address: Address, content: bytes, mode: Literal["create", "overwrite"]) -> None:
+        try:
+            store, key = self._placed(address)
+            obstore.put(store, key, content, mode=mode, use_multipart=False)
+        except (exceptions.AlreadyExistsError, exceptions.NotSupportedError):
+            raise
+        except (exceptions.BaseError, OSError, ValueError) as error:
+            raise self.failure(error) from None
 
     def _placed(self, address: Address) -> tuple[ObjectStore, str]:
         """Return the store of an object, and the object's name in it."""

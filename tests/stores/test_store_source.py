@@ -1,18 +1,17 @@
 """Scans of object stores: the rows of the same pictures on disk, whatever the store does."""
 
 import io
-import os
 import random
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from in_process import trustthepixels
 from PIL import Image
 from scanning import rows_of, run
+from store_credentials import SECRET
 
 from benchmarks.inputs.object_server import (
     Faults,
@@ -33,36 +32,6 @@ from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.stores.found import Remote
 from trustthepixels.infer.stores.options import StoreOptions
 from trustthepixels.infer.stores.source import AnyFiles, Stores
-
-SECRET = "not-to-be-seen-anywhere"
-CREDENTIALS = {
-    "AWS_ACCESS_KEY_ID": "AKIANOTTOBESEEN",
-    "AWS_SECRET_ACCESS_KEY": SECRET,
-    "AWS_REGION": "us-east-1",
-}
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Credentials of the test, and a working folder."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    for name, value in CREDENTIALS.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.chdir(tmp_path)
-
-
-@pytest.fixture
-def pictures(examples: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in sorted((examples / "Real").iterdir())}
-
-
-@pytest.fixture
-def store(pictures: dict[str, bytes]) -> Iterator[tuple[Objects, Faults, Server]]:
-    objects = Objects(dict(pictures))
-    faults = Faults(objects.answer)
-    with served(faults) as server:
-        yield objects, faults, server
 
 
 def scan(server: Server, *arguments: str | Path, out: str = "rows.csv"):

@@ -7,17 +7,17 @@ removed between the shards' scans. Parts are read side by side, a block of each 
 
 import heapq
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
 from ...errors import InputError, OutputError
-from ...results import is_address
 from ..destination import Existing
 from ..finished import FinishedRows, finished_rows
 from ..rows import header, unescape_path
 from ..run_identity import RunIdentity, state_path
 from ..stamps import remove_stamps
 from ..whole_file import check_absent, whole_file
+from .part import order_of
 from .record import read_record, remove_record
 from .shard import Shard
 
@@ -43,18 +43,35 @@ def merge_parts(parts: Sequence[str], out: str, existing: Existing) -> int:
         InputError: a part is missing, doubled, unfinished or damaged, or of another scan.
         OutputError: the file exists, belongs to a scan that did not end, or cannot be written.
     """
-    check_absent(out, existing)
-    if os.path.lexists(state_path(out)):
-        raise OutputError(f"{out}: a scan into it did not end; choose another name")
     rows = [finished_rows(part) for part in parts]
     _check(rows)
     # Without rows, JSON lines do not tell their columns.
     first = next((part for part in rows if part.size), rows[0])
     block = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, _MEMORY // len(rows)))
+    lines = (line for _, _, line in heapq.merge(*(_placed(part, block) for part in rows)))
+    beginning = header(first.row_format, first.columns, first.mark)
+    return write_merged(out, existing, beginning, lines)
+
+
+def write_merged(out: str, existing: Existing, beginning: bytes, lines: Iterable[bytes]) -> int:
+    """Write rows to one file, whole or not at all; return their number.
+
+    Args:
+        out: path to write.
+        existing: ``REFUSE`` never replaces a file; any other policy does, at the end.
+        beginning: header of the file.
+        lines: lines of the rows, in their order.
+
+    Raises:
+        OutputError: the file exists, belongs to a scan that did not end, or cannot be written.
+    """
     count = 0
+    check_absent(out, existing)
+    if os.path.lexists(state_path(out)):
+        raise OutputError(f"{out}: a scan into it did not end; choose another name")
     with whole_file(out, existing) as path, path.open("wb") as file:
-        file.write(header(first.row_format, first.columns, first.mark))
-        for _, _, line in heapq.merge(*(_placed(part, block) for part in rows)):
+        file.write(beginning)
+        for line in lines:
             file.write(line)
             count += 1
     # They would vouch for rows that are gone.
@@ -120,10 +137,4 @@ def _placed(part: FinishedRows, block: int) -> Iterator[Placed]:
                 f"{part.path} and its record do not fit; scan this shard again with --force"
             )
         line, values = row
-        yield root, _key(unescape_path(values[0])), line
-
-
-def _key(path: bytes) -> bytes:
-    """Return what sorts paths below one root as the walk and stores sort them."""
-    # A name may hold bytes that are less than the slash's, so folders end with the least of all.
-    return path if is_address(path) else path.replace(b"/", b"\0")
+        yield root, order_of(unescape_path(values[0])), line

@@ -1,0 +1,176 @@
+"""Rows in parts: what one scan would have written, whatever the parts look like."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from in_process import trustthepixels
+from sample_rows import BAD, GOOD
+
+from trustthepixels.infer.errors import InputError, OutputError
+from trustthepixels.infer.output.destination import Existing
+from trustthepixels.infer.output.parts.folder import LocalFolder, PartName
+from trustthepixels.infer.output.parts.manifest import Manifest, Run, Totals, write_run
+from trustthepixels.infer.output.parts.merge_folder import merge_folder, merged_rows
+from trustthepixels.infer.output.parts.part import (
+    Part,
+    described,
+    part_header,
+    part_line,
+    rows_of_part,
+)
+from trustthepixels.infer.output.rows import Columns, RowFormat, encode_row, header
+from trustthepixels.infer.output.run_identity import RunIdentity
+from trustthepixels.infer.results import ScanRow
+
+RUN = Run(RunIdentity({"model": "m"}), RowFormat.CSV, Columns.USUAL)
+Placed = tuple[int, ScanRow]
+
+
+def content_of(rows: Iterable[Placed], run: Run = RUN) -> bytes:
+    lines = (part_line(row, root, None, run.row_format, run.columns) for root, row in rows)
+    return part_header(run.row_format, run.columns) + b"".join(lines)
+
+
+def write_part(
+    folder: LocalFolder, rows: list[Placed], number: int, attempt: int = 1, run: Run = RUN
+) -> Part:
+    name = str(PartName(attempt, number, rows[0][0], run.name, run.row_format))
+    content = content_of(rows, run)
+    folder.create(name, content)
+    return described(name, content, run.row_format, run.columns)
+
+
+def write_folder(path: Path, parts: list[list[Placed]], run: Run = RUN) -> LocalFolder:
+    folder = LocalFolder(str(path))
+    write_run(folder, run, replaces=False)
+    described_parts = [
+        write_part(folder, rows, number, 1, run) for number, rows in enumerate(parts)
+    ]
+    totals = Totals()
+    for row in merged_rows(folder, run, described_parts):
+        totals.add(row)
+    folder.put("manifest.json", Manifest(run, totals, described_parts).to_bytes())
+    return folder
+
+
+def named(path: str, row: ScanRow = GOOD) -> ScanRow:
+    return replace(row, path=path)
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    rows = [(0, named("p/a.jpg")), (0, named("p/b.jpg", BAD)), (1, named("o/x.jpg"))]
+    write_folder(tmp_path / "rows", [rows[2:], rows[:1], rows[1:2]])
+    return tmp_path / "rows"
+
+
+@pytest.mark.parametrize("row_format", RowFormat)
+def test_a_part_gives_back_what_went_in(row_format):
+    stamps = [None, (0, 0), (7, -1), (1 << 62, (1 << 63) - 1), (1, -(1 << 63))]
+    rows = [named(f"s3://b/{i}\r\n\"',.jpg", BAD if i else GOOD) for i in range(len(stamps))]
+    content = part_header(row_format, Columns.USUAL) + b"".join(
+        part_line(row, i, stamp, row_format, Columns.USUAL)
+        for i, (row, stamp) in enumerate(zip(rows, stamps, strict=True))
+    )
+    read = list(rows_of_part("part", content, row_format, Columns.USUAL))
+    assert [row.stamp for row in read] == stamps
+    assert [row.root for row in read] == list(range(len(stamps)))
+    assert [row.line for row in read] == [encode_row(row, row_format) for row in rows]
+    assert [row.path.decode() for row in read] == [row.path for row in rows]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_any_parts_give_the_rows_of_one_scan(tmp_path_factory, data):
+    keys = data.draw(
+        st.sets(st.tuples(st.integers(0, 2), st.text("ab/.-\x01", min_size=1)), min_size=1)
+    )
+    # The walk has no empty names, and sorts names, not whole paths.
+    ordered = sorted(keys, key=lambda place: (place[0], place[1].replace("/", "\0")))
+    rows = [(root, named(f"r{root}/{key}")) for root, key in ordered]
+    numbers = data.draw(st.lists(st.integers(0, 4), min_size=len(rows), max_size=len(rows)))
+    groups = [[row for row, n in zip(rows, numbers, strict=True) if n == i] for i in range(5)]
+    path = tmp_path_factory.mktemp("any")
+    folder = write_folder(path / "rows", [group for group in groups if group])
+    assert merge_folder(folder, str(path / "out"), Existing.REFUSE) == len(rows)
+    lines = [encode_row(row, RowFormat.CSV) for _, row in rows]
+    assert (path / "out").read_bytes() == header(RowFormat.CSV) + b"".join(lines)
+
+
+def test_the_newer_of_two_rows_of_one_object_counts(tmp_path):
+    old, new = named("a.jpg", BAD), named("a.jpg", GOOD)
+    folder = write_folder(tmp_path / "rows", [[(0, old), (0, named("b.jpg"))]])
+    parts = [write_part(folder, [(0, new)], number=1, attempt=2)]
+    parts += [
+        described(name, folder.read(name), RUN.row_format, RUN.columns)
+        for name in folder.names()
+        if name.startswith("part-000000-000000")
+    ]
+    assert [row.status for row in merged_rows(folder, RUN, parts)] == ["ok", "ok"]
+
+
+def test_the_command_puts_a_folder_together(parts):
+    out = parts.parent / "all.csv"
+    done = trustthepixels("merge", str(parts), "--out", str(out))
+    assert done.returncode == 0, done.stderr
+    rows = [named("p/a.jpg"), named("p/b.jpg", BAD), named("o/x.jpg")]
+    assert out.read_bytes() == header(RowFormat.CSV) + b"".join(
+        encode_row(row, RowFormat.CSV) for row in rows
+    )
+
+
+def a_part(folder: Path) -> Path:
+    return next(folder.glob("part-*"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: a_part(folder).unlink(), "is missing"),
+        (lambda folder: a_part(folder).write_bytes(b"x"), "is damaged"),
+        (lambda folder: (folder / "manifest.json").unlink(), "did not end"),
+        (lambda folder: (folder / "manifest.json").write_text("{}"), "manifest.json is damaged"),
+        (lambda folder: [path.unlink() for path in folder.iterdir()], "no rows of a scan"),
+    ],
+)
+def test_a_folder_that_is_not_whole_is_one_line_and_no_file(parts, spoil, words):
+    spoil(parts)
+    done = trustthepixels("merge", str(parts), "--out", str(parts / "../all.csv"))
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert [path.name for path in parts.parent.iterdir()] == ["rows"]
+
+
+def test_counts_that_do_not_fit_are_refused(parts):
+    manifest = json.loads((parts / "manifest.json").read_text())
+    (parts / "manifest.json").write_text(json.dumps(manifest | {"rows": manifest["rows"] + 1}))
+    with pytest.raises(InputError, match="its manifest counts"):
+        merge_folder(LocalFolder(str(parts)), str(parts / "all.csv"), Existing.REFUSE)
+    assert not (parts / "all.csv").exists()
+
+
+def test_a_name_is_written_once(tmp_path):
+    folder = LocalFolder(str(tmp_path / "new"))
+    assert list(folder.names()) == []
+    assert folder.read("a") is None
+    folder.create("a", b"1")
+    folder.create("a", b"1")
+    with pytest.raises(OutputError, match="another scan has just written it"):
+        folder.create("a", b"2")
+    folder.put("a", b"3")
+    assert (list(folder.names()), folder.read("a")) == (["a"], b"3")
+    folder.remove("a")
+    folder.remove("a")
+    assert list((tmp_path / "new").iterdir()) == []
+
+
+def test_a_folder_beside_other_parts_is_refused(parts):
+    done = trustthepixels("merge", str(parts), "more.csv", "--out", str(parts / "../all.csv"))
+    assert done.returncode == 2
+    assert "name nothing beside it" in done.stderr
