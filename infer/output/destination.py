@@ -201,6 +201,28 @@ def is_still_there(path: str, descriptor: int) -> bool:
         return False
 
 
+def release(descriptor: int) -> None:
+    """Close a file where one that is open can neither be renamed nor replaced: on Windows."""
+    if os.name == "nt":
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, descriptor)
+        os.close(nowhere)
+
+
+def open_again(descriptor: int, path: str) -> None:
+    """Have a descriptor stand for the file that has a path by now, and lock that one.
+
+    Raises:
+        OutputError: it cannot be opened, or another run has locked it.
+    """
+    new = _open(Target(path, os.O_RDWR | NO_FOLLOW))
+    try:
+        lock(new, path)
+        os.dup2(new, descriptor, inheritable=False)
+    finally:
+        os.close(new)
+
+
 def _close(descriptor: int, path: str) -> None:
     try:
         os.close(descriptor)

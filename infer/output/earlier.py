@@ -1,17 +1,20 @@
-"""Rows of a finished output that ``--update`` takes over."""
+"""Rows of earlier runs: those that ``--update`` takes over, and those that newer ones replace."""
 
 import os
 from array import array
+from dataclasses import replace
+from typing import BinaryIO
 
 import numpy as np
+import numpy.typing as npt
 
 from ..errors import OutputError
 from ..results import FileStatus, ScanRow
-from ..system.descriptors import BINARY
-from .reader import kept_rows, placed_rows
+from ..system.descriptors import BINARY, read_at
+from .reader import KeptRows, kept_rows, lines_of_rows, placed_rows
 from .rows import Columns, RowFormat, decode_row, unescape_path
 from .run_identity import RunIdentity
-from .stamps import Fingerprints, Stamp, Stamps, fingerprint, read_stamps
+from .stamps import Fingerprints, Stamp, Stamps, StampWriter, fingerprint, read_stamps
 
 _PATH, _STATUS = 0, 1
 
@@ -98,3 +101,74 @@ def earlier_rows(
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def replaced_rows(
+    descriptor: int,
+    rows: KeptRows,
+    row_format: RowFormat,
+    columns: Columns,
+    stamps: StampWriter,
+) -> npt.NDArray[np.uint64]:
+    """Return the numbers of rows whose file has a newer row, in their order.
+
+    Args:
+        descriptor: descriptor of the file of rows.
+        rows: place of the rows in it.
+        row_format: format of the file.
+        columns: columns of its rows.
+        stamps: stamps of these rows; a file that was scanned again has two.
+
+    Raises:
+        OutputError: the file can no longer be read.
+    """
+    doubled = stamps.doubled()
+    numbers, prints = array("Q"), array("Q")
+    if len(doubled):
+        lines = placed_rows(descriptor, rows.start, rows.size, row_format, columns)
+        for number, (_, _, values) in enumerate(lines):
+            value = np.uint64(fingerprint(unescape_path(values[_PATH]), stamps.key))
+            place = int(doubled.searchsorted(value))
+            if place < len(doubled) and doubled[place] == value:
+                numbers.append(number)
+                prints.append(int(value))
+    found = np.array(prints, np.uint64)
+    order = found.argsort(kind="stable")
+    is_older = found[order][1:] == found[order][:-1]
+    return np.sort(np.array(numbers, np.uint64)[order[:-1][is_older]])
+
+
+def write_without(
+    descriptor: int,
+    rows: KeptRows,
+    row_format: RowFormat,
+    columns: Columns,
+    numbers: npt.NDArray[np.uint64],
+    file: BinaryIO,
+) -> tuple[KeptRows, KeptRows]:
+    """Copy a file of rows without some of them; return the counts of those and of the others.
+
+    Args:
+        descriptor: descriptor of the file of rows.
+        rows: place of the rows in it.
+        row_format: format of the file.
+        columns: columns of its rows.
+        numbers: numbers of the rows that are left out, in their order.
+        file: takes the copy.
+
+    Raises:
+        OutputError: the file can no longer be read.
+    """
+    dropped, rest = KeptRows(), KeptRows(rows.start)
+    left_out = iter(numbers.tolist())
+    following = next(left_out, -1)
+    file.write(read_at(descriptor, rows.start, 0))
+    lines = lines_of_rows(descriptor, rows.start, rows.size, row_format, columns)
+    for number, (line, values) in enumerate(lines):
+        if number == following:
+            dropped.count(values)
+            following = next(left_out, -1)
+        else:
+            rest.count(values)
+            file.write(line)
+    return dropped, replace(rest, size=file.tell())

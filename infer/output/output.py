@@ -7,6 +7,8 @@
   ``NAME.partial.resume`` identifies that run, see ``run_identity``; a complete file has none.
 - An update writes a file anew, and takes over rows of the old one, see ``earlier``. Sizes and times
   of the files lie in ``NAME.update``, see ``stamps``, and stay there.
+- Of objects, any run keeps them there until it ends. An object that changed before the run was
+  resumed gets a second row, and at the end the older one is left out.
 - A shard of a scan has a record in ``NAME.shard``, see ``parts.record``, which stays there too.
 - Devices and named pipes, and ``-`` for standard output, are streams.
 
@@ -23,13 +25,22 @@ from pathlib import Path
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import Identity, identity_of, sync_folder_of
-from .destination import Existing, Target, find_target, is_still_there, opened
-from .earlier import EarlierRows, earlier_rows
+from .destination import (
+    Existing,
+    Target,
+    find_target,
+    is_still_there,
+    open_again,
+    opened,
+    release,
+)
+from .earlier import EarlierRows, earlier_rows, replaced_rows, write_without
 from .parts.record import RecordWriter, record_path, recorded_rows, remove_record
 from .reader import KeptRows, kept_paths, kept_rows
 from .rows import Columns, Mark, RowFormat
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
+from .whole_file import whole_file
 from .writer import RowSink, RowWriter
 
 
@@ -54,6 +65,7 @@ class Output(RowSink):
         mark: Mark,
         *,
         is_shard: bool,
+        has_objects: bool,
     ) -> None:
         self.path = target.path
         self.identities: set[Identity] = {identity_of(os.fstat(descriptor))}
@@ -65,6 +77,7 @@ class Output(RowSink):
         self._target = target
         self._is_shard = is_shard
         self._updates = existing is Existing.UPDATE
+        self._has_objects = has_objects
         self._stamps: StampWriter | None = None
         self._record: RecordWriter | None = None
         self._descriptor = descriptor
@@ -113,24 +126,20 @@ class Output(RowSink):
             )
         if not self._kept.verdicts:
             write_identity(self.path, identity)
-        if self._updates:
-            self._begin_update(identity)
+        if self._updates or self._has_objects:
+            self._stamps = StampWriter(self.path, identity, goes_on=bool(self._kept.verdicts))
         else:
             remove_stamps(self.path)
+        if self._updates and self._target.replaces is not None:
+            self.earlier, self.starts_anew = earlier_rows(
+                str(self._target.replaces), self._format, self._columns, identity
+            )
         if self._is_shard:
             self._record = RecordWriter(self.path, identity, self._kept.verdicts.total())
         else:
             remove_record(self.path)
         self._know_own_files()
         return self._kept
-
-    def _begin_update(self, identity: RunIdentity) -> None:
-        goes_on = bool(self._kept.verdicts)
-        self._stamps = StampWriter(self.path, identity, goes_on=goes_on)
-        if self._target.replaces is not None:
-            self.earlier, self.starts_anew = earlier_rows(
-                str(self._target.replaces), self._format, self._columns, identity
-            )
 
     def _know_own_files(self) -> None:
         """Note the files beside the rows, so that no scan takes them for files of the user."""
@@ -158,12 +167,19 @@ class Output(RowSink):
         """True if the output can be resumed after an early end of this run."""
         return not self._target.is_stream and self._writer is not None and self.rows > 0
 
-    def write(self, row: ScanRow, root: int = 0) -> None:
+    def is_outdated(self, path: bytes, stamp: Stamp) -> bool:
+        """Return whether an object is not the one that a row was kept of."""
+        kept = None if self._stamps is None else self._stamps.kept
+        known = None if kept is None else kept.find(path)
+        return known is not None and known != stamp
+
+    def write(self, row: ScanRow, root: int = 0, stamp: Stamp | None = None) -> None:
         """Write one row; ``begin`` comes first.
 
         Args:
             row: the row.
             root: number of the root that led to its file; of use to a shard alone.
+            stamp: taken of the file before it was read; ``None`` has the next update scan it again.
 
         Raises:
             OutputError: the row cannot be written; the file will end with a whole row.
@@ -172,20 +188,33 @@ class Output(RowSink):
         assert self._writer is not None
         if self._record is not None:
             self._record.add(root)
+        if self._stamps is not None and stamp is not None:
+            self._stamps.add(row.path.encode("utf-8", "surrogateescape"), stamp)
         self._writer.write(row)
 
-    def stamp(self, path: bytes, stamp: Stamp | None) -> None:
-        """Note the size and time of a file whose row was written; of use to an update alone.
-
-        Args:
-            path: of the file.
-            stamp: taken before it was read; ``None`` has the next update scan it again.
+    def drop_outdated(self) -> KeptRows:
+        """Leave out rows of objects that have a newer row, and return their counts.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: the file cannot be read or written.
         """
-        if self._stamps is not None and stamp is not None:
-            self._stamps.add(path, stamp)
+        if self._stamps is None or self._stamps.kept is None or not self._kept.start:
+            return KeptRows()
+        self.sync()
+        form = self._format, self._columns
+        rows = KeptRows(self._kept.start, os.fstat(self._descriptor).st_size)
+        numbers = replaced_rows(self._descriptor, rows, *form, self._stamps)
+        if not len(numbers):
+            return KeptRows()
+        with whole_file(self.path, Existing.REPLACE) as path, path.open("wb") as file:
+            dropped, self._kept = write_without(self._descriptor, rows, *form, numbers, file)
+            if self._record is not None:
+                self._record.drop(numbers)
+            release(self._descriptor)
+        open_again(self._descriptor, self.path)
+        size = self._kept.size
+        self._writer = RowWriter(self._descriptor, self.path, *form, self._mark, kept_bytes=size)
+        return dropped
 
     def sync(self) -> None:
         """Sync the rows so far to the disk, so that they survive a power cut.
@@ -194,8 +223,9 @@ class Output(RowSink):
             OutputError: the disk failed.
         """
         assert self._writer is not None
-        if self._record is not None:
-            self._record.sync()
+        for beside in (self._record, self._stamps):
+            if beside is not None:
+                beside.sync()
         self._writer.sync()
 
     def complete(self) -> None:
@@ -224,8 +254,11 @@ class Output(RowSink):
         if self._target.replaces is not None:
             _replace(self._target.replaces, self.path, self._descriptor)
             remove_identity(rows)
-        if self._stamps is not None:
+        if self._stamps is not None and self._updates:
             self._stamps.complete(rows)
+        elif self._stamps is not None:
+            self._stamps.abandon()
+            remove_stamps(self.path)
         if self._record is not None:
             self._record.complete(rows)
         remove_identity(self.path)
@@ -272,6 +305,7 @@ def open_output(
     mark: Mark = Mark.NONE,
     *,
     is_shard: bool = False,
+    has_objects: bool = False,
 ) -> Iterator[Output]:
     """Open what ``--out`` names, before anything slow is done.
 
@@ -286,6 +320,7 @@ def open_output(
         columns: columns of the rows.
         mark: mark at the beginning of a CSV file; one that is resumed keeps its own.
         is_shard: true keeps a record beside the rows, for ``merge``.
+        has_objects: true keeps sizes and ETags beside the rows until the scan ends.
 
     Raises:
         OutputError: the output exists, is being written by another run, cannot be resumed, or
@@ -297,7 +332,14 @@ def open_output(
     with opened(target, destination) as descriptor:
         try:
             output = Output(
-                target, descriptor, row_format, existing, columns, mark, is_shard=is_shard
+                target,
+                descriptor,
+                row_format,
+                existing,
+                columns,
+                mark,
+                is_shard=is_shard,
+                has_objects=has_objects,
             )
         except BaseException:
             if not target.is_stream and not target.resumes:
@@ -320,11 +362,7 @@ def _replace(old: Path, new: str, descriptor: int) -> None:
         with contextlib.suppress(FileNotFoundError):
             if hasattr(os, "fchmod"):
                 os.fchmod(descriptor, stat.S_IMODE(old.stat().st_mode))
-        if os.name == "nt":
-            # On Windows an open file cannot be renamed.
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, descriptor)
-            os.close(nowhere)
+        release(descriptor)
         Path(new).replace(old)
     except OSError as error:
         raise OutputError(

@@ -15,7 +15,7 @@ import os
 import secrets
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from itertools import islice
 
@@ -55,6 +55,12 @@ class KeptRows:
     verdicts: Counter[str] = field(default_factory=Counter)
     origins: Counter[tuple[str, str]] = field(default_factory=Counter)
 
+    def count(self, values: Sequence[str]) -> None:
+        """Count one more row by its values."""
+        self.verdicts[values[_VERDICT]] += 1
+        if len(values) > _ORIGIN:
+            self.origins[values[_ORIGIN], values[_VERDICT]] += 1
+
 
 def kept_rows(
     descriptor: int,
@@ -79,13 +85,11 @@ def kept_rows(
         start = size_of_header(descriptor, row_format, columns)
         if start is None:
             return KeptRows()
-        size, verdicts, origins = start, Counter[str](), Counter[tuple[str, str]]()
+        size, counted = start, KeptRows()
         end = os.fstat(descriptor).st_size
         for line, values in islice(_rows(descriptor, size, end, row_format, columns), most):
             size += len(line)
-            verdicts[values[_VERDICT]] += 1
-            if columns is Columns.WITH_PROVENANCE:
-                origins[values[_ORIGIN], values[_VERDICT]] += 1
+            counted.count(values)
     except OSError as error:
         raise OutputError(f"cannot read {path}: {error.strerror}") from error
     except NotRowsError as error:
@@ -93,7 +97,7 @@ def kept_rows(
             f"{path} does not hold rows of this version ({error}); "
             "choose another name, or replace it with --force"
         ) from error
-    return KeptRows(start, size, verdicts, origins)
+    return replace(counted, start=start, size=size)
 
 
 def size_of_header(descriptor: int, row_format: RowFormat, columns: Columns) -> int | None:

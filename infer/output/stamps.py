@@ -1,5 +1,7 @@
 """Size and time of each scanned file, which ``--update`` stores in ``NAME.update``.
 
+A scan of objects stores their sizes and ETags there until it ends, for ``--resume``.
+
 The file begins with one line of JSON: the identity of its run, and a key. A record of fixed size
 follows for each row: a fingerprint of the path, and the file's size and time. Records are found by
 path, not by position. So a record without its row, or a row without its record, is harmless: the
@@ -10,6 +12,7 @@ vouches for a newer row of changed content.
 import json
 import secrets
 import struct
+from collections.abc import Iterable
 from hashlib import blake2b
 
 import numpy as np
@@ -26,6 +29,14 @@ Stamp = tuple[int, int]
 
 _RECORD = np.dtype([("path", "<u8"), ("size", "<i8"), ("time", "<i8")])
 _PACKED = "<Qqq"
+
+
+def stamp_records(key: bytes, stamped: Iterable[tuple[bytes, Stamp]]) -> npt.NDArray[np.void]:
+    """Return records of files with their stamps, as ``Stamps`` takes them."""
+    packed = bytearray()
+    for path, stamp in stamped:
+        packed += struct.pack(_PACKED, fingerprint(path, key), *stamp)
+    return np.frombuffer(packed, _RECORD)
 
 
 def stamps_path(rows: str) -> str:
@@ -77,7 +88,12 @@ class Stamps:
         self.identity = identity
         self.key = key
         self._records = records
-        self._places = Fingerprints(key, np.ascontiguousarray(records["path"]))
+        self._places = Fingerprints(key, self.fingerprints)
+
+    @property
+    def fingerprints(self) -> npt.NDArray[np.uint64]:
+        """Fingerprint of each record's path, in the order of the records."""
+        return np.ascontiguousarray(self._records["path"])
 
     def find(self, path: bytes) -> Stamp | None:
         """Return the last stamp of a file; ``None`` if it has none."""
@@ -119,15 +135,19 @@ class StampWriter(BesideWriter):
         identity: identity of the run.
         goes_on: keep what an interrupted run wrote.
 
+    Attributes:
+        kept: stamps that an interrupted run wrote; ``None`` if there are none.
+
     Raises:
         OutputError: the stamps cannot be written.
     """
 
     def __init__(self, rows: str, identity: RunIdentity, *, goes_on: bool) -> None:
-        kept = read_stamps(rows) if goes_on else None
-        self._key = secrets.token_bytes(16) if kept is None else kept.key
-        head = {"identity": dict(identity.values), "key": self._key.hex()}
-        first = json.dumps(head).encode() + b"\n" if kept is None else None
+        self.kept = read_stamps(rows) if goes_on else None
+        self.key = secrets.token_bytes(16) if self.kept is None else self.kept.key
+        self._rows = rows
+        head = {"identity": dict(identity.values), "key": self.key.hex()}
+        first = json.dumps(head).encode() + b"\n" if self.kept is None else None
         super().__init__(rows, STAMPS_SUFFIX, first, lambda size: size - size % _RECORD.itemsize)
 
     def add(self, path: bytes, stamp: Stamp) -> None:
@@ -136,4 +156,17 @@ class StampWriter(BesideWriter):
         Raises:
             OutputError: the stamp cannot be written.
         """
-        self._write(struct.pack(_PACKED, fingerprint(path, self._key), *stamp))
+        self._write(struct.pack(_PACKED, fingerprint(path, self.key), *stamp))
+        # A kill must not leave a row without its stamp.
+        self._flush()
+
+    def doubled(self) -> npt.NDArray[np.uint64]:
+        """Return the fingerprints of files that were scanned again after a kept row, sorted.
+
+        Raises:
+            OutputError: the stamps cannot be read.
+        """
+        stamps = None if self.kept is None else read_stamps(self._rows)
+        prints = np.empty(0, np.uint64) if stamps is None else stamps.fingerprints
+        found, counts = np.unique(prints, return_counts=True)
+        return found[counts > 1]

@@ -46,6 +46,15 @@ class ScanCounts:
             self._counts[verdict or _FAILED] += count
             self.kept += count
 
+    def drop_kept(
+        self, verdicts: Mapping[str, int], origins: Mapping[tuple[str, str], int]
+    ) -> None:
+        """Count no longer rows of an earlier run that newer ones replaced; as ``add_kept``."""
+        self.add_kept(
+            {verdict: -count for verdict, count in verdicts.items()},
+            {pair: -count for pair, count in origins.items()},
+        )
+
     @property
     def files(self) -> int:
         """Number of all rows."""

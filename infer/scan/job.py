@@ -41,7 +41,7 @@ from .lost import while_present
 from .options import ScanOptions
 from .pipeline import scan_found
 from .request import ScanRequest
-from .update import ShardFiles, Update, not_kept
+from .update import ShardFiles, Update, not_kept, object_stamp, stamp_of
 
 if TYPE_CHECKING:
     from ..provenance.options import ProvenanceOptions
@@ -86,6 +86,7 @@ def run_scan(
                 columns,
                 request.mark,
                 is_shard=request.shard is not None,
+                has_objects=_has_objects(request),
             )
         )
         report.output = output
@@ -106,31 +107,38 @@ def run_scan(
         options = options_for(request, session.device, frozenset(output.identities))
         shard = ShardFiles(roots, Shard.of(request.shard)) if request.shard else None
         updates = request.existing is Existing.UPDATE
-        stores = Stores(options.stores, options.limits, options.memory, tags_named=updates)
+        # A long list would cost a request more for each line.
+        tags_named = updates or request.files_from is None
+        stores = Stores(options.stores, options.limits, options.memory, tags_named=tags_named)
         named = roots if shard is None else shard.roots
         source = AnyFiles(named, options.walk, report.left_out, stores)
         files = source.find()
         if shard is not None:
             files = shard.chosen(files)
         if report.counts.kept:
-            files = not_kept(files, output.kept())
+            files = not_kept(files, output.kept(), output.is_outdated)
         if shard is not None:
             files = shard.noted(files)
-        update = Update(output.earlier) if updates else None
-        if update is not None:
-            files = update.marked(files)
+        update = Update(output.earlier, stamp_of if updates else object_stamp)
+        files = update.marked(files)
         rows = stack.enter_context(
             closing(scan_found(files, model.classifier, rule, options, model.allocate, source))
         )
         show = stack.enter_context(progress(report.counts))
         for row in while_present(rows):
             details(row)
-            output.write(row, 0 if shard is None else shard.next_root())
-            if update is not None:
-                output.stamp(row.path.encode("utf-8", "surrogateescape"), update.next_stamp())
+            root = 0 if shard is None else shard.next_root()
+            output.write(row, root, update.next_stamp())
             show(row)
             signals.check()
-        report.counts.kept += 0 if update is None else update.taken_over
+        dropped = output.drop_outdated()
+        report.counts.drop_kept(dropped.verdicts, dropped.origins)
+        report.counts.kept += update.taken_over
+
+
+def _has_objects(request: ScanRequest) -> bool:
+    """Return whether objects may be among the files."""
+    return request.files_from is not None or any(map(is_address, map(os.fsencode, request.paths)))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 import stat
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -25,20 +25,25 @@ class Update:
 
     Args:
         earlier: rows that may be taken over; ``None`` for none.
+        stamp: returns what reveals a later change of a file; ``None`` if nothing does.
 
     Attributes:
         taken_over: number of rows that were taken over.
     """
 
-    def __init__(self, earlier: EarlierRows | None) -> None:
+    def __init__(
+        self,
+        earlier: EarlierRows | None = None,
+        stamp: Callable[[Found], Stamp | None] | None = None,
+    ) -> None:
         self.taken_over = 0
-        self._earlier = earlier
+        self._earlier, self._stamp = earlier, stamp or stamp_of
         self._stamps: deque[Stamp | None] = deque()
 
     def marked(self, files: Iterable[Found]) -> Iterator[Found]:
         """Yield the files, those that are unchanged with their row."""
         for file in files:
-            stamp = None if file.failure is not None else stamp_of(file)
+            stamp = None if file.failure is not None else self._stamp(file)
             self._stamps.append(stamp)
             row = None
             if self._earlier is not None and stamp is not None:
@@ -57,7 +62,7 @@ def stamp_of(file: Found) -> Stamp | None:
     Return ``None`` if they cannot reveal a later change.
     """
     if isinstance(file, Remote):
-        return file.stamp
+        return object_stamp(file)
     try:
         status = stat_path(file.path)
     except (OSError, ValueError):
@@ -68,7 +73,20 @@ def stamp_of(file: Found) -> Stamp | None:
     return status.st_size, status.st_mtime_ns
 
 
-def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
+def object_stamp(file: Found) -> Stamp | None:
+    """Return the size and ETag of an object; ``None`` if they are unknown, or for other files."""
+    return file.stamp if isinstance(file, Remote) and file.failure is None else None
+
+
+def _never(_path: bytes, _stamp: Stamp) -> bool:
+    return False
+
+
+def not_kept(
+    found: Iterable[Found],
+    kept: Iterator[bytes],
+    is_outdated: Callable[[bytes, Stamp], bool] = _never,
+) -> Iterator[Found]:
     """Yield the files that have no row yet, in the order of the walk.
 
     A new file is scanned at any place in the order. The row of a removed file stays, and is not
@@ -77,14 +95,24 @@ def not_kept(found: Iterable[Found], kept: Iterator[bytes]) -> Iterator[Found]:
     Args:
         found: files of the walk.
         kept: paths of the existing rows.
+        is_outdated: returns whether an object with this path and stamp is not that of its row.
     """
+
+    def has_changed(file: Found) -> bool:
+        stamp = object_stamp(file)
+        return stamp is not None and is_outdated(file.path, stamp)
+
     files = iter(found)
     # In this order: the pair at which one of the two ends loses its first half.
     for path, file in zip(kept, files, strict=False):
         if file.path != path:
             known = PathSet(chain([path], kept))
-            yield from (other for other in chain([file], files) if other.path not in known)
+            for other in chain([file], files):
+                if other.path not in known or has_changed(other):
+                    yield other
             return
+        if has_changed(file):
+            yield file
     yield from files
 
 

@@ -67,8 +67,7 @@ def scan(
                 raise Interrupted(2)
             if file.known is None:
                 scanned.append(Path(os.fsdecode(file.path)).name)
-            output.write(file.known or judged(file.path))
-            output.stamp(file.path, update.next_stamp())
+            output.write(file.known or judged(file.path), stamp=update.next_stamp())
     return scanned
 
 

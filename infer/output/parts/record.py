@@ -12,6 +12,9 @@ import sys
 from array import array
 from collections.abc import Iterator
 
+import numpy as np
+import numpy.typing as npt
+
 from ...errors import InputError
 from ..beside import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
 from ..run_identity import RunIdentity
@@ -67,6 +70,22 @@ class RecordWriter(BesideWriter):
         self._write(root.to_bytes(_ROOT_BYTES, "little"))
         # A kill must not leave a row without its root.
         self._flush()
+
+    def drop(self, numbers: npt.NDArray[np.uint64]) -> None:
+        """Remove the roots of rows, by the rows' numbers.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        try:
+            self._file.seek(0)
+            start = len(self._file.readline(LARGEST_HEAD))
+            roots = np.delete(np.frombuffer(self._file.read(), "<u4"), numbers)
+            self._file.seek(start)
+            self._file.write(roots.tobytes())
+            self._file.truncate()
+        except OSError as error:
+            raise self._failure(error) from error
 
 
 def read_record(rows: str) -> tuple[RunIdentity, Iterator[int]]:
