@@ -287,7 +287,7 @@ class Server:
     """
 
     def __init__(self, answer: Answer) -> None:
-        self._answer = answer
+        self.answer = answer
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._writers: set[asyncio.StreamWriter] = set()
@@ -331,7 +331,7 @@ class Server:
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            await _serve(self._answer, reader, writer)
+            await _serve(self.answer, reader, writer)
         finally:
             self._writers.discard(writer)
 

@@ -13,6 +13,7 @@ from ..output.destination import Existing
 from ..output.whole_file import check_absent
 from ..output.writer import STANDARD_OUTPUT
 from ..report.request import ModelSource, ReportRequest
+from ..results import is_address
 from ..scan.counts import Report
 from ..scan.request import ScanRequest
 from ..system.signals import Interrupted, interruptible
@@ -84,7 +85,7 @@ def _report_request(request: ScanRequest) -> ReportRequest | None:
     if request.report is None:
         return None
     is_stream = Path(request.out).exists() and not Path(request.out).is_file()
-    if request.out == STANDARD_OUTPUT or is_stream:
+    if request.out == STANDARD_OUTPUT or is_stream or is_address(os.fsencode(request.out)):
         raise UsageError("--report reads the rows again: it needs --out with a file")
     replaces = request.existing is not Existing.REFUSE
     existing = Existing.REPLACE if replaces else Existing.REFUSE

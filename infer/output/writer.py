@@ -9,12 +9,19 @@ import select
 import stat
 import time
 from collections.abc import Iterator
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import sync_file
 from .rows import Columns, Mark, RowFormat, encode_row, header
+
+if TYPE_CHECKING:
+    from ..system.durable import Identity
+    from .earlier import EarlierRows
+    from .reader import KeptRows
+    from .run_identity import RunIdentity
+    from .stamps import Stamp
 
 STANDARD_OUTPUT = "-"
 
@@ -23,16 +30,49 @@ _SYNC_ROWS = 10_000
 
 
 class RowSink(Protocol):
-    """Destination of one run's rows; ``Output`` is one, for CSV and JSON lines."""
+    """Destination of one run's rows: a file or stream (``Output``), or parts (``PartsOutput``).
+
+    Attributes:
+        path: path or address in messages.
+        identities: device and inode of the files that this run writes or replaces.
+        earlier: rows that an update can take over; ``None`` if there are none.
+        starts_anew: reason why an update can take over nothing; mostly empty.
+    """
+
+    path: str
+    identities: "set[Identity]"
+    earlier: "EarlierRows | None"
+    starts_anew: str
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, kept ones included."""
+
+    @property
+    def goes_on_with(self) -> str:
+        """Option that continues this run after an early end."""
+
+    @property
+    def is_resumable(self) -> bool:
+        """True if the output can be resumed after an early end of this run."""
+
+    def begin(self, identity: "RunIdentity") -> "KeptRows":
+        """Settle which rows stay, before the first row."""
 
     def kept(self) -> Iterator[bytes]:
         """Return the paths of an earlier run's rows that stay, lazily."""
 
-    def write(self, row: ScanRow) -> None:
+    def is_outdated(self, path: bytes, stamp: "Stamp") -> bool:
+        """Return whether an object is not the one that a row was kept of."""
+
+    def write(self, row: ScanRow, root: int = 0, stamp: "Stamp | None" = None) -> None:
         """Write one row."""
 
+    def drop_outdated(self) -> "KeptRows":
+        """Leave out rows of objects that have a newer row, and return their counts."""
+
     def sync(self) -> None:
-        """Sync the rows so far to the disk, so that they survive a power cut."""
+        """Make the rows so far survive the end of this process, and a power cut."""
 
     def complete(self) -> None:
         """Finish the output after its last row."""

@@ -11,7 +11,7 @@ from ..output.writer import STANDARD_OUTPUT
 from ..results import Origin, ScanRow, VerdictLabel
 
 if TYPE_CHECKING:
-    from ..output.output import Output
+    from ..output.writer import RowSink
 
 _FAILED = "failed"
 
@@ -118,7 +118,7 @@ class Report:
     """Facts of a scan for its last line, however it ends."""
 
     counts: ScanCounts = field(default_factory=ScanCounts)
-    output: "Output | None" = None
+    output: "RowSink | None" = None
     left_out: LeftOut = field(default_factory=LeftOut)
     _provider: str = ""
     _started: float = field(default_factory=time.monotonic)

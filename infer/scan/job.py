@@ -10,7 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, OutputError, UsageError
+from ..errors import InputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
 from ..files.patterns import Patterns
@@ -26,10 +26,13 @@ from ..model.verdicts import VerdictRule
 from ..output.destination import Existing
 from ..output.details import open_details
 from ..output.output import open_output
+from ..output.parts.parts_output import open_parts
 from ..output.parts.shard import Shard
-from ..output.rows import Columns, escape_path, names_of
+from ..output.rows import Columns, Mark, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
+from ..output.writer import RowSink
 from ..results import ScanRow, is_address
+from ..stores.rows_folder import rows_folder
 from ..stores.source import AnyFiles, Stores, check_addresses
 from ..system.background import waited_for
 from ..system.cores import available_cores
@@ -73,22 +76,9 @@ def run_scan(
         raise UsageError(
             "--isolate all needs worker processes, which this system lacks; leave it out"
         )
-    if is_address(os.fsencode(request.out)):
-        raise OutputError(f"cannot write to {request.out}: rows go to a file of this machine")
     with ExitStack() as stack:
         roots = stack.enter_context(_roots(request))
-        columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
-        output = stack.enter_context(
-            open_output(
-                request.out,
-                request.row_format,
-                request.existing,
-                columns,
-                request.mark,
-                is_shard=request.shard is not None,
-                has_objects=_has_objects(request),
-            )
-        )
+        output = stack.enter_context(_opened_sink(request))
         report.output = output
         details = stack.enter_context(open_details(request.provenance_details, request.existing))
         stack.enter_context(signals.surfacing())
@@ -105,7 +95,10 @@ def run_scan(
             tell(f"all files are scanned again: {output.starts_anew}")
         # With the files that the output lays beside its rows.
         options = options_for(request, session.device, frozenset(output.identities))
-        shard = ShardFiles(roots, Shard.of(request.shard)) if request.shard else None
+        in_parts = is_address(os.fsencode(request.out))
+        whole = Shard(1, 1) if in_parts else None
+        part = Shard.of(request.shard) if request.shard else whole
+        shard = None if part is None else ShardFiles(roots, part)
         updates = request.existing is Existing.UPDATE
         # A long list would cost a request more for each line.
         tags_named = updates or request.files_from is None
@@ -134,6 +127,39 @@ def run_scan(
         dropped = output.drop_outdated()
         report.counts.drop_kept(dropped.verdicts, dropped.origins)
         report.counts.kept += update.taken_over
+
+
+def _opened_sink(request: ScanRequest) -> AbstractContextManager[RowSink]:
+    """Open what ``--out`` names, before anything slow is done.
+
+    Args:
+        request: the scan's request.
+
+    Raises:
+        UsageError: an option needs a file of this machine.
+        InputError: the store cannot be reached.
+        OutputError: the output cannot be written, or must stay as it is.
+    """
+    columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
+    if not is_address(os.fsencode(request.out)):
+        return open_output(
+            request.out,
+            request.row_format,
+            request.existing,
+            columns,
+            request.mark,
+            is_shard=request.shard is not None,
+            has_objects=_has_objects(request),
+        )
+    needs_file = {
+        "--update": request.existing is Existing.UPDATE,
+        "--shard": request.shard is not None,
+        "--excel": request.mark is not Mark.NONE,
+    }
+    for option in filter(needs_file.__getitem__, needs_file):
+        raise UsageError(f"{option} needs --out with a file of this machine")
+    folder = rows_folder(request.out, request.stores, request.limits.timeout_s)
+    return open_parts(folder, request.row_format, request.existing, columns)
 
 
 def _has_objects(request: ScanRequest) -> bool:

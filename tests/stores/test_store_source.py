@@ -238,12 +238,6 @@ def test_a_key_that_cannot_be_read_at_the_beginning_is_one_line(store):
     assert "obstore takes no key" in errors
 
 
-def test_rows_are_not_written_to_a_store(store, tiny_model):
-    code, errors = scan(store[2], "s3://pictures/", "--model", tiny_model, out="s3://pictures/rows")
-    assert code == 2
-    assert "a file of this machine" in errors
-
-
 @pytest.mark.slow
 def test_a_hundred_thousand_keys_come_in_order():
     objects = Objects({f"{number:06d}.jpg": b"x" for number in range(100_000)})

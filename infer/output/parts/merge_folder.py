@@ -29,14 +29,11 @@ def merge_folder(folder: RowsFolder, out: str, existing: Existing) -> int:
         InputError: the folder has no complete rows, or a part is missing or damaged.
         OutputError: the file exists, or cannot be written.
     """
-    manifest = read_manifest(folder)
-    if manifest is None:
-        began = read_run(folder) is not None
-        raise InputError(
-            f"{folder.shown}: its scan did not end; continue it with --resume first"
-            if began
-            else f"{folder.shown}: no rows of a scan; name the folder that --out named"
-        )
+    run, manifest = read_run(folder), read_manifest(folder)
+    if run is None:
+        raise InputError(f"{folder.shown}: no rows of a scan; name the folder that --out named")
+    if manifest is None or manifest.run.name != run.name:
+        raise InputError(f"{folder.shown}: its scan did not end; continue it with --resume first")
     first = header(manifest.run.row_format, manifest.run.columns)
     return write_merged(out, existing, first, _checked_lines(folder, manifest))
 
@@ -53,20 +50,28 @@ def _checked_lines(folder: RowsFolder, manifest: Manifest) -> Iterator[bytes]:
         )
 
 
-def merged_rows(folder: RowsFolder, run: Run, parts: Iterable[Part]) -> Iterator[PlacedRow]:
+def merged_rows(
+    folder: RowsFolder,
+    run: Run,
+    parts: Iterable[Part],
+    drop: Callable[[PlacedRow], None] = lambda _row: None,
+) -> Iterator[PlacedRow]:
     """Yield the rows of parts by root and key; of two rows of one object, only the newer one.
 
     Args:
         folder: folder of the parts.
         run: their run.
         parts: the parts, in any order.
+        drop: takes each row that has a newer one.
 
     Raises:
         InputError: a part is missing, or differs from its description.
     """
     held: PlacedRow | None = None
     for row in _sorted_rows(parts, lambda part: _rows(folder, run, part)):
-        if held is not None and (held.root, held.key) != (row.root, row.key):
+        if held is not None and (held.root, held.key) == (row.root, row.key):
+            drop(held)
+        elif held is not None:
             yield held
         held = row
     if held is not None:

@@ -130,13 +130,19 @@ def described(name: str, content: bytes, row_format: RowFormat, columns: Columns
     Raises:
         InputError: the content is not that of a part, or has no row.
     """
-    first, count = None, 0
-    for row in rows_of_part(name, content, row_format, columns):
-        first, count = first or row, count + 1
-    if first is None:
+    return part_of(name, content, list(rows_of_part(name, content, row_format, columns)))
+
+
+def part_of(name: str, content: bytes, rows: Sequence[PlacedRow]) -> Part:
+    """Return the description of a part whose rows were read.
+
+    Raises:
+        InputError: it has no row.
+    """
+    if not rows:
         raise InputError(f"{name}: a part without rows")
     digest = hashlib.sha256(content).hexdigest()
-    return Part(name, count, len(content), digest, first.root, first.values[_PATH])
+    return Part(name, len(rows), len(content), digest, rows[0].root, rows[0].values[_PATH])
 
 
 def rows_of_part(

@@ -1,0 +1,255 @@
+"""Output of one run in parts: a folder of rows, mostly in a store.
+
+Rows are held until they make a part. A kill loses those that are held; they are scanned again when
+the run is resumed. A store that fails for good ends the run, and its earlier parts stay.
+"""
+
+import contextlib
+import hashlib
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from ...errors import InputError, OutputError
+from ...results import ScanRow
+from ...system.background import waited_for
+from ...system.durable import Identity
+from ..destination import Existing
+from ..earlier import EarlierRows
+from ..reader import KeptRows
+from ..rows import Columns, RowFormat, escape_path
+from ..run_identity import RunIdentity
+from ..stamps import Stamp
+from ..writer import RowSink
+from .folder import MANIFEST, RUN, PartName, RowsFolder
+from .kept_parts import KeptParts, read_parts, run_that_goes_on
+from .manifest import Manifest, Run, Totals, write_run
+from .merge_folder import merged_rows, parts_in_order
+from .part import Part, PlacedRow, part_header, part_line
+
+_ROWS, _BYTES, _SECONDS = 10_000, 8 << 20, 60.0
+"""Rows, bytes and age of the oldest row at which a part is written."""
+
+
+class PartsOutput(RowSink):
+    """A folder of rows that is open for one run. Made by ``open_parts``.
+
+    Attributes:
+        path: path or address of the folder.
+    """
+
+    def __init__(
+        self, folder: RowsFolder, row_format: RowFormat, existing: Existing, columns: Columns
+    ) -> None:
+        self.path = folder.shown
+        self.identities: set[Identity] = set()
+        self.earlier: EarlierRows | None = None
+        self.starts_anew = ""
+        self._folder, self._existing = folder, existing
+        goes_on = run_that_goes_on(folder, existing, row_format)
+        self._run, self._old_names = goes_on or (Run(RunIdentity({}), row_format, columns), ())
+        self._attempt, self._number = 1, 0
+        self._kept = KeptParts()
+        self._parts: list[Part] = []
+        self._totals = Totals()
+        self._has_older_rows = False
+        self._lines: list[bytes] = []
+        self._size, self._first, self._since = 0, (0, ""), 0.0
+        self._is_lost = False
+        # What refuses to be written is detected here, before anything slow is done.
+        self._old = folder.read(RUN)
+        if self._old is None:
+            write_run(folder, self._run, replaces=False)
+        else:
+            folder.put(RUN, self._old)
+
+    def begin(self, identity: RunIdentity) -> KeptRows:
+        """Settle which rows stay, and write the run's identity, before the first row.
+
+        Args:
+            identity: identity of this run.
+
+        Returns:
+            The rows of an earlier run that stay.
+
+        Raises:
+            OutputError: the rows are those of another run, or the folder cannot be written.
+            InputError: a part cannot be read, or is damaged.
+        """
+        if not self._old_names:
+            self._run = replace(self._run, identity=identity)
+            write_run(self._folder, self._run, replaces=True)
+            return KeptRows()
+        difference = self._run.identity.difference(identity)
+        if difference:
+            raise OutputError(
+                f"{self.path} cannot be resumed: {difference}; repeat the options of its scan, or "
+                "start anew with --force"
+            )
+        self._attempt = 1 + max(name.attempt for name in self._old_names)
+        self._number = 1 + max(name.number for name in self._old_names)
+        self._kept = read_parts(self._folder, self._run, self._old_names)
+        self._parts.extend(self._kept.parts)
+        self._totals = self._kept.totals
+        self._has_older_rows = self._kept.has_older_rows
+        return self._kept.counts
+
+    def kept(self) -> Iterator[bytes]:
+        """Return the paths of the rows that stay, lazily."""
+        return (row.path for row in merged_rows(self._folder, self._run, self._kept.parts))
+
+    def is_outdated(self, path: bytes, stamp: Stamp) -> bool:
+        """Return whether an object is not the one that a row was kept of."""
+        stamps = self._kept.stamps
+        known = None if stamps is None else stamps.find(path)
+        is_outdated = known is not None and known != stamp
+        self._has_older_rows |= is_outdated
+        return is_outdated
+
+    @property
+    def rows(self) -> int:
+        """Number of rows, kept ones included."""
+        return self._totals.statuses.total()
+
+    @property
+    def goes_on_with(self) -> str:
+        """Option that continues this run after an early end."""
+        return "--resume"
+
+    @property
+    def is_resumable(self) -> bool:
+        """True if the run can be resumed after an early end."""
+        return bool(self._parts)
+
+    def write(self, row: ScanRow, root: int = 0, stamp: Stamp | None = None) -> None:
+        """Write one row; ``begin`` comes first.
+
+        Args:
+            row: the row.
+            root: number of the root that led to its file.
+            stamp: size and tag of an object; ``None`` if unknown.
+
+        Raises:
+            OutputError: a part cannot be written.
+        """
+        if not self._lines:
+            self._first, self._since = (root, escape_path(row.path)), time.monotonic()
+        line = part_line(row, root, stamp, self._run.row_format, self._run.columns)
+        self._lines.append(line)
+        self._size += len(line)
+        self._totals.statuses[row.status.value] += 1
+        self._totals.verdicts["" if row.verdict is None else row.verdict.label.value] += 1
+        is_old = time.monotonic() - self._since >= _SECONDS
+        if len(self._lines) >= _ROWS or self._size >= _BYTES or is_old:
+            self.sync()
+
+    def sync(self) -> None:
+        """Write the rows that are held as a part.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        if not self._lines:
+            return
+        form = self._run.row_format
+        root, path = self._first
+        name = str(PartName(self._attempt, self._number, root, self._run.name, form))
+        content = part_header(form, self._run.columns) + b"".join(self._lines)
+        try:
+            waited_for("rows", lambda: self._folder.create(name, content))
+        except OutputError:
+            self._is_lost = True
+            raise
+        digest = hashlib.sha256(content).hexdigest()
+        self._parts.append(Part(name, len(self._lines), len(content), digest, root, path))
+        self._number += 1
+        self._lines.clear()
+        self._size = 0
+
+    def drop_outdated(self) -> KeptRows:
+        """Count no longer rows of objects that have a newer row, and return their counts.
+
+        Raises:
+            OutputError: a part cannot be written.
+            InputError: a part cannot be read.
+        """
+        dropped = KeptRows()
+
+        def drop(row: PlacedRow) -> None:
+            dropped.count(row.values)
+            self._totals.statuses[row.status] -= 1
+            self._totals.verdicts[row.verdict] -= 1
+
+        if self._has_older_rows:
+            self.sync()
+            for _ in merged_rows(self._folder, self._run, self._parts, drop):
+                pass
+        return dropped
+
+    def complete(self) -> None:
+        """Write the last part, then the manifest; parts that it does not name go.
+
+        Raises:
+            OutputError: they cannot be written.
+        """
+        self.sync()
+        manifest = Manifest(self._run, self._totals, parts_in_order(self._parts))
+        self._folder.put(MANIFEST, manifest.to_bytes())
+        if self._existing is Existing.REPLACE:
+            # The manifest has ended their time; they only take up room.
+            with contextlib.suppress(OutputError, InputError):
+                for name in self._unnamed():
+                    self._folder.remove(name)
+
+    def _unnamed(self) -> list[str]:
+        named = {part.name for part in self._parts}
+        names = list(self._folder.names())
+        return [name for name in names if PartName.of(name) is not None and name not in named]
+
+    def abandon(self, *, keep_empty: bool) -> None:
+        """End the run early: write the rows that are held, or leave nothing if there are none.
+
+        Args:
+            keep_empty: leave the beginning of a run in place even without a row.
+        """
+        with contextlib.suppress(OutputError, InputError):
+            if not self._is_lost:
+                self.sync()
+            if self._parts or self._is_lost or keep_empty:
+                return
+            if self._old is None:
+                self._folder.remove(RUN)
+            else:
+                self._folder.put(RUN, self._old)
+
+
+@contextmanager
+def open_parts(
+    folder: RowsFolder,
+    row_format: RowFormat,
+    existing: Existing = Existing.REFUSE,
+    columns: Columns = Columns.USUAL,
+) -> Iterator[PartsOutput]:
+    """Open a folder of rows for one run, before anything slow is done.
+
+    When the block ends, the manifest is written. When it ends with an exception, the rows so far
+    stay, and the run can be resumed.
+
+    Args:
+        folder: folder of rows.
+        row_format: CSV or JSON lines.
+        existing: policy for rows that are there. ``REPLACE`` leaves them until the end.
+        columns: columns of the rows.
+
+    Raises:
+        OutputError: rows are there that must stay, or the folder cannot be written.
+        InputError: the folder cannot be read.
+    """
+    output = PartsOutput(folder, row_format, existing, columns)
+    try:
+        yield output
+        output.complete()
+    except BaseException as error:
+        output.abandon(keep_empty=not isinstance(error, Exception))
+        raise
