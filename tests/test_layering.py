@@ -34,6 +34,7 @@ INFER_MAY_IMPORT: dict[str, set[str]] = {
     "stores": LOW | {"system", "images", "flow", "files", "output"},
     "scan": LOW
     | {"system", "images", "flow", "files", "output", "isolation", "model", "provenance", "stores"},
+    "cluster": LOW | {"system", "images", "flow", "files", "output", "model", "stores", "scan"},
     "report": LOW | {"system", "images", "flow", "files", "output", "isolation", "model", "scan"},
     "convert": LOW | {"system", "output"},
     "sorting": LOW | {"system", "images", "output"},
@@ -208,11 +209,13 @@ LIGHT = (
     "output.destination",
     "scan.request",
     "scan.counts",
+    "cluster.request",
     *(
         f"commands.{name}"
         for name in ("entry", "main", "run", "options", "scan", "predict", "bench", "info")
     ),
     "commands.web.page",
+    "commands.cluster.scan_cluster",
     *(
         f"commands.results.{path.stem}"
         for path in (ROOT / "infer/commands/results").glob("[a-z]*.py")
@@ -282,6 +285,7 @@ DOORS = {
     "pi_heif": {"infer/images/formats"},
     "pyarrow": {"infer/convert/parquet.py"},
     "obstore": {"infer/stores/client.py"},
+    "ray": {"infer/cluster/crew.py"},
 }
 """Libraries, and the only places that may import them."""
 

@@ -124,6 +124,13 @@ COMMANDS = (
         takes_signals=True,
     ),
     LazyCommand(
+        "scan-cluster",
+        "trustthepixels.infer.commands.cluster.scan_cluster:scan_cluster",
+        "The same on several machines, with Ray.",
+        extra="ray",
+        takes_signals=True,
+    ),
+    LazyCommand(
         "merge",
         "trustthepixels.infer.commands.results.merge:merge",
         "Put the parts of scans with --shard together.",

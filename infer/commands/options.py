@@ -151,8 +151,14 @@ _KNOWN = {
 
 
 def request_options(*names: str) -> Callable[[Command], Command]:
-    """Return a decorator that adds the options of these fields, or of all."""
-    wanted = [known for name in names or _KNOWN for known in _KNOWN[name]]
+    """Return a decorator that adds options of a scan, or all.
+
+    Args:
+        names: fields of the request, or click's parameters of single options.
+    """
+    by_parameter = {known.parameter: [known] for options in _KNOWN.values() for known in options}
+    known_by = by_parameter | _KNOWN
+    wanted = [known for name in names or _KNOWN for known in known_by[name]]
 
     def decorate(command: Command) -> Command:
         for known in reversed(wanted):
@@ -195,7 +201,9 @@ def request_fields(**values: Any) -> dict[str, Any]:
         if options[0].option.sets is None:
             values[name] = replace(_default(name), **parts)
             continue
-        given = [known for known in options if parts[known.parameter] != known.default]
+        given = [
+            known for known in options if parts.get(known.parameter, known.default) != known.default
+        ]
         if len(given) > 1:
             both = " and ".join(known.option.name for known in given)
             raise click.UsageError(f"{both} exclude each other")

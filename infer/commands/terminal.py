@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from typing import TextIO
 
 from ..results import ScanRow
 from ..scan.counts import ScanCounts
@@ -43,16 +44,40 @@ def progress_bar(counts: ScanCounts, *, visible: bool) -> Iterator[Callable[[Sca
     if not visible:
         yield counts.add
         return
-    # Slow to import, and most scans run unwatched.
-    bar_class = import_module("tqdm").tqdm
-    with bar_class(initial=counts.files, unit=" images", dynamic_ncols=True, leave=False) as bar:
+    with counts_bar(counts, visible=True) as show:
 
         def add(row: ScanRow) -> None:
             counts.add(row)
-            if bar.update():
-                bar.set_postfix(counts.by_kind(), refresh=False)
+            show()
 
         yield add
+
+
+@contextmanager
+def counts_bar(
+    counts: ScanCounts, *, visible: bool, stream: TextIO | None = None
+) -> Iterator[Callable[[], None]]:
+    """Show the number and speed of counted rows while the block runs; call it after counting.
+
+    Args:
+        counts: counts of the rows.
+        visible: true shows a bar.
+        stream: where it is shown; by default standard error.
+    """
+    if not visible:
+        yield lambda: None
+        return
+    # Slow to import, and most scans run unwatched.
+    bar_class = import_module("tqdm").tqdm
+    with bar_class(
+        initial=counts.files, unit=" images", dynamic_ncols=True, leave=False, file=stream
+    ) as bar:
+
+        def show() -> None:
+            if bar.update(counts.files - bar.n):
+                bar.set_postfix(counts.by_kind(), refresh=False)
+
+        yield show
 
 
 @contextmanager

@@ -41,10 +41,16 @@ class ScanCounts:
             verdicts: number of rows with each verdict; the empty text is for rows without one.
             origins: number of rows with each pair of origin and verdict.
         """
+        self.add_all(verdicts, origins)
+        self.kept += sum(verdicts.values())
+
+    def add_all(
+        self, verdicts: Mapping[str, int], origins: Mapping[tuple[str, str], int] | None = None
+    ) -> None:
+        """Count rows by their numbers, see ``add_kept``."""
         self._origins.update(origins or {})
         for verdict, count in verdicts.items():
             self._counts[verdict or _FAILED] += count
-            self.kept += count
 
     def drop_kept(
         self, verdicts: Mapping[str, int], origins: Mapping[tuple[str, str], int]

@@ -69,15 +69,9 @@ def run_scan(
         TrustThePixelsError: a requested file, model, device or output cannot be used, or the disk
             or the device failed.
     """
-    for patterns in (request.include, request.exclude):
-        # Wrong ones are found before anything slow is done.
-        Patterns(patterns)
-    if request.isolation is Isolation.ALL and not WorkerPool.is_available:
-        raise UsageError(
-            "--isolate all needs worker processes, which this system lacks; leave it out"
-        )
+    check_request(request)
     with ExitStack() as stack:
-        roots = stack.enter_context(_roots(request))
+        roots = stack.enter_context(roots_of(request))
         output = stack.enter_context(_opened_sink(request))
         report.output = output
         details = stack.enter_context(open_details(request.provenance_details, request.existing))
@@ -87,7 +81,7 @@ def run_scan(
         model, rule = waited_for("model", lambda: open_model(request, tell))
         session = model.session
         options = options_for(request, session.device)
-        identity = _identity(request, model, rule, options)
+        identity = run_identity(request, model, rule, options)
         kept = output.begin(identity)
         report.counts.add_kept(kept.verdicts, kept.origins)
         report.begin(session.provider)
@@ -129,6 +123,11 @@ def run_scan(
         report.counts.kept += update.taken_over
 
 
+def columns_of(request: ScanRequest) -> Columns:
+    """Return the columns of a scan's rows."""
+    return Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
+
+
 def _opened_sink(request: ScanRequest) -> AbstractContextManager[RowSink]:
     """Open what ``--out`` names, before anything slow is done.
 
@@ -140,7 +139,7 @@ def _opened_sink(request: ScanRequest) -> AbstractContextManager[RowSink]:
         InputError: the store cannot be reached.
         OutputError: the output cannot be written, or must stay as it is.
     """
-    columns = Columns.WITH_PROVENANCE if request.reads_provenance else Columns.USUAL
+    columns = columns_of(request)
     if not is_address(os.fsencode(request.out)):
         return open_output(
             request.out,
@@ -167,8 +166,22 @@ def _has_objects(request: ScanRequest) -> bool:
     return request.files_from is not None or any(map(is_address, map(os.fsencode, request.paths)))
 
 
+def check_request(request: ScanRequest) -> None:
+    """Refuse options that cannot work, before anything slow is done.
+
+    Raises:
+        UsageError: a pattern is invalid, or this system lacks what an option needs.
+    """
+    for patterns in (request.include, request.exclude):
+        Patterns(patterns)
+    if request.isolation is Isolation.ALL and not WorkerPool.is_available:
+        raise UsageError(
+            "--isolate all needs worker processes, which this system lacks; leave it out"
+        )
+
+
 @contextmanager
-def _roots(request: ScanRequest) -> Iterator[Iterable[bytes]]:
+def roots_of(request: ScanRequest) -> Iterator[Iterable[bytes]]:
     """Return the paths of a request: its named ones, then those of its list."""
     for path in request.paths:
         if not is_address(os.fsencode(path)) and not os.path.lexists(path):
@@ -194,7 +207,7 @@ def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictR
         ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
         ProviderError: ONNX Runtime or the device is unavailable.
     """
-    file = _verified(request, tell)
+    file = verified_model(request, tell)
     model = open_classifier(
         file, request.device, lambda device: options_for(request, device).batches, tell
     )
@@ -206,7 +219,13 @@ def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictR
     return model, _rule(request, session.spec)
 
 
-def _verified(request: ScanRequest, tell: Tell) -> ModelFile:
+def verified_model(request: ScanRequest, tell: Tell) -> ModelFile:
+    """Return the model of a scan, not yet opened.
+
+    Raises:
+        UsageError: the model has no such operating point or threshold.
+        ModelError: it is missing, damaged or not written by ``trustthepixels export``.
+    """
     file = load_model(request.model, request.trust)
     if file.doubt:
         tell(f"warning: {file.doubt}; continuing because of --allow-unverified")
@@ -274,16 +293,15 @@ def provenance_options(request: ScanRequest) -> "ProvenanceOptions | None":
     return options
 
 
-def _identity(
+def run_identity(
     request: ScanRequest, model: BatchedModel, rule: VerdictRule, options: ScanOptions
 ) -> RunIdentity:
     """Return the settings that decide the rows; threads and batch sizes do not."""
-    columns = Columns.USUAL if options.provenance is None else Columns.WITH_PROVENANCE
     depends_on_folder = request.files_from is not None or not all(map(os.path.isabs, request.paths))
     return RunIdentity(
         {
             "trustthepixels": installed_version("trustthepixels"),
-            "columns": list(names_of(columns)),
+            "columns": list(names_of(columns_of(request))),
             "model": model.session.model.fingerprint,
             "provider": model.session.provider,
             "thresholds": asdict(rule),

@@ -82,7 +82,7 @@ class Signals:
         """
         try:
             yield
-        except Exception:
+        except (Exception, KeyboardInterrupt):
             self.check()
             raise
         self.check()

@@ -152,10 +152,9 @@ class PartsOutput(RowSink):
         """
         if not self._lines:
             return
-        form = self._run.row_format
         root, path = self._first
-        name = str(PartName(self._attempt, self._number, root, self._run.name, form))
-        content = part_header(form, self._run.columns) + b"".join(self._lines)
+        name = self.new_name(root)
+        content = part_header(self._run.row_format, self._run.columns) + b"".join(self._lines)
         try:
             waited_for("rows", lambda: self._folder.create(name, content))
         except OutputError:
@@ -163,9 +162,29 @@ class PartsOutput(RowSink):
             raise
         digest = hashlib.sha256(content).hexdigest()
         self._parts.append(Part(name, len(self._lines), len(content), digest, root, path))
-        self._number += 1
         self._lines.clear()
         self._size = 0
+
+    def new_name(self, root: int) -> str:
+        """Return the name of a new part.
+
+        Args:
+            root: number of its first row's root.
+        """
+        name = PartName(self._attempt, self._number, root, self._run.name, self._run.row_format)
+        self._number += 1
+        return str(name)
+
+    def add(self, part: Part, totals: Totals) -> None:
+        """Note a part that another process has written.
+
+        Args:
+            part: its description.
+            totals: counts of its rows.
+        """
+        self._parts.append(part)
+        self._totals.statuses.update(totals.statuses)
+        self._totals.verdicts.update(totals.verdicts)
 
     def drop_outdated(self) -> KeptRows:
         """Count no longer rows of objects that have a newer row, and return their counts.

@@ -1,0 +1,162 @@
+"""``trustthepixels scan-cluster`` on this machine: its rows, its refusals, its end."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from cluster_runs import SCAN_CLUSTER, merged, processes_of, wait_for_end, wait_for_parts
+from in_process import trustthepixels
+from scanning import run, start
+
+from trustthepixels.infer.cluster.judge import Judge
+from trustthepixels.infer.cluster.messages import Chunk, Done, Failed, Ready, Task
+from trustthepixels.infer.commands.options import scan_request
+from trustthepixels.infer.errors import ExitCode
+from trustthepixels.infer.files.walk import Found
+
+
+def test_rows_equal_those_of_a_scan_and_nothing_is_left_behind(examples, tiny_model, tmp_path):
+    home = tmp_path / "home"
+    home.mkdir()
+    # A folder twice, one file by name, and one that has gone: roots, doubles and failures.
+    Path("list.txt").write_text("photos/no-such.jpg\nphotos/coffee.jpg\n")
+    Path("photos").symlink_to(examples / "Real")
+    paths = (examples / "AI", "photos", "--files-from", "list.txt", "--model", tiny_model)
+    code, output, errors = run(
+        *paths,
+        "--out",
+        "rows",
+        "--part-rows",
+        "4",
+        "--actors",
+        "2",
+        command=SCAN_CLUSTER,
+        env={**os.environ, "HOME": str(home), "TMPDIR": str(tmp_path)},
+    )
+    assert code == 1, errors
+    assert output == b""
+    # One line on the actors, one for each kind of file that was left out, and the summary.
+    assert re.fullmatch(r"scanning with 2 actors.*\n(.*no pictures.*\n)?19 files: .*rows\n", errors)
+    assert run(*paths, "--out", "scan.csv")[0] == 1
+    assert merged("rows") == Path("scan.csv").read_bytes()
+    assert len(list(Path("rows").glob("part-*"))) >= 5
+    assert not list(home.iterdir())
+    assert not list(tmp_path.glob("ray-*"))
+
+
+REFUSED = [
+    (["--actors", "64"], "64 actors with 1 processor each: there is room for"),
+    (["--cpus-per-actor", "64"], "there is room for 0"),
+    (["--include", "["], "is not a pattern"),
+    (["--device", "cpu", "--gpus-per-actor", "1"], "exclude each other"),
+    (["--address", "ray://host:1"], "use auto or HOST:PORT"),
+    (["--fpr", "0.5"], "0.5"),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), REFUSED)
+def test_bad_arguments_are_one_line_before_ray_is_started(examples, tiny_model, options, words):
+    done = trustthepixels(
+        "scan-cluster", examples, "--out", "rows", "--model", tiny_model, *options
+    )
+    assert done.returncode == 2
+    assert words in done.stderr
+    assert done.stderr.count("\n") == 1
+    assert not Path("rows").exists()
+
+
+def test_a_bad_model_is_one_line_and_its_own_exit_code(examples):
+    Path("bad.onnx").write_bytes(b"nothing")
+    done = trustthepixels("scan-cluster", examples, "--out", "rows", "--model", "bad.onnx")
+    assert done.returncode == 3
+    assert done.stderr.count("\n") == 1
+    assert not Path("rows").exists()
+
+
+def test_rows_that_exist_stay_as_they_are(examples, tiny_model):
+    Path("rows").mkdir()
+    Path("rows/manifest.json").write_text("{}")
+    arguments = ("scan-cluster", examples, "--model", tiny_model)
+    for out, words in (("rows", "manifest.json"), ("no/rows", "no/rows"), (tiny_model, "tiny")):
+        done = trustthepixels(*arguments, "--out", out)
+        assert done.returncode == 2, done.stderr
+        assert words in done.stderr
+        assert done.stderr.count("\n") == 1
+    assert [path.name for path in Path("rows").iterdir()] == ["manifest.json"]
+
+
+def test_a_cluster_that_is_not_there_is_one_line(examples, tiny_model):
+    code, _, errors = run(
+        examples, "--out", "rows", "--model", tiny_model, "--address", "auto", command=SCAN_CLUSTER
+    )
+    assert code == 2
+    assert re.fullmatch(r"error: Ray cannot join the cluster auto: .*\n", errors)
+
+
+def test_without_the_extra_the_error_says_what_to_install(examples, monkeypatch):
+    script = (
+        "import sys; sys.modules['ray'] = None\n"
+        f"sys.argv = ['trustthepixels', 'scan-cluster', {str(examples)!r}, '--out', 'rows']\n"
+        "from trustthepixels.infer.commands.entry import trustthepixels\n"
+        "trustthepixels()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "trustthepixels[ray]" in done.stderr
+
+
+def judge(tiny_model: Path, folder: Path, *paths: str, **values) -> Judge:
+    request = scan_request(paths=paths, out=str(folder), model=str(tiny_model), threads=1)
+    return Judge(Task(request, str(folder.parent), needs_gpu=values.get("needs_gpu", False)))
+
+
+def test_an_actor_judges_chunks_at_once_and_writes_their_parts(examples, tiny_model, tmp_path):
+    actor = judge(tiny_model, tmp_path / "rows", str(examples))
+    assert isinstance(actor.ready(), Ready)
+    found = [Found(os.fsencode(path)) for path in sorted((examples / "Real").iterdir())]
+    names = [f"part-000000-{number:06}-00000000-001.csv" for number in range(3)]
+    results = [
+        actor.judge(Chunk(name, tuple(found[3 * n : 3 * n + 3]))) for n, name in enumerate(names)
+    ]
+    assert all(isinstance(result, Done) for result in results)
+    assert [result.part.rows for result in results] == [3, 3, 3]
+    assert sum(result.counts.verdicts.total() for result in results) == 9
+
+
+def test_an_actor_that_cannot_work_says_why(examples, tiny_model, tmp_path):
+    bad = judge(tmp_path / "none.onnx", tmp_path / "rows", str(examples)).ready()
+    assert isinstance(bad, Failed)
+    assert bad.exit_code is ExitCode.MODEL
+    gpu = judge(tiny_model, tmp_path / "rows", str(examples), needs_gpu=True).ready()
+    assert isinstance(gpu, Failed)
+    assert "not on a GPU" in gpu.reason
+    unseen = judge(tiny_model, tmp_path / "rows", "/no/such/folder").ready()
+    assert isinstance(unseen, Failed)
+    assert "/no/such/folder" in unseen.reason
+    assert judge(tiny_model, tmp_path / "no" / "rows", str(examples)).ready()
+
+
+@pytest.mark.slow
+def test_an_interrupted_scan_says_how_to_go_on_and_goes_on(small_pictures, tiny_model):
+    arguments = (small_pictures, "--out", "rows", "--model", tiny_model, "--part-rows", "10")
+    with start(*arguments, command=SCAN_CLUSTER) as process:
+        wait_for_parts("rows", 3)
+        family = processes_of(process.pid, "")
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"go on with --resume" in errors
+    wait_for_end(family)
+    assert run(*arguments, command=SCAN_CLUSTER)[0] == 2
+    before = len(list(Path("rows").glob("part-*")))
+    assert before >= 3
+    other = run(*arguments, "--fpr", "0.05", "--resume", command=SCAN_CLUSTER)
+    assert other[0] == 2
+    assert "cannot be resumed: thresholds" in other[2]
+    assert run(*arguments, "--resume", command=SCAN_CLUSTER)[0] == 0
+    assert run(small_pictures, "--out", "scan.csv", "--model", tiny_model)[0] == 0
+    assert merged("rows") == Path("scan.csv").read_bytes()
