@@ -15,7 +15,7 @@ from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import parse_qs, quote_plus, unquote, urlsplit
 from xml.sax.saxutils import escape, unescape
 
 _MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
@@ -164,8 +164,10 @@ class Objects:
         start = bisect_right(self._sorted, after.encode(), key=str.encode)
         keys = [key for key in self._sorted[start:] if key.startswith(prefix)][: _PAGE + 1]
         page = keys[:_PAGE]
+        is_coded = query.get("encoding-type") == ["url"]
+        coded: Callable[[str], str] = quote_plus if is_coded else escape
         items = "".join(
-            f"<Contents><Key>{escape(key)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+            f"<Contents><Key>{coded(key)}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
             f"<ETag>{escape(self._tag(key, self.contents[key]))}</ETag>"
             f"<Size>{len(self.contents[key])}</Size></Contents>"
             for key in page
@@ -176,6 +178,7 @@ class Objects:
             else ""
         )
         is_cut = "true" if more else "false"
+        more += "<EncodingType>url</EncodingType>" if is_coded else ""
         body = (
             f"<ListBucketResult><IsTruncated>{is_cut}</IsTruncated>{more}{items}</ListBucketResult>"
         )

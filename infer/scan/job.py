@@ -32,6 +32,7 @@ from ..output.rows import Columns, Mark, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
 from ..output.writer import RowSink
 from ..results import ScanRow, is_address
+from ..stores.addresses import parsed
 from ..stores.rows_folder import rows_folder
 from ..stores.source import AnyFiles, Stores, check_addresses
 from ..system.background import waited_for
@@ -307,7 +308,7 @@ def run_identity(
             "thresholds": asdict(rule),
             "limits": asdict(options.limits),
             "memory": options.memory,
-            "paths": [_text(path.rstrip("/") or path) for path in request.paths],
+            "paths": [_text(_shown(path).rstrip("/") or path) for path in request.paths],
             "working folder": _text(str(Path.cwd())) if depends_on_folder else None,
             "a list of files": request.files_from is not None,
             "--include": [_text(pattern) for pattern in request.include],
@@ -327,6 +328,12 @@ def _provenance_identity(options: "ProvenanceOptions | None") -> dict[str, Json]
         return {}
     digest = hashlib.sha256(options.certificates.encode()).hexdigest()
     return {"trust list": digest[:16], "c2pa-python": installed_version("c2pa-python")}
+
+
+def _shown(path: str) -> str:
+    """Return a path or, without what can sign it, an address."""
+    argument = os.fsencode(path)
+    return str(parsed(argument)) if is_address(argument) else path
 
 
 def _text(argument: str) -> str:

@@ -66,9 +66,10 @@ def parsed(path: bytes) -> Address:
     try:
         rest.encode()
     except UnicodeEncodeError as error:
-        raise InputError(f"{path!r}: an address of objects is UTF-8") from error
+        raise InputError(f"{scheme}://…: an address of objects is UTF-8") from error
     if not bucket:
-        raise InputError(f"{path_text(path)}: no bucket; write {scheme}://BUCKET/PREFIX")
+        # What follows can be a secret.
+        raise InputError(f"{scheme}:///…: no bucket; write {scheme}://BUCKET/PREFIX")
     return Address(Scheme(scheme), bucket, key)
 
 

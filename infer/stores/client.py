@@ -6,7 +6,7 @@ body that breaks off is continued at its place, if the ETag is still the same.
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from obstore.store import AzureStore, GCSStore, HTTPStore, ObjectStore, S3Store
 from ..files.read import NO_ANSWER, ReadError
 from ..results import FileStatus
 from .addresses import Address, Scheme
+from .odd_keys import has_dots, is_odd, object_query, page_of, page_query, url_of_bucket
 from .options import StoreOptions
 
 PAGE = 1000
@@ -73,9 +74,21 @@ class Client:
         Raises:
             ReadError: the store refuses or does not answer.
         """
+        after, is_cut = "", True
         try:
-            store, key = self._placed(address)
-            yield from obstore.list(store, key or None, chunk_size=PAGE)
+            while is_cut:
+                try:
+                    if not is_odd(after) and not is_odd(address.key):
+                        for page in self._listed(address, after):
+                            yield page
+                            after = page[-1]["path"]
+                        return
+                except (exceptions.InvalidPathError, exceptions.GenericError) as error:
+                    if address.scheme is not Scheme.S3 or not _is_of_odd_key(error):
+                        raise
+                page, is_cut = self._page(address, after)
+                yield page
+                after = page[-1]["path"] if page else ""
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise self.failure(error) from None
 
@@ -232,6 +245,10 @@ class Client:
 
     def _placed(self, address: Address) -> tuple[ObjectStore, str]:
         """Return the store of an object, and the object's name in it."""
+        if address.scheme is Scheme.S3 and is_odd(address.key):
+            if has_dots(address.key):
+                raise ReadError(FileStatus.UNREADABLE, KEY_REFUSED)
+            return self._at(address.bucket, object_query(address.key)), ""
         if not address.scheme.has_listing and not _PLAIN.fullmatch(address.key):
             # What is escaped, and a query, must reach the server as it was given.
             return self._opened(address.scheme, f"{address.bucket}/{address.key}"), ""
@@ -241,7 +258,31 @@ class Client:
             store = self._stores[place] = self._opened(*place)
         return store, address.key
 
-    def _opened(self, scheme: Scheme, bucket: str) -> ObjectStore:
+    def _listed(self, address: Address, after: str) -> Iterator[Sequence[Any]]:
+        """Yield the pages of a listing as obstore reads them, after a key."""
+        store, key = self._placed(address)
+        return obstore.list(store, key or None, offset=after or None, chunk_size=PAGE)
+
+    def _page(self, address: Address, after: str) -> tuple[Sequence[Any], bool]:
+        """Return a page of a listing of S3 with any keys, and whether more follow."""
+        if address.scheme is not Scheme.S3:
+            raise ReadError(FileStatus.UNREADABLE, KEY_REFUSED)
+        ends = not address.key or address.key.endswith("/")
+        prefix = address.key if ends else f"{address.key}/"
+        store = self._at(address.bucket, page_query(prefix, after))
+        return page_of(obstore.get(store, "").bytes().to_bytes())
+
+    def _at(self, bucket: str, query: str) -> ObjectStore:
+        """Return what answers to one address below a bucket of S3."""
+        config = {
+            "endpoint": f"{url_of_bucket(bucket, self._options)}{query}",
+            "virtual_hosted_style_request": True,
+        }
+        return self._opened(Scheme.S3, bucket, config)
+
+    def _opened(
+        self, scheme: Scheme, bucket: str, special: Mapping[str, Any] | None = None
+    ) -> ObjectStore:
         options = self._options
         common: dict[str, Any] = {
             "client_options": {
@@ -266,7 +307,7 @@ class Client:
             case Scheme.S3:
                 config |= {"region": options.region} if options.region else {}
                 config |= {"endpoint": options.endpoint} if options.endpoint else {}
-                return S3Store(bucket, config=config, **common)
+                return S3Store(bucket, config=config | (special or {}), **common)
             case Scheme.GS:
                 config |= {"base_url": options.endpoint} if options.endpoint else {}
                 return GCSStore(bucket, config=config, **common)
@@ -279,6 +320,11 @@ NO_CREDENTIALS = (
     "no credentials in the environment; set them as the store's own tools take them (for S3 "
     "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or use --anonymous for a public bucket"
 )
+
+
+def _is_of_odd_key(error: Exception) -> bool:
+    """Return whether a listing failed for a key: one is refused, or XML cannot hold it."""
+    return isinstance(error, exceptions.InvalidPathError) or "invalid list response" in str(error)
 
 
 def _digest(content: bytes) -> str:

@@ -219,7 +219,7 @@ class _StoreWalker(Walker):
         """Return the decision about the folders in which an object seems to lie."""
         last, choice = self._last_folder
         if folder != last:
-            parts = folder.split(b"/")
+            parts = [part for part in folder.split(b"/") if part]
             choices = (
                 self.chooser.folder(part, b"/".join(parts[: depth + 1]))
                 for depth, part in enumerate(parts)

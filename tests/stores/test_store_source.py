@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from in_process import trustthepixels
 from PIL import Image
 from scanning import rows_of, run
@@ -29,6 +31,7 @@ from benchmarks.inputs.object_server import (
 )
 from trustthepixels.infer.files.walk import WalkOptions
 from trustthepixels.infer.images.limits import Limits
+from trustthepixels.infer.output.rows import unescape_path
 from trustthepixels.infer.stores.found import Remote
 from trustthepixels.infer.stores.options import StoreOptions
 from trustthepixels.infer.stores.source import AnyFiles, Stores
@@ -217,25 +220,54 @@ def test_update_scans_objects_whose_tag_changed(store, pictures, tiny_model):
     assert int(sizes["s3://pictures/coffee.jpg"]) == len(pictures["candle.jpg"])
 
 
-def test_a_key_that_cannot_be_read_ends_its_prefix_with_a_row():
-    objects = Objects({f"{number:04d}.jpg": b"x" for number in range(1001)})
-    objects.contents["odd//key.jpg"] = b"x"
-    with served(objects.answer) as server:
-        source = AnyFiles([b"s3://pictures/"], stores=Stores(StoreOptions(server.url)))
-        *found, last = source.find()
-    # The page with the key is lost as a whole, and the row of the prefix says so.
-    assert len(found) == 1000
-    assert last.path == b"s3://pictures/"
-    assert last.failure is not None
-    assert "control character" in last.failure.reason
+ODD_KEYS = (
+    "a//b.jpg",
+    "a/\x01.jpg",
+    "a/é //+ %41.jpg",
+    "b/./c.jpg",
+    "b/../d.jpg",
+    "d//e//f.jpg",
+)
 
 
-def test_a_key_that_cannot_be_read_at_the_beginning_is_one_line(store):
+def test_odd_keys_have_rows_like_others(store, pictures, tiny_model):
     objects, _, server = store
-    objects.contents["odd//key.jpg"] = b"x"
-    code, errors = scan(server, "s3://pictures/")
-    assert code == 2
-    assert "obstore takes no key" in errors
+    for key in ODD_KEYS:
+        objects.contents[key] = pictures["coffee.jpg"]
+    assert scan(server, "s3://pictures/", "--model", tiny_model)[0] == 1
+    rows = {unescape_path(row["path"]).decode(): row for row in rows_of()}
+    assert list(rows) == [f"s3://pictures/{key}" for key in sorted(objects.contents)]
+    for key in ODD_KEYS:
+        row = rows[f"s3://pictures/{key}"]
+        if "/." in key:
+            assert "obstore takes no key" in row["error"]
+        else:
+            assert row["verdict"] == rows["s3://pictures/coffee.jpg"]["verdict"]
+
+
+def test_a_prefix_of_odd_keys_is_scanned_like_others():
+    objects = Objects(dict.fromkeys([*ODD_KEYS, "a/plain.jpg"], b"x"))
+    assert [one.address.key for one in find(objects, "s3://pictures/d//")] == ["d//e//f.jpg"]
+    assert [one.address.key for one in find(objects, "s3://pictures/b/../")] == ["b/../d.jpg"]
+    assert [one.address.key for one in find(objects, "s3://pictures/a//b.jpg")] == ["a//b.jpg"]
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.sets(st.integers(0, 2100), max_size=4))
+def test_odd_keys_hide_no_others(places):
+    keys = [f"p/{number:04d}{'//x' * (number in places)}.jpg" for number in range(2100)]
+    objects = Objects(dict.fromkeys([*keys, "q.jpg"], b"x"))
+    assert [one.address.key for one in find(objects, "s3://pictures/p")] == sorted(keys)
+
+
+def test_a_listing_that_breaks_off_has_a_row(store):
+    objects, faults, server = store
+    objects.contents |= {f"{number:04d}.jpg": b"x" for number in range(1001)}
+    faults.changes[""] = [sound, denied]
+    source = AnyFiles([b"s3://pictures/"], stores=Stores(StoreOptions(server.url)))
+    *found, last = source.find()
+    assert len(found) == 1000
+    assert (last.path, "AccessDenied" in last.failure.reason) == (b"s3://pictures/", True)
 
 
 @pytest.mark.slow
