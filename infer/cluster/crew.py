@@ -81,6 +81,12 @@ def nodes_of(ray: Any) -> list[Node]:
     return [Node(each.get("CPU", 0.0), each.get("GPU", 0.0)) for each in resources]
 
 
+def free_in(ray: Any) -> tuple[float, float]:
+    """Return the processors and GPUs of a cluster that no work has taken."""
+    free = ray.available_resources()
+    return free.get("CPU", 0.0), free.get("GPU", 0.0)
+
+
 class RayCrew:
     """Actors of Ray as workers.
 

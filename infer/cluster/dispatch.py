@@ -106,16 +106,19 @@ class Dispatch:
         self._since = time.monotonic()
 
     def gather(self) -> None:
-        """Wait for the first word of all workers.
+        """Wait for the first word of all workers; those that are late may come later.
 
         Raises:
-            ClusterError: they do not come, or one of them cannot work.
+            ClusterError: none comes, or one of them cannot work.
         """
+        end = self._since + PATIENCE_S
         while len(self._held) < self._crew.size:
             for event in self._crew.wait():
                 if isinstance(event, Came):
                     self._come(event)
             self._check_patience()
+            if time.monotonic() > end:
+                return
 
     def done(self, files: Iterator[tuple[Found, ...]], parts: Parts) -> Iterator[Done]:
         """Yield all parts, as they are written.
@@ -197,7 +200,7 @@ class Dispatch:
             self._since = time.monotonic()
         elif time.monotonic() - self._since > PATIENCE_S:
             raise ClusterError(
-                f"no actor is left, and none came back within {PATIENCE_S:g} s; the cluster seems "
+                f"there is no actor, and none came within {PATIENCE_S:g} s; the cluster seems "
                 "to be gone, or full",
                 ExitCode.SOURCE_LOST,
             )

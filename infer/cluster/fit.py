@@ -82,6 +82,25 @@ def planned(wish: Wish, nodes: Sequence[Node]) -> Plan:
     )
 
 
+def check_free(plan: Plan, cpus: float, gpus: float) -> None:
+    """Refuse actors for which there is no room at the moment, because of other work.
+
+    Args:
+        plan: the actors.
+        cpus: processors that are free, of all machines.
+        gpus: the same for GPUs.
+
+    Raises:
+        UsageError: the actors would wait for them.
+    """
+    if plan.actors * plan.cpus > cpus or plan.actors * plan.gpus > gpus:
+        free = f"{_counted(cpus, 'processor')} and {_counted(gpus, 'GPU')}"
+        raise UsageError(
+            f"{plan} do not fit beside the cluster's other work: only {free} are free now; wait, "
+            "or use fewer --actors"
+        )
+
+
 def _free(node: Node, wish: Wish) -> int:
     return math.floor(node.cpus) - wish.room
 

@@ -25,9 +25,9 @@ from ..system.cores import available_cores
 from ..system.memory import default_memory
 from ..system.signals import Signals
 from ..system.versions import installed_version
-from .crew import RayCrew, cluster, nodes_of
+from .crew import RayCrew, cluster, free_in, nodes_of
 from .dispatch import Dispatch
-from .fit import Node, Plan, Wish, planned
+from .fit import Node, Plan, Wish, check_free, planned
 from .messages import ClusterError, Ready, Task
 from .parts import PartsFolder
 from .request import ClusterRequest
@@ -69,6 +69,7 @@ def run_cluster(
         stack.enter_context(signals.surfacing())
         ray = stack.enter_context(cluster(request.address, available_cores()))
         plan = planned(_wish(request), nodes_of(ray))
+        check_free(plan, *free_in(ray))
         dispatch = Dispatch(RayCrew(ray, plan, _task(request, plan)), words.check)
         dispatch.gather()
         kept = output.begin(RunIdentity(words.all.identity))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trustthepixels.infer.cluster.fit import Node, Plan, Wish, planned
+from trustthepixels.infer.cluster.fit import Node, Plan, Wish, check_free, planned
 from trustthepixels.infer.errors import UsageError
 
 ALONE, JOINED = 0, 1
@@ -40,6 +40,13 @@ def test_actors_fit_by_default(wish, nodes, plan):
 def test_actors_that_do_not_fit_are_refused_in_words(wish, nodes, words):
     with pytest.raises(UsageError, match=words):
         planned(wish, nodes)
+
+
+def test_actors_do_not_wait_for_other_work():
+    check_free(Plan(2, 3, 0), 6, 0)
+    for free in ((5, 0), (6, 0.5)):
+        with pytest.raises(UsageError, match=r"2 actors of 3 .* only .* are free now"):
+            check_free(Plan(2, 3, 1), *free)
 
 
 @given(

@@ -12,11 +12,15 @@ from cluster_runs import SCAN_CLUSTER, merged, processes_of, wait_for_end, wait_
 from in_process import trustthepixels
 from scanning import run, start
 
+from benchmarks.inputs.object_server import Faults, Objects, closed, served
 from trustthepixels.infer.cluster.judge import Judge
 from trustthepixels.infer.cluster.messages import Chunk, Done, Failed, Ready, Task
-from trustthepixels.infer.commands.options import scan_request
 from trustthepixels.infer.errors import ExitCode
 from trustthepixels.infer.files.walk import Found
+from trustthepixels.infer.images.limits import Limits
+from trustthepixels.infer.scan.request import ScanRequest
+from trustthepixels.infer.stores.options import StoreOptions
+from trustthepixels.infer.stores.source import AnyFiles, Stores
 
 
 def test_rows_equal_those_of_a_scan_and_nothing_is_left_behind(examples, tiny_model, tmp_path):
@@ -110,7 +114,7 @@ def test_without_the_extra_the_error_says_what_to_install(examples, monkeypatch)
 
 
 def judge(tiny_model: Path, folder: Path, *paths: str, **values) -> Judge:
-    request = scan_request(paths=paths, out=str(folder), model=str(tiny_model), threads=1)
+    request = ScanRequest(paths=paths, out=str(folder), model=str(tiny_model), threads=1)
     return Judge(Task(request, str(folder.parent), needs_gpu=values.get("needs_gpu", False)))
 
 
@@ -138,6 +142,31 @@ def test_an_actor_that_cannot_work_says_why(examples, tiny_model, tmp_path):
     assert isinstance(unseen, Failed)
     assert "/no/such/folder" in unseen.reason
     assert judge(tiny_model, tmp_path / "no" / "rows", str(examples)).ready()
+
+
+def test_an_actor_ends_its_chunk_when_the_store_is_gone(contents, tiny_model, tmp_path):
+    objects = Objects(dict(contents))
+    faults = Faults(objects.answer, {key: [closed] for key in [*contents][20:]})
+    with served(faults) as server:
+        stores = StoreOptions(server.url, "us-east-1", anonymous=True)
+        found = tuple(AnyFiles([b"s3://pictures/"], stores=Stores(stores)).find())
+        request = ScanRequest(
+            paths=("s3://pictures/",),
+            out=str(tmp_path / "rows"),
+            model=str(tiny_model),
+            stores=stores,
+            limits=Limits(timeout_s=1),
+        )
+        actor = Judge(Task(request, str(tmp_path), needs_gpu=False))
+        name = "part-000000-000001-00000000-001.csv"
+        # One failure at the end of a chunk is a row; many in a row, or nothing else, are none.
+        some = actor.judge(Chunk(name, found[:21]))
+        assert isinstance(some, Done)
+        assert some.totals.statuses == {"ok": 20, "unreadable": 1}
+        for chunk in (found[:80], found[30:32]):
+            gone = actor.judge(Chunk(name, chunk))
+            assert isinstance(gone, Failed)
+            assert gone.exit_code is ExitCode.SOURCE_LOST
 
 
 @pytest.mark.slow
