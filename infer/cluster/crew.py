@@ -4,6 +4,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import MissingExtraError, one_line
+from ..model.batching import Tell
 from .dispatch import AHEAD, Came, Died, Event, Finished
 from .fit import Node, Plan
 from .judge import Judge
@@ -22,12 +24,14 @@ _QUIET = {
     # Without it Ray warns about a change of its own, on each start.
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+_LOCAL = "local"
 _OBJECT_STORE = 80 << 20
 """Bytes of shared memory; Ray takes no less, and keys and counts need next to nothing."""
 
 _LONGEST_FOLDER = 40
 """Characters of a temporary folder; a longer one leaves no room for the names of Ray's sockets."""
 
+_ANSWER_S = 10.0
 _MOMENT_S = 0.5
 
 
@@ -47,7 +51,7 @@ def cluster(address: str | None, cpus: int) -> Iterator[Any]:
         ClusterError: the cluster cannot be reached, or Ray cannot be started.
     """
     os.environ.update(_QUIET)
-    options: dict[str, Any] = {"address": address or "local"}
+    options: dict[str, Any] = {"address": address or _LOCAL}
     with tempfile.TemporaryDirectory(
         prefix="ray-", dir=_short_folder(), ignore_cleanup_errors=True
     ) as folder:
@@ -56,23 +60,46 @@ def cluster(address: str | None, cpus: int) -> Iterator[Any]:
             os.environ.setdefault("RAY_AUTH_TOKEN", secrets.token_hex(32))
             options |= {"num_cpus": cpus, "object_store_memory": _OBJECT_STORE}
             options |= {"include_dashboard": False, "_temp_dir": folder}
+        else:
+            _check_reachable(address)
         try:
             ray = import_module("ray")
         except ModuleNotFoundError as error:
             raise MissingExtraError("trustthepixels scan-cluster", "ray", "ray") from error
         logging.getLogger("ray").setLevel(logging.CRITICAL)
-        handler = signal.getsignal(signal.SIGTERM)
         try:
-            ray.init(**options, log_to_driver=False, configure_logging=False)
-            # Ray puts one of its own there.
-            signal.signal(signal.SIGTERM, handler)
-        except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError) as error:
-            where = "be started" if address is None else f"join the cluster {address}"
-            raise ClusterError(f"Ray cannot {where}: {one_line(error)}") from error
-        try:
+            _connect(ray, options)
             yield ray
         finally:
             ray.shutdown()
+
+
+def _check_reachable(address: str) -> None:
+    """Refuse a cluster that does not answer; Ray itself waits for minutes.
+
+    Raises:
+        ClusterError: nothing listens at the address.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon:
+        return
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise ClusterError(f"no cluster of Ray answers at {address}: {one_line(error)}") from error
+
+
+def _connect(ray: Any, options: dict[str, Any]) -> None:
+    handler = signal.getsignal(signal.SIGTERM)
+    try:
+        ray.init(**options, log_to_driver=False, configure_logging=False)
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        address = options["address"]
+        what = "be started" if address == _LOCAL else f"join the cluster {address}"
+        raise ClusterError(f"Ray cannot {what}: {one_line(error)}") from error
+    finally:
+        # Ray puts one of its own there.
+        signal.signal(signal.SIGTERM, handler)
 
 
 def nodes_of(ray: Any) -> list[Node]:
@@ -94,10 +121,11 @@ class RayCrew:
         ray: the module, connected to a cluster.
         plan: number and size of the actors.
         task: their task.
+        tell: takes lines for the user.
     """
 
-    def __init__(self, ray: Any, plan: Plan, task: Task) -> None:
-        self._ray = ray
+    def __init__(self, ray: Any, plan: Plan, task: Task, tell: Tell) -> None:
+        self._ray, self._tell = ray, tell
         actor = ray.remote(Judge).options(
             num_cpus=plan.cpus,
             num_gpus=plan.gpus,
@@ -141,11 +169,14 @@ class RayCrew:
             self._calls = {one: its for one, its in self._calls.items() if its[0] != worker}
             yield Died(worker)
             if isinstance(error, self._ray.exceptions.ActorUnavailableError):
+                self._tell("an actor died, and is started again; its files are judged once more")
                 self._ask(worker)
                 return
             del self._actors[worker]
+            reason = f"an actor cannot be started: {_last_line(error)}"
             if not self._actors:
-                raise ClusterError(f"an actor cannot be started: {_last_line(error)}") from error
+                raise ClusterError(reason) from error
+            self._tell(f"{reason}; {len(self._actors)} are left")
             return
         yield Came(worker, result) if part is None else Finished(worker, part, result)
 

@@ -70,13 +70,13 @@ def run_cluster(
         ray = stack.enter_context(cluster(request.address, available_cores()))
         plan = planned(_wish(request), nodes_of(ray))
         check_free(plan, *free_in(ray))
-        dispatch = Dispatch(RayCrew(ray, plan, _task(request, plan)), words.check)
+        say: Tell = (lambda _text: None) if scan.quiet else tell
+        dispatch = Dispatch(RayCrew(ray, plan, _task(request, plan), say), words.check)
         dispatch.gather()
         kept = output.begin(RunIdentity(words.all.identity))
         report.counts.add_kept(kept.verdicts, kept.origins)
         report.begin(words.all.provider)
-        if not scan.quiet:
-            tell(f"scanning with {plan} ({words.all.provider})")
+        say(f"scanning with {plan} ({words.all.provider})")
         chunks = in_chunks(_files(scan, roots, report, output), request.part_rows)
         parts = PartsFolder(folder, scan.row_format, columns, output.new_name)
         show = stack.enter_context(progress(report.counts))
@@ -153,8 +153,9 @@ def _task(request: ClusterRequest, plan: Plan) -> Task:
     scan = request.scan
     memory = scan.memory or default_memory()
     own = replace(scan, threads=plan.cpus, decode_threads=plan.cpus, memory=memory)
-    if plan.gpus:
-        own = replace(own, device=Device.CUDA)
+    if scan.device is Device.AUTO:
+        # Ray would not count a GPU that an actor takes by itself.
+        own = replace(own, device=Device.CUDA if plan.gpus else Device.CPU)
     return Task(own, str(Path.cwd()), needs_gpu=plan.gpus > 0)
 
 

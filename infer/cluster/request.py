@@ -23,8 +23,8 @@ class ClusterRequest:
         part_rows: rows of a part, which is the unit of work.
 
     Raises:
-        UsageError: GPUs are asked for, and a device that is none; or the address is of another
-            kind.
+        UsageError: the output is no folder; GPUs are asked for, and a device that is none; or the
+            address is of another kind.
     """
 
     scan: ScanRequest
@@ -36,6 +36,10 @@ class ClusterRequest:
 
     def __post_init__(self) -> None:
         """Refuse options that exclude each other."""
+        if self.scan.out == "-" or self.scan.out.endswith((".csv", ".jsonl")):
+            raise UsageError(
+                f"--out {self.scan.out}: name a folder or a prefix; rows come in parts"
+            )
         if self.gpus and self.scan.device in ON_CPU:
             raise UsageError(f"--gpus-per-actor and --device {self.scan.device} exclude each other")
         if self.gpus == 0 and self.scan.device is Device.CUDA:

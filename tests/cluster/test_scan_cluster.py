@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from cluster_runs import SCAN_CLUSTER, merged, processes_of, wait_for_end, wait_for_parts
-from in_process import trustthepixels
 from scanning import run, start
 
 from benchmarks.inputs.object_server import Faults, Objects, closed, served
@@ -59,46 +58,47 @@ REFUSED = [
     (["--device", "cpu", "--gpus-per-actor", "1"], "exclude each other"),
     (["--address", "ray://host:1"], "use auto or HOST:PORT"),
     (["--fpr", "0.5"], "0.5"),
+    (["--out", "-"], "name a folder"),
 ]
+
+
+def refused(*arguments: str | Path) -> tuple[int, str]:
+    """The exit code of a command that is refused, and its one line."""
+    code, output, errors = run(*arguments, command=SCAN_CLUSTER)
+    assert output == b""
+    assert re.fullmatch(r"error: .*\n", errors)
+    return code, errors
 
 
 @pytest.mark.parametrize(("options", "words"), REFUSED)
 def test_bad_arguments_are_one_line_before_ray_is_started(examples, tiny_model, options, words):
-    done = trustthepixels(
-        "scan-cluster", examples, "--out", "rows", "--model", tiny_model, *options
-    )
-    assert done.returncode == 2
-    assert words in done.stderr
-    assert done.stderr.count("\n") == 1
+    code, errors = refused(examples, "--out", "rows", "--model", tiny_model, *options)
+    assert code == 2
+    assert words in errors
     assert not Path("rows").exists()
 
 
 def test_a_bad_model_is_one_line_and_its_own_exit_code(examples):
     Path("bad.onnx").write_bytes(b"nothing")
-    done = trustthepixels("scan-cluster", examples, "--out", "rows", "--model", "bad.onnx")
-    assert done.returncode == 3
-    assert done.stderr.count("\n") == 1
+    assert refused(examples, "--out", "rows", "--model", "bad.onnx")[0] == 3
     assert not Path("rows").exists()
 
 
 def test_rows_that_exist_stay_as_they_are(examples, tiny_model):
     Path("rows").mkdir()
     Path("rows/manifest.json").write_text("{}")
-    arguments = ("scan-cluster", examples, "--model", tiny_model)
     for out, words in (("rows", "manifest.json"), ("no/rows", "no/rows"), (tiny_model, "tiny")):
-        done = trustthepixels(*arguments, "--out", out)
-        assert done.returncode == 2, done.stderr
-        assert words in done.stderr
-        assert done.stderr.count("\n") == 1
+        code, errors = refused(examples, "--model", tiny_model, "--out", out)
+        assert code == 2
+        assert words in errors
     assert [path.name for path in Path("rows").iterdir()] == ["manifest.json"]
 
 
-def test_a_cluster_that_is_not_there_is_one_line(examples, tiny_model):
-    code, _, errors = run(
-        examples, "--out", "rows", "--model", tiny_model, "--address", "auto", command=SCAN_CLUSTER
-    )
+@pytest.mark.parametrize("address", ["auto", "127.0.0.1:1", "127.0.0.1:port"])
+def test_a_cluster_that_is_not_there_is_one_line(examples, tiny_model, address):
+    code, errors = refused(examples, "--out", "rows", "--model", tiny_model, "--address", address)
     assert code == 2
-    assert re.fullmatch(r"error: Ray cannot join the cluster auto: .*\n", errors)
+    assert re.fullmatch(rf"error: .* cluster .*{address}: .*\n", errors)
 
 
 def test_without_the_extra_the_error_says_what_to_install(examples, monkeypatch):

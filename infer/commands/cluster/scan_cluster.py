@@ -18,7 +18,7 @@ from ...system.signals import Interrupted, interruptible
 from ...system.terminal import note, printable
 from ..help import SHORT_HELP
 from ..options import request_options, scan_request
-from ..terminal import counts_bar
+from ..terminal import counts_bar, quiet_decoders
 
 
 @click.command("scan-cluster", no_args_is_help=False, context_settings=SHORT_HELP)
@@ -115,6 +115,7 @@ def scan_cluster(
         scan=scan, address=address, actors=actors, cpus=cpus, gpus=gpus, part_rows=part_rows
     )
     report = Report()
+    quiet_decoders()
     with _own_words() as stream:
         tell = partial(_tell, stream)
         is_shown = not scan.quiet and stream.isatty()
@@ -145,10 +146,10 @@ def scan_cluster(
 
 @contextmanager
 def _own_words() -> Iterator[TextIO]:
-    """Keep the words of Ray off both standard streams; yield the one for this program's own."""
+    """Keep the words of Ray's Python off both streams; yield the one for this program's own."""
     own = sys.stderr
     with Path(os.devnull).open("w") as nowhere, redirect_stdout(nowhere), redirect_stderr(nowhere):
-        yield own
+        yield own or nowhere
 
 
 def _tell(stream: TextIO, text: str) -> None:
