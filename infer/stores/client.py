@@ -30,10 +30,17 @@ _MOST_RETRIES = 1000
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _CODE = re.compile(r"<Code>(\w+)</Code>")
+_NO_CREDENTIALS = re.compile(
+    r"169\.254\.169\.254|/latest/(?:api/token|meta-data)|/computeMetadata/"
+    r"|CredentialProvider|MissingCredentials"
+)
+"""What errors name when the environment has none: the machine's own service was asked for them."""
+
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
 """Paths of web servers that need no escaping."""
 
+_NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed"})
 
 NO_OBJECT = "there is no such object"
@@ -191,7 +198,7 @@ class Client:
         status, code = _STATUS.search(text), _CODE.search(text)
         said = " ".join(match[1] for match in (status, code) if match)
         shown = f" ({said})" if said else ""
-        if code and code[1] == "NoSuchBucket":
+        if code and code[1] in _NO_BUCKET:
             return ReadError(FileStatus.VANISHED, f"there is no such bucket{shown}")
         match error:
             case FileNotFoundError():
@@ -202,15 +209,13 @@ class Client:
                 return ReadError(FileStatus.UNREADABLE, f"it changed after it was listed{shown}")
             case exceptions.InvalidPathError() | ValueError():
                 return ReadError(FileStatus.UNREADABLE, KEY_REFUSED)
-        if (
-            "169.254.169.254" in text
-            or "CredentialProvider" in text
-            or "MissingCredentials" in text
-        ):
+        if _NO_CREDENTIALS.search(text):
             return ReadError(FileStatus.UNREADABLE, NO_CREDENTIALS)
         if "Received redirect" in text or (code and code[1] in _OTHER_REGION):
             reason = f"the bucket is in another region; use --region{shown}"
             return ReadError(FileStatus.UNREADABLE, reason)
+        if status and status[1] in ("401", "403"):
+            return ReadError(FileStatus.UNREADABLE, f"the store denies access{shown}")
         if status and status[1] < "500" and status[1] not in ("408", "429"):
             return ReadError(FileStatus.UNREADABLE, f"the store refuses the request{shown}")
         if "kind: Body" in text and "TimedOut" in text:
