@@ -1,5 +1,7 @@
 """A small S3 server on loopback: GET, HEAD, PUT, DELETE, lists and lists to delete, with faults.
 
+Google's protocol for XML is almost the same, so it also answers for ``gs://``.
+
 It costs little processor time, keeps objects in memory, checks no signature, and waits before each
 answer as a distant store does. ``python -m benchmarks.inputs.object_server FOLDER LATENCY_S``
 serves a folder as the bucket ``pictures`` and prints its port.
@@ -21,6 +23,8 @@ from xml.sax.saxutils import escape, unescape
 _MODIFIED = "Thu, 01 Jan 2026 00:00:00 GMT"
 _PAGE = 1000
 _BUCKET = "pictures"
+_NO_GENERATION = "x-goog-if-generation-match"
+"""Header of Google's that, with 0, asks for a new object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +134,9 @@ class Objects:
         return Reply(206, content[start:end], headers)
 
     def _put(self, request: Request) -> Reply:
-        if request.headers.get("if-none-match") == "*" and request.key in self.contents:
+        headers = request.headers
+        is_new = headers.get("if-none-match") == "*" or headers.get(_NO_GENERATION) == "0"
+        if is_new and request.key in self.contents:
             return failure(412, "PreconditionFailed")
         old = self.contents.get(request.key)
         wanted = request.headers.get("if-match")

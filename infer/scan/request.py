@@ -88,7 +88,14 @@ class ScanRequest:
     paths: tuple[str, ...] = ()
     out: str = field(
         metadata={
-            OPTIONS: (Option("--out", "Where the rows go; - is standard output.", "FILE|-"),),
+            OPTIONS: (
+                Option(
+                    "--out",
+                    "Where the rows go; - is standard output, and an address such as "
+                    "s3://BUCKET/ROWS/ takes them in parts.",
+                    "FILE|-",
+                ),
+            ),
         }
     )
     row_format: RowFormat = option(

@@ -14,9 +14,10 @@ import obstore
 from obstore import exceptions
 from obstore.store import AzureStore, GCSStore, HTTPStore, ObjectStore, S3Store
 
-from ..files.read import NO_ANSWER, ReadError
+from ..files.read import ReadError
 from ..results import FileStatus
 from .addresses import Address, Scheme
+from .failures import KEY_REFUSED, NO_OBJECT, failure_of
 from .odd_keys import has_dots, is_odd, object_query, page_of, page_query, url_of_bucket
 from .options import StoreOptions
 
@@ -28,16 +29,9 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
 _MOST_RETRIES = 1000
 """So many that the deadline ends the retries, and not their number."""
 
-_STATUS = re.compile(r"status code: (\d{3})")
-_CODE = re.compile(r"<Code>(\w+)</Code>")
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
 """Paths of web servers that need no escaping."""
-
-_OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed"})
-
-NO_OBJECT = "there is no such object"
-KEY_REFUSED = "obstore takes no key with an empty part, '.', '..' or a control character"
 
 
 class Client:
@@ -63,7 +57,7 @@ class Client:
             store, key = self._placed(address)
             meta = obstore.get(store, key, options={"head": address.scheme.has_listing}).meta
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self.failure(error) from None
+            raise failure_of(error, self._deadline) from None
         return meta["size"], meta["e_tag"]
 
     def pages(self, address: Address) -> Iterator[Sequence[Any]]:
@@ -90,7 +84,7 @@ class Client:
                 yield page
                 after = page[-1]["path"] if page else ""
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self.failure(error) from None
+            raise failure_of(error, self._deadline) from None
 
     def read(self, address: Address, most: int, size: int | None, tag: str | None) -> bytes:
         """Return the bytes of an object.
@@ -113,7 +107,7 @@ class Client:
             # The ETag of an encrypted object is no MD5, so only two reads can tell.
             again = self._read(address, most, size, tag)
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self.failure(error) from None
+            raise failure_of(error, self._deadline) from None
         if again == content or md5[1] == _digest(again):
             return again
         raise ReadError(FileStatus.UNREADABLE, "checksum mismatch: two reads differ", len(again))
@@ -142,7 +136,7 @@ class Client:
             store, key = self._placed(address)
             return obstore.get_range(store, key, start=0, end=count).to_bytes()
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self.failure(error) from None
+            raise failure_of(error, self._deadline) from None
 
     def put(self, address: Address, content: bytes) -> None:
         """Write an object in one request; it replaces one of that key.
@@ -180,46 +174,7 @@ class Client:
         except FileNotFoundError:
             return
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self.failure(error) from None
-
-    def failure(self, error: Exception) -> ReadError:
-        """Return an error of obstore as the failure of one object.
-
-        Nothing of the error's text is taken over but codes: it can hold signed addresses.
-        """
-        text = str(error)
-        status, code = _STATUS.search(text), _CODE.search(text)
-        said = " ".join(match[1] for match in (status, code) if match)
-        shown = f" ({said})" if said else ""
-        if code and code[1] == "NoSuchBucket":
-            return ReadError(FileStatus.VANISHED, f"there is no such bucket{shown}")
-        match error:
-            case FileNotFoundError():
-                return ReadError(FileStatus.VANISHED, f"{NO_OBJECT}{shown}")
-            case exceptions.PermissionDeniedError() | exceptions.UnauthenticatedError():
-                return ReadError(FileStatus.UNREADABLE, f"the store denies access{shown}")
-            case exceptions.PreconditionError():
-                return ReadError(FileStatus.UNREADABLE, f"it changed after it was listed{shown}")
-            case exceptions.InvalidPathError() | ValueError():
-                return ReadError(FileStatus.UNREADABLE, KEY_REFUSED)
-        if (
-            "169.254.169.254" in text
-            or "CredentialProvider" in text
-            or "MissingCredentials" in text
-        ):
-            return ReadError(FileStatus.UNREADABLE, NO_CREDENTIALS)
-        if "Received redirect" in text or (code and code[1] in _OTHER_REGION):
-            reason = f"the bucket is in another region; use --region{shown}"
-            return ReadError(FileStatus.UNREADABLE, reason)
-        if status and status[1] < "500" and status[1] not in ("408", "429"):
-            return ReadError(FileStatus.UNREADABLE, f"the store refuses the request{shown}")
-        if "kind: Body" in text and "TimedOut" in text:
-            seconds = f"{self._deadline.total_seconds():g}"
-            return ReadError(FileStatus.TOO_SLOW, f"not read within {seconds} s; see --timeout")
-        if "kind: Body" in text:
-            reason = "length mismatch: it broke off, or changed, while it was read"
-            return ReadError(FileStatus.UNREADABLE, reason)
-        return ReadError(FileStatus.UNREADABLE, f"{NO_ANSWER}{shown}")
+            raise failure_of(error, self._deadline) from None
 
     def _read(self, address: Address, most: int, size: int | None, tag: str | None) -> bytes:
         store, key = self._placed(address)
@@ -241,7 +196,7 @@ class Client:
         except (exceptions.AlreadyExistsError, exceptions.NotSupportedError):
             raise
         except (exceptions.BaseError, OSError, ValueError) as error:
-            raise self.failure(error) from None
+            raise failure_of(error, self._deadline) from None
 
     def _placed(self, address: Address) -> tuple[ObjectStore, str]:
         """Return the store of an object, and the object's name in it."""
@@ -314,12 +269,6 @@ class Client:
             case Scheme.AZ:
                 config |= {"endpoint": options.endpoint} if options.endpoint else {}
                 return AzureStore(bucket, config=config, **common)
-
-
-NO_CREDENTIALS = (
-    "no credentials in the environment; set them as the store's own tools take them (for S3 "
-    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), or use --anonymous for a public bucket"
-)
 
 
 def _is_of_odd_key(error: Exception) -> bool:

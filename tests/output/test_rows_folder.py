@@ -23,6 +23,7 @@ from trustthepixels.infer.output.parts.part import (
     part_line,
     rows_of_part,
 )
+from trustthepixels.infer.output.parts.parts_output import open_parts
 from trustthepixels.infer.output.rows import Columns, RowFormat, encode_row, header
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import ScanRow
@@ -174,3 +175,37 @@ def test_a_folder_beside_other_parts_is_refused(parts):
     done = trustthepixels("merge", str(parts), "more.csv", "--out", str(parts / "../all.csv"))
     assert done.returncode == 2
     assert "name nothing beside it" in done.stderr
+
+
+def test_the_later_of_two_runs_into_one_folder_counts(tmp_path):
+    folder = LocalFolder(str(tmp_path / "rows"))
+    identity = RunIdentity({"model": "m"})
+    with (
+        pytest.raises(OutputError, match="another scan has begun there"),
+        open_parts(folder, RowFormat.CSV) as first,
+    ):
+        first.begin(identity)
+        first.write(named("first.jpg"))
+        with open_parts(folder, RowFormat.CSV) as second:
+            second.begin(identity)
+            second.write(named("second.jpg"))
+    assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == 1
+    assert b"second.jpg" in (tmp_path / "out").read_bytes()
+
+
+def test_a_resumed_run_and_its_double_do_not_overwrite_each_other(tmp_path):
+    folder = LocalFolder(str(tmp_path / "rows"))
+    identity = RunIdentity({"model": "m"})
+    with pytest.raises(KeyboardInterrupt), open_parts(folder, RowFormat.CSV) as output:
+        output.begin(identity)
+        output.write(named("a.jpg"))
+        raise KeyboardInterrupt
+    with (
+        pytest.raises(OutputError, match="another scan has just written it"),
+        open_parts(folder, RowFormat.CSV, Existing.RESUME) as first,
+        open_parts(folder, RowFormat.CSV, Existing.RESUME) as second,
+    ):
+        for output, path in ((first, "b.jpg"), (second, "c.jpg")):
+            output.begin(identity)
+            output.write(named(path))
+            output.sync()

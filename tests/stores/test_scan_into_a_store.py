@@ -1,8 +1,10 @@
 """``scan-folder --out s3://BUCKET/PREFIX``: parts, a manifest, and the rows of a scan to a file."""
 
 import json
+import random
 import re
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -281,3 +283,32 @@ def test_files_of_this_machine_go_on_too(
     assert run(*into_store, "--resume")[0] == 0
     assert run(*arguments, "--out", "whole")[0] == 0
     assert merged() == Path("whole").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", [OUT, "rows.csv"])
+def test_kills_at_twenty_random_moments_cost_no_row(
+    store, tiny_model, pictures, merged, small_parts, monkeypatch, out
+):
+    objects, _, server = store
+    names = list(pictures)
+    for number in range(60):
+        objects.contents[f"z/{number:02}.jpg"] = pictures[names[number % len(names)]]
+    objects.latency_s = 0.02
+    options = ("s3://pictures/", "--endpoint", server.url, "--model", tiny_model)
+    monkeypatch.setenv("PYTHONPATH", small_parts)
+    moments = random.Random(0)
+    kills, policy = 0, "--force"
+    while kills < 20:
+        with start(*options, "--out", out, policy) as process:
+            try:
+                _, errors = process.communicate(timeout=moments.uniform(0.3, 3))
+                # The last one can have been killed after its last step.
+                assert process.returncode == 0 or b"it is complete" in errors
+                policy = "--force"
+            except subprocess.TimeoutExpired:
+                process.kill()
+                kills, policy = kills + 1, "--resume"
+    assert run(*options, "--out", out, "--resume")[0] in (0, 2)
+    assert run(*options, "--out", "whole")[0] == 0
+    assert (merged() if out == OUT else Path(out).read_bytes()) == Path("whole").read_bytes()

@@ -24,7 +24,7 @@ from ..stamps import Stamp
 from ..writer import RowSink
 from .folder import MANIFEST, RUN, PartName, RowsFolder
 from .kept_parts import KeptParts, read_parts, run_that_goes_on
-from .manifest import Manifest, Run, Totals, write_run
+from .manifest import Manifest, Run, Totals, read_run, write_run
 from .merge_folder import merged_rows, parts_in_order
 from .part import Part, PlacedRow, part_header, part_line
 
@@ -210,9 +210,16 @@ class PartsOutput(RowSink):
         """Write the last part, then the manifest; parts that it does not name go.
 
         Raises:
-            OutputError: they cannot be written.
+            OutputError: they cannot be written, or another run has begun in the folder.
+            InputError: the folder cannot be read.
         """
         self.sync()
+        now = read_run(self._folder)
+        if now is None or now.name != self._run.name:
+            raise OutputError(
+                f"{self.path}: another scan has begun there after this one; its rows count, and "
+                "this one's parts are left out"
+            )
         manifest = Manifest(self._run, self._totals, parts_in_order(self._parts))
         self._folder.put(MANIFEST, manifest.to_bytes())
         if self._existing is Existing.REPLACE:
