@@ -19,6 +19,7 @@ from ..files.read import is_lost
 from ..files.walk import Found
 from ..flow.channel import Channel
 from ..model.providers import Device
+from ..output.parts.folder import RUN
 from ..results import FileStatus, ScanRow, is_address
 from ..scan.job import columns_of, open_model, options_for, run_identity
 from ..scan.lost import while_present
@@ -68,12 +69,18 @@ class Judge:
 
     def _begin(self, task: Task) -> Ready:
         request = task.request
-        _enter_folder(task)
+        host = socket.gethostname()
+        _enter_folder(task, host)
         folder = rows_folder(request.out, request.stores, request.limits.timeout_s)
+        if folder.read(RUN) is None:
+            raise InputError(
+                f"{host} does not see {RUN} in {folder.shown}; name a folder or a bucket that all "
+                "machines share"
+            )
         self._parts = PartsFolder(folder, request.row_format, columns_of(request))
         notes: list[str] = []
         model, rule = open_model(request, notes.append)
-        session, host = model.session, socket.gethostname()
+        session = model.session
         if task.needs_gpu and session.device is not Device.CUDA:
             raise ProviderError(f"{host}: the model runs on {session.provider}, not on a GPU")
         options = options_for(request, session.device)
@@ -110,13 +117,12 @@ class Judge:
                     waiting.set_exception(error)
 
 
-def _enter_folder(task: Task) -> None:
+def _enter_folder(task: Task, host: str) -> None:
     """Make the driver's working folder this process's own, because paths can depend on it.
 
     Raises:
         InputError: this machine lacks the folder, or a file or folder that was named.
     """
-    host = socket.gethostname()
     try:
         os.chdir(task.folder)
     except OSError as error:

@@ -101,9 +101,10 @@ def test_an_actor_is_killed(store, arguments, undisturbed, seed):
 
 
 @pytest.fixture
-def cluster(monkeypatch) -> Iterator[ray.cluster_utils.Cluster]:
-    """A cluster of two machines, on this one."""
-    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+def cluster(store, monkeypatch) -> Iterator[ray.cluster_utils.Cluster]:
+    """A cluster on this machine, with the credentials for the store; tests add a second node."""
+    # Its mode was fixed when ray was imported.
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     made = ray.cluster_utils.Cluster(
         initialize_head=True, head_node_args={"num_cpus": 3, "include_dashboard": False}
     )

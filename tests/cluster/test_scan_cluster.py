@@ -114,6 +114,8 @@ def test_without_the_extra_the_error_says_what_to_install(examples, monkeypatch)
 
 
 def judge(tiny_model: Path, folder: Path, *paths: str, **values) -> Judge:
+    folder.mkdir(exist_ok=True)
+    (folder / "run.json").write_text("{}")
     request = ScanRequest(paths=paths, out=str(folder), model=str(tiny_model), threads=1)
     return Judge(Task(request, str(folder.parent), needs_gpu=values.get("needs_gpu", False)))
 
@@ -141,7 +143,11 @@ def test_an_actor_that_cannot_work_says_why(examples, tiny_model, tmp_path):
     unseen = judge(tiny_model, tmp_path / "rows", "/no/such/folder").ready()
     assert isinstance(unseen, Failed)
     assert "/no/such/folder" in unseen.reason
-    assert judge(tiny_model, tmp_path / "no" / "rows", str(examples)).ready()
+    (tmp_path / "rows/run.json").unlink()
+    request = ScanRequest(paths=(str(examples),), out=str(tmp_path / "rows"), model=str(tiny_model))
+    apart = Judge(Task(request, str(tmp_path), needs_gpu=False)).ready()
+    assert isinstance(apart, Failed)
+    assert "all machines share" in apart.reason
 
 
 def test_an_actor_ends_its_chunk_when_the_store_is_gone(contents, tiny_model, tmp_path):
@@ -157,6 +163,8 @@ def test_an_actor_ends_its_chunk_when_the_store_is_gone(contents, tiny_model, tm
             stores=stores,
             limits=Limits(timeout_s=1),
         )
+        (tmp_path / "rows").mkdir()
+        (tmp_path / "rows/run.json").write_text("{}")
         actor = Judge(Task(request, str(tmp_path), needs_gpu=False))
         name = "part-000000-000001-00000000-001.csv"
         # One failure at the end of a chunk is a row; many in a row, or nothing else, are none.
