@@ -1,0 +1,1 @@
+"""A scan by actors of Ray on one machine, next to `scan-folder`."""
