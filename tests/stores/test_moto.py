@@ -20,6 +20,8 @@ def endpoint() -> Iterator[str]:
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
+    # Its buckets outlive a server in the same process.
+    urllib.request.urlopen(f"http://{host}:{port}/moto-api/reset", b"").close()
     yield f"http://{host}:{port}"
     server.stop()
 
