@@ -29,8 +29,8 @@ from benchmarks.reporting.plots import write_plots
 from benchmarks.reporting.report import report
 from benchmarks.series import interleaved, median, spread
 from benchmarks.settings import Counts, Settings
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import VerdictRule

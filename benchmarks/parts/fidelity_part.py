@@ -16,10 +16,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores
 

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..choices import Device
 from ..errors import OutOfMemoryError, ProviderError
 from ..images.preprocess import PixelArray
 from .cuda import Allocate, Lanes, batch_memory
 from .file import ModelFile
-from .providers import Device
 from .self_test import check_known_answer
 from .session import Classifier, Session, open_session
 from .signature import FloatArray

@@ -5,11 +5,12 @@ from array import array
 
 import numpy as np
 
+from ..choices import RowFormat
 from ..errors import OutputError
 from ..results import FileStatus, ScanRow
 from ..system.descriptors import BINARY
 from .reader import kept_rows, placed_rows
-from .rows import Columns, RowFormat, decode_row, unescape_path
+from .rows import Columns, decode_row, unescape_path
 from .run_identity import RunIdentity
 from .stamps import Fingerprints, Stamp, Stamps, fingerprint, read_stamps
 

@@ -11,12 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import Protocol
 
+from ..choices import STANDARD_OUTPUT, Mark, RowFormat
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import sync_file
-from .rows import Columns, Mark, RowFormat, encode_row, header
-
-STANDARD_OUTPUT = "-"
+from .rows import Columns, encode_row, header
 
 _SYNC_INTERVAL_S = 5.0
 _SYNC_ROWS = 10_000

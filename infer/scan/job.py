@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..choices import Device, Existing
 from ..errors import InputError, OutputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
@@ -20,10 +21,8 @@ from ..isolation.pool import WorkerPool
 from ..model.batching import BatchedModel, Tell, open_classifier
 from ..model.bundled import load_model
 from ..model.file import ModelFile
-from ..model.providers import Device
 from ..model.spec import ModelSpec
 from ..model.verdicts import VerdictRule
-from ..output.destination import Existing
 from ..output.details import open_details
 from ..output.output import open_output
 from ..output.parts.shard import Shard
@@ -69,6 +68,7 @@ def run_scan(
     for patterns in (request.include, request.exclude):
         # Wrong ones are found before anything slow is done.
         Patterns(patterns)
+    part = None if request.shard is None else Shard.of(request.shard)
     if request.isolation is Isolation.ALL and not WorkerPool.is_available:
         raise UsageError(
             "--isolate all needs worker processes, which this system lacks; leave it out"
@@ -85,7 +85,7 @@ def run_scan(
                 request.existing,
                 columns,
                 request.mark,
-                is_shard=request.shard is not None,
+                is_shard=part is not None,
             )
         )
         report.output = output
@@ -104,7 +104,7 @@ def run_scan(
             tell(f"all files are scanned again: {output.starts_anew}")
         # With the files that the output lays beside its rows.
         options = options_for(request, session.device, frozenset(output.identities))
-        shard = ShardFiles(roots, Shard.of(request.shard)) if request.shard else None
+        shard = None if part is None else ShardFiles(roots, part)
         updates = request.existing is Existing.UPDATE
         stores = Stores(options.stores, options.limits, options.memory, tags_named=updates)
         named = roots if shard is None else shard.roots

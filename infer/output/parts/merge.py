@@ -10,9 +10,9 @@ import os
 from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 
+from ...choices import Existing
 from ...errors import InputError, OutputError
 from ...results import is_address
-from ..destination import Existing
 from ..finished import FinishedRows, finished_rows
 from ..rows import header, unescape_path
 from ..run_identity import RunIdentity, state_path
