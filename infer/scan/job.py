@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -21,6 +22,7 @@ from ..isolation.pool import WorkerPool
 from ..model.batching import BatchedModel, Tell, open_classifier
 from ..model.bundled import load_model
 from ..model.file import ModelFile
+from ..model.providers import load_onnxruntime
 from ..model.spec import ModelSpec
 from ..model.verdicts import VerdictRule
 from ..output.details import open_details
@@ -160,7 +162,10 @@ def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictR
         ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
         ProviderError: ONNX Runtime or the device is unavailable.
     """
-    file = _verified(request, tell)
+    # Checking a model's digest leaves a core to the import.
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(load_onnxruntime)
+        file = _verified(request, tell)
     model = open_classifier(
         file, request.device, lambda device: options_for(request, device).batches, tell
     )
