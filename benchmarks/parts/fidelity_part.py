@@ -25,7 +25,7 @@ from trustthepixels.infer.system.cores import available_cores
 
 from ..inputs.large_pictures import LargePicture, large_pictures
 from ..inputs.models import EDGE, has_edge_model
-from ..peers.decoders import FULL, SCALED, decoders
+from ..peers.decoders import CLOSER, FULL, SCALED, decoders
 from ..pool import in_processes
 from ..settings import Settings
 
@@ -35,6 +35,7 @@ LEAST_AGREEMENT, LARGEST_MEAN_CHANGE = 0.995, 0.005
 
 _COMPARED = (
     SCALED,
+    *CLOSER,
     "Pillow, draft",
     "simplejpeg, scaled",
     "simplejpeg, scaled and fast",
