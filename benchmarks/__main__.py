@@ -2,12 +2,14 @@
 
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
+from .inputs.models import default_weights
 from .names import CUDA, DEVICES, part_key
-from .parts.registry import PARTS, chosen_parts
+from .parts.registry import PARTS, PEERS, chosen_parts
 from .reporting.plots import write_plots
 from .reporting.report import report
 from .reporting.results import circumstances, load, store
@@ -25,6 +27,11 @@ from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
     type=click.Path(path_type=Path, exists=True),
     multiple=True,
     help="A folder of large photographs, for the fidelity of decoders; repeatable.",
+)
+@click.option(
+    "--tower",
+    type=click.Path(path_type=Path, exists=True),
+    help="CLIP's tower, from 'trustthepixels import-tower'; the part peers needs it.",
 )
 @click.option(
     "--work",
@@ -59,6 +66,7 @@ from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
 def main(
     data: Path | None,
     photos: tuple[Path, ...],
+    tower: Path | None,
     work: Path,
     out: Path,
     only: tuple[str, ...],
@@ -77,10 +85,17 @@ def main(
         raise click.UsageError(str(error)) from error
     if chosen and data is None:
         raise click.UsageError("--data is missing; only '--only report' runs without it")
+    if PEERS in chosen and tower is None:
+        raise click.UsageError(
+            f"--tower is missing; the peers run the default model's weights, and docs/bundled.md "
+            f"has the way to them. Or use --skip {PEERS}"
+        )
     work.mkdir(parents=True, exist_ok=True)
     counts = QUICK if quick else ON_CUDA if device == CUDA else Counts()
     settings = Settings(data or Path(), photos, work, device=device, counts=counts)
     settings = settings.with_repeats(repeats)
+    if tower is not None:
+        settings = replace(settings, weights=default_weights(work, tower))
     results = out / "results.json"
     for name in chosen:
         part, start = PARTS[name], time.perf_counter()

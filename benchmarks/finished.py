@@ -19,9 +19,10 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import cycle, islice
 from pathlib import Path
 
+from trustthepixels.infer.choices import RowFormat
 from trustthepixels.infer.files.walk import WalkOptions, walk
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.output.rows import RowFormat, encode_row, header
+from trustthepixels.infer.output.rows import encode_row, header
 from trustthepixels.infer.results import FileStatus, ScanRow
 
 PROGRAM = str(Path(sysconfig.get_path("scripts")) / "trustthepixels")

@@ -3,9 +3,9 @@
 import sys
 from functools import partial
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.batching import BatchedModel, open_classifier
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.system.cores import available_cores
 

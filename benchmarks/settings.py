@@ -49,7 +49,8 @@ class Settings:
         data: labelled pictures with a ``manifest.csv``, see ``trustthepixels.train.data.manifest``.
         photos: folders of large photographs, for the fidelity of decoders.
         work: folder for inputs and models; kept between runs.
-        weights: the checkpoint that the peers run.
+        weights: the checkpoint that the peers run, see ``inputs.models.default_weights``; empty
+            for none.
         splits: splits of its training, see ``trustthepixels.train.data.splits``.
         device: device of the models, ``cpu`` or ``cuda``.
         counts: numbers of files and repeats.
@@ -58,7 +59,7 @@ class Settings:
     data: Path
     photos: tuple[Path, ...]
     work: Path
-    weights: Path = ROOT / "train" / "bundled" / "weights.safetensors"
+    weights: Path = Path()
     splits: Path = ROOT / "train" / "bundled" / "splits.csv"
     device: str = "cpu"
     counts: Counts = Counts()

@@ -12,9 +12,10 @@ import onnx
 import torch
 from tqdm import tqdm
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.model.file import ModelFile, read_model_file
-from trustthepixels.infer.model.providers import Device, load_onnxruntime
+from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.model.self_test import known_picture
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.model.spec import ModelSpec

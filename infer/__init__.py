@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .choices import Device
     from .detector import Detector
     from .errors import (
         DigestError,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .files.walk import WalkOptions
     from .images.limits import DecodeSize, Limits, TruncatedPolicy
     from .model.bundled import bundled_models
-    from .model.providers import Device
     from .model.spec import ModelSpec
     from .results import Doubt, FileStatus, ScanRow, Verdict, VerdictLabel
     from .scan.options import ScanOptions
@@ -70,7 +70,7 @@ _MODULES = {
     "DecodeSize": "images.limits",
     "TruncatedPolicy": "images.limits",
     "bundled_models": "model.bundled",
-    "Device": "model.providers",
+    "Device": "choices",
     "ModelSpec": "model.spec",
     "Doubt": "results",
     "FileStatus": "results",

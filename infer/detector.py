@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from .choices import DEFAULT_MODEL, Device
 from .errors import InputError, UsageError
 from .files.read import read_named_file
 from .files.source import HeldFiles
@@ -30,8 +31,8 @@ from .images.views import views_of
 from .isolation.policy import needs_worker
 from .isolation.pool import WorkerPool
 from .model.batching import BatchedModel, Batches, in_batches
-from .model.bundled import DEFAULT_MODEL, load_model
-from .model.providers import ON_CPU, Device
+from .model.bundled import load_model
+from .model.providers import ON_CPU
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
 from .results import FileStatus, Provenance, ScanRow, Verdict

@@ -24,8 +24,10 @@ The number is the exit code of a command that ends with the error. Any other exc
 """
 
 from enum import IntEnum
+from typing import TYPE_CHECKING
 
-from .results import FileStatus
+if TYPE_CHECKING:
+    from .results import FileStatus
 
 
 def one_line(error: BaseException) -> str:
@@ -133,7 +135,7 @@ class ImageError(TrustThePixelsError):
         reason: one line for the row's ``error`` column.
     """
 
-    def __init__(self, status: FileStatus, reason: str) -> None:
+    def __init__(self, status: "FileStatus", reason: str) -> None:
         super().__init__(f"{status.value}: {reason}")
         self.status = status
         self.reason = reason

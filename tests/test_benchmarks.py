@@ -22,6 +22,7 @@ from benchmarks.names import CAMERA, OURS, OURS_FP32, PIPELINE, SMALL, TIMM, par
 from benchmarks.parts import accuracy_part
 from benchmarks.parts.stage_part import combined
 from benchmarks.peers.agreement import SAME_WEIGHTS, compare, from_csv, from_record
+from benchmarks.peers.decoders import CLOSER, FULL, SCALED, decoders
 from benchmarks.peers.record import Record, steady_rate
 from benchmarks.peers.spread import spread as spread_files
 from benchmarks.reporting.goals import GOALS, outcomes
@@ -29,8 +30,8 @@ from benchmarks.reporting.plots import write_plots
 from benchmarks.reporting.report import report
 from benchmarks.series import interleaved, median, spread
 from benchmarks.settings import Counts, Settings
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import VerdictRule
@@ -78,6 +79,31 @@ def test_other_weights_make_another_model(settings, tmp_path):
         weights.write_bytes(content)
         paths.add(float32_path(replace(settings, weights=weights)))
     assert len(paths) == 2
+
+
+def test_the_peers_ask_for_the_weights_that_they_run(settings):
+    from benchmarks.__main__ import main
+
+    arguments = ["--data", str(settings.data), "--only", "peers", "--out", str(settings.work)]
+    done = CliRunner().invoke(main, arguments)
+    assert done.exit_code == 2
+    assert "--tower is missing" in done.output
+    assert not list(settings.work.iterdir())
+
+
+def test_a_smaller_margin_decodes_at_a_smaller_scale():
+    found, _ = decoders((32, 32))
+    pixels = np.random.default_rng(0).integers(0, 256, (400, 400, 3), np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=95)
+    content = stream.getvalue()
+    seen = {name: found[name](content) for name in (FULL, SCALED, *CLOSER)}
+    assert {one.shape for one in seen.values()} == {(32, 32, 3)}
+    # 400 pixels are 12.5 times the input: a half is 6.25 times, a quarter 3.1 times.
+    half, quarter = seen[SCALED], seen["trustthepixels, 3 times"]
+    for name, expected in (("5", half), ("4", half), ("2", quarter)):
+        assert np.array_equal(seen[f"trustthepixels, {name} times"], expected)
+    assert not np.array_equal(half, quarter)
 
 
 def test_a_sweep_takes_files_of_all_sizes():

@@ -19,8 +19,9 @@ ALL_FILES = sorted(
 )
 CODE = [*INFER_FILES, *TRAIN_FILES, *sorted((ROOT / "export").rglob("*.py"))]
 
-LOW = {"errors", "results"}
+LOW = {"choices", "errors", "results"}
 INFER_MAY_IMPORT: dict[str, set[str]] = {
+    "choices": set(),
     "results": set(),
     "errors": {"results"},
     "system": LOW,
@@ -198,6 +199,7 @@ def test_the_exporter_needs_no_more_than_its_extra():
 
 
 LIGHT = (
+    "choices",
     "results",
     "errors",
     *(f"system.{path.stem}" for path in (ROOT / "infer/system").glob("[a-z]*.py")),
@@ -321,6 +323,7 @@ def test_private_names_stay_private(path):
 
 _REPORT = "trustthepixels.infer.report"
 OPEN_TO_OTHERS = {"errors", "results", "system", "images", "files", "model", "provenance"}
+OPEN_TO_OTHERS |= {"choices"}
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,9 @@
 
 from typing import Any
 
+from trustthepixels.infer.choices import DEFAULT_MODEL, Device
 from trustthepixels.infer.files.labelled import MANIFEST_NAME
-from trustthepixels.infer.model.bundled import DEFAULT_MODEL, bundled_models
-from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.model.bundled import bundled_models
 from trustthepixels.train.data.manifest import list_samples
 from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.evaluation.parts import PartKind

@@ -16,16 +16,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores
 
 from ..inputs.large_pictures import LargePicture, large_pictures
 from ..inputs.models import EDGE, has_edge_model
-from ..peers.decoders import FULL, SCALED, decoders
+from ..peers.decoders import CLOSER, FULL, SCALED, decoders
 from ..pool import in_processes
 from ..settings import Settings
 
@@ -35,6 +35,7 @@ LEAST_AGREEMENT, LARGEST_MEAN_CHANGE = 0.995, 0.005
 
 _COMPARED = (
     SCALED,
+    *CLOSER,
     "Pillow, draft",
     "simplejpeg, scaled",
     "simplejpeg, scaled and fast",

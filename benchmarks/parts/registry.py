@@ -43,8 +43,10 @@ class Part:
         return max(1, self.times * settings.counts.repeats)
 
 
+PEERS = "peers"
+
 PARTS = {
-    "peers": Part(peer_part.measure),
+    PEERS: Part(peer_part.measure),
     "stages": Part(stage_part.measure),
     "start": Part(start_part.measure, times=start_part.MORE_REPEATS),
     "cores": Part(cores_part.measure, is_on_cpu=True),

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from trustthepixels.infer.choices import Device, RowFormat
 from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.files.walk import WalkOptions, walk
 from trustthepixels.infer.flow.budget import MemoryBudget
@@ -16,8 +17,6 @@ from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
-from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.writer import RowWriter
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.scan.measure import BenchReport, upper_bound

@@ -10,9 +10,12 @@ from PIL import Image
 
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import SCALED_MARGIN, decode_to_size
+from trustthepixels.infer.images.formats.jpeg import open_jpeg
+from trustthepixels.infer.images.formats.registry import identify
 from trustthepixels.infer.images.limits import DecodeSize, Limits
 from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.shape import InputShape
+from trustthepixels.infer.images.views import views_of
 
 Decoder = Callable[[bytes], PixelArray]
 """Function that turns bytes into uint8 (height, width, 3)."""
@@ -22,12 +25,16 @@ Size = tuple[int, int]
 
 FULL, SCALED = "trustthepixels, in full", "trustthepixels, scaled"
 
+CLOSER = {f"trustthepixels, {margin} times": margin for margin in (5, 4, 3, 2)}
+"""Names of the scanner's decoder with margins below its own, and these margins."""
+
 
 def decoders(size: Size) -> tuple[dict[str, Decoder], list[str]]:
     """Return the installed decoders by name, and the names of those that are missing."""
     found: dict[str, Decoder] = {
         FULL: _ours(size, DecodeSize.FULL),
         SCALED: _ours(size, DecodeSize.SCALED),
+        **{name: partial(_ours_at_margin, size, margin) for name, margin in CLOSER.items()},
         "Pillow, in full": partial(_pillow, size),
         "Pillow, draft": partial(_pillow_draft, size),
     }
@@ -48,6 +55,11 @@ def decoders(size: Size) -> tuple[dict[str, Decoder], list[str]]:
 def _ours(size: Size, decode_size: DecodeSize) -> Decoder:
     budget, limits = MemoryBudget(), Limits(decode_size=decode_size)
     return lambda data: decode_to_size(data, InputShape(*size), limits, budget).pixels
+
+
+def _ours_at_margin(size: Size, margin: int, data: bytes) -> PixelArray:
+    decoded = open_jpeg(identify(data), Limits()).decode((margin * size[0], margin * size[1]))
+    return views_of(decoded.image, InputShape(*size), decoded.box)
 
 
 def _pillow(size: Size, data: bytes) -> PixelArray:

@@ -31,7 +31,7 @@ def main(
     """Classify all pictures of FOLDER."""
     from transformers import pipeline
 
-    from trustthepixels.train.networks import stage_resnet as stage_resnet  # for timm's registry
+    from trustthepixels.train.networks import network as network  # adds ours to timm's registry
 
     classify = pipeline("image-classification", model=str(model), device=device)
     paths = sorted(str(path) for path in folder.iterdir())

@@ -16,7 +16,7 @@ from .record import Record
 @click.option("--device", default="cpu")
 def main(model: str, folder: Path, out: Path, device: str) -> None:
     """Classify all pictures of FOLDER."""
-    from trustthepixels.infer.model.providers import Device
+    from trustthepixels.infer.choices import Device
     from trustthepixels.infer.scan.pipeline import scan_rows
 
     from ..scanner import scanner

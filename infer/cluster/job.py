@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+from ..choices import Device
 from ..files.paths import path_text
 from ..files.walk import Found
 from ..model.batching import Tell
 from ..model.file import ModelFile
-from ..model.providers import Device
 from ..output.parts.parts_output import PartsOutput, open_parts
 from ..output.parts.shard import Shard
 from ..output.run_identity import RunIdentity

@@ -14,11 +14,11 @@ from concurrent.futures import Future
 from contextlib import closing
 from itertools import chain, islice
 
+from ..choices import Device
 from ..errors import InputError, ProviderError, TrustThePixelsError
 from ..files.read import is_lost
 from ..files.walk import Found
 from ..flow.channel import Channel
-from ..model.providers import Device
 from ..output.parts.folder import RUN
 from ..results import FileStatus, ScanRow, is_address
 from ..scan.job import columns_of, open_model, options_for, run_identity

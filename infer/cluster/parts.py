@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 
+from ..choices import RowFormat
 from ..files.paths import path_text
 from ..files.walk import Found
 from ..output.parts.folder import RowsFolder
 from ..output.parts.manifest import Totals
 from ..output.parts.part import PlacedRow, part_header, part_line, part_of, rows_of_part
 from ..output.reader import KeptRows
-from ..output.rows import Columns, RowFormat
+from ..output.rows import Columns
 from ..results import FileStatus, ScanRow
 from ..scan.update import object_stamp
 from ..stores.found import Remote

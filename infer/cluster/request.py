@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from ..choices import Device
 from ..errors import UsageError
-from ..model.providers import ON_CPU, Device
+from ..model.providers import ON_CPU
 from ..scan.request import ScanRequest
 
 PART_ROWS = 500

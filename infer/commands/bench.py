@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..choices import STANDARD_OUTPUT
 from ..errors import InputError, OutputError, one_line
-from ..output.writer import STANDARD_OUTPUT
 from ..system.terminal import note, printable
 from .options import request_options, scan_request
 from .terminal import quiet_decoders

@@ -5,7 +5,8 @@ from dataclasses import asdict
 
 import click
 
-from ..model.bundled import DEFAULT_MODEL, load_model
+from ..choices import DEFAULT_MODEL
+from ..model.bundled import load_model
 from ..model.file import ModelFile
 from ..provenance.credentials.trust import bundled_trust_list
 from ..system.terminal import printable

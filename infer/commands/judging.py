@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
+from ..choices import Device
 from ..detector import Detector
 from ..errors import ImageError, InputError, OutputError, one_line
 from ..files.labelled import labelled_files
-from ..model.providers import Device
 from ..output.rows import Columns, json_values
 from ..report.figure import Panel, draw_figure, percent
 from ..results import Origin, Provenance, ScanRow

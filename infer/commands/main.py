@@ -12,7 +12,7 @@ import click
 from ..errors import MissingExtraError
 from ..system.versions import missing_distributions
 from .early_signals import leave_signals_to_the_command
-from .help import SHORT_HELP, version_option
+from .run import SHORT_HELP, version_option
 
 _DISTRIBUTION = "trustthepixels"
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
+from ..choices import Device
 from ..errors import ExitCode, OutputError
-from ..model.providers import Device
 from ..system.terminal import note
 from .options import request_options
 from .terminal import quiet_decoders

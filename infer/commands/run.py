@@ -1,10 +1,8 @@
-"""Way out of every command: exit codes, errors in one line, tracebacks for bugs only."""
+"""Help, version, exit codes and errors in one line, the same for every command."""
 
 import io
 import os
 import sys
-import traceback
-from pathlib import Path
 from typing import NoReturn
 
 import click
@@ -12,6 +10,11 @@ import click
 from ..errors import ExitCode, TrustThePixelsError, one_line
 from ..system.best_effort import make_standard_error_best_effort
 from ..system.terminal import note
+
+SHORT_HELP = {"help_option_names": ["-h", "--help"]}
+"""Settings of a command that is started by itself; sub-commands inherit them."""
+
+version_option = click.version_option(package_name="trustthepixels", message="%(prog)s %(version)s")
 
 
 def run(command: click.Command) -> NoReturn:
@@ -47,7 +50,7 @@ _LITTLE_MEMORY = 64 << 20
 
 
 def _exit_code(command: click.Command) -> int:
-    name = Path(sys.argv[0]).stem
+    name, _ = os.path.splitext(os.path.basename(sys.argv[0]))  # noqa: PTH119, PTH122
     try:
         with command.make_context(name, sys.argv[1:]) as context:
             command.invoke(context)
@@ -75,7 +78,8 @@ def _exit_code(command: click.Command) -> int:
         if shortage := _shortage(error):
             _complain(shortage)
             return ExitCode.MODEL
-        traceback.print_exc()
+        # Unlike the module ``traceback``, this needs no import.
+        sys.excepthook(type(error), error, error.__traceback__)
         _complain("this is a bug in trustthepixels; please report it with the lines above")
         return ExitCode.BUG
     return ExitCode.OK

@@ -1,27 +1,12 @@
 """``scan-folder`` and ``trustthepixels scan``: one row for every image in folders."""
 
-import os
-import sys
-from functools import partial
-from pathlib import Path
+from importlib import import_module
 from typing import Any
 
 import click
 
-from ..errors import ExitCode, TrustThePixelsError, UsageError
-from ..output.destination import Existing
-from ..output.whole_file import check_absent
-from ..output.writer import STANDARD_OUTPUT
-from ..report.request import ModelSource, ReportRequest
-from ..results import is_address
-from ..scan.counts import Report
-from ..scan.request import ScanRequest
-from ..system.signals import Interrupted, interruptible
-from ..system.terminal import note
-from .help import SHORT_HELP, version_option
 from .options import request_options, scan_request
-from .results.report import show_report
-from .terminal import progress_bar, quiet_decoders
+from .run import SHORT_HELP, version_option
 
 
 @click.command("scan", no_args_is_help=False, context_settings=SHORT_HELP)
@@ -42,72 +27,5 @@ def scan(context: click.Context, /, **values: Any) -> None:
     share, disk or store with the files went away; 130 interrupted.
     """
     request = scan_request(**values)
-    page = _report_request(request)
-    report = Report()
-    # No matrix is multiplied here, and without memory for its threads it ends the process.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    quiet_decoders()
-    progress = partial(progress_bar, visible=_is_watched(request))
-    try:
-        with interruptible() as signals:
-            from ..scan.job import run_scan
-
-            run_scan(request, report, signals, progress, note)
-    except Interrupted as interruption:
-        if not request.quiet:
-            note(f"interrupted: {report.text()}{report.advice()}")
-        # Threads may compute for long, and the interpreter's own end takes time too.
-        os._exit(interruption.exit_code)
-    except TrustThePixelsError:
-        if not request.quiet and report.advice():
-            note(f"not all files are scanned: {report.text()}{report.advice()}")
-        raise
-    if not request.quiet:
-        for line in report.left_out.lines():
-            note(line)
-        note(report.text(request.out))
-    if page is not None:
-        show_report(page, quiet=request.quiet)
-    is_empty = not report.counts.files and not request.allow_empty
-    if is_empty:
-        note("there is nothing to scan; --allow-empty makes that a success")
-    is_fine = not is_empty and not report.counts.failed
-    context.exit(ExitCode.OK if is_fine else ExitCode.SOME_FILES_FAILED)
-
-
-def _report_request(request: ScanRequest) -> ReportRequest | None:
-    """Return the request of the page that follows the scan; ``None`` if there is none.
-
-    Raises:
-        UsageError: the rows will not be in a file.
-        OutputError: the page cannot be written.
-    """
-    if request.report is None:
-        return None
-    is_stream = Path(request.out).exists() and not Path(request.out).is_file()
-    if request.out == STANDARD_OUTPUT or is_stream or is_address(os.fsencode(request.out)):
-        raise UsageError("--report reads the rows again: it needs --out with a file")
-    replaces = request.existing is not Existing.REFUSE
-    existing = Existing.REPLACE if replaces else Existing.REFUSE
-    check_absent(request.report, existing)
-    return ReportRequest(
-        rows=request.out,
-        out=request.report,
-        existing=existing,
-        model=request.model,
-        trust=request.trust,
-        model_source=ModelSource.SCAN,
-        false_positive_rate=request.false_positive_rate,
-        threshold=request.threshold,
-        unsure=request.unsure,
-        limits=request.limits,
-        memory=request.memory,
-        isolation=request.isolation,
-    )
-
-
-def _is_watched(request: ScanRequest) -> bool:
-    """Return whether somebody sees standard error, and rows do not run through that terminal."""
-    if request.quiet or sys.stderr is None or not sys.stderr.isatty():
-        return False
-    return not (request.out == STANDARD_OUTPUT and sys.stdout.isatty())
+    # What follows is of no use to --help, which answers at once.
+    context.exit(import_module(".scanning", __package__).scan_to_the_end(request))

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from pathlib import Path
 
+from ..choices import Existing, RowFormat
 from ..errors import OutputError, UsageError
-from ..output.destination import Existing
 from ..output.finished import FinishedRows, finished_rows
-from ..output.rows import RowFormat, escape_path
+from ..output.rows import escape_path
 from ..output.run_identity import state_path
 from ..output.stamps import remove_stamps
 from ..output.whole_file import check_absent, whole_file

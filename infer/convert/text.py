@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ..output.rows import Columns, RowFormat, header
+from ..choices import RowFormat
+from ..output.rows import Columns, header
 from ..results import P_AI_DECIMALS
 from .batches import PROBABILITY, Batch
 

@@ -27,8 +27,10 @@ from .shape import InputShape
 from .views import views_of, whole_of
 
 SCALED_MARGIN = 6
-"""Least size of a scaled picture on both sides, in multiples of the model's input size. With 4, six
-verdicts in a thousand change, with 6 two at most; see ``benchmarks/parts/fidelity_part.py``."""
+"""Least size of a scaled picture on both sides, in multiples of the model's input size.
+
+Smaller ones change more verdicts of the default model; *Scaled decoding* in
+``benchmarks/README.md`` has the figures."""
 
 
 @dataclass(frozen=True, slots=True)

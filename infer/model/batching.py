@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..choices import Device
 from ..errors import OutOfMemoryError, ProviderError
 from ..images.preprocess import PixelArray
 from .cuda import Allocate, Lanes, batch_memory
 from .file import ModelFile
-from .providers import Device
 from .self_test import check_known_answer
 from .session import Classifier, Session, open_session
 from .signature import FloatArray
@@ -96,7 +96,13 @@ def in_batches(
         lambda size, reason: tell(f"continuing with batches of {size}, because {reason}"),
     )
     check_known_answer(
-        session.model, session.provider, classifier.run, batch_size, alone=session.run
+        session.model,
+        session.provider,
+        classifier.run,
+        batch_size,
+        alone=session.run,
+        # A graph of CUDA must not be captured while another thread allocates.
+        threads=batches_in_flight if session.device is Device.CPU else 1,
     )
     return BatchedModel(session, classifier, batch_memory(session.device))
 

@@ -14,8 +14,9 @@ from typing import Any
 
 import numpy as np
 
+from ..choices import Device
 from ..images.preprocess import PixelArray
-from .providers import Device, load_onnxruntime
+from .providers import load_onnxruntime
 from .self_test import check_known_answer
 from .session import INPUT_NAME, P_AI_NAME, Session
 from .signature import FloatArray

@@ -8,9 +8,9 @@ the digest in the spec.
 import hashlib
 import os
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
+from ..choices import Trust
 from ..errors import DigestError, ModelError, SpecError
 from ..files.read import ReadError, read_file
 from .onnx_bytes import metadata_and_digest, refers_outside
@@ -18,15 +18,6 @@ from .spec import METADATA_DIGEST_KEY, METADATA_KEY, ModelSpec
 
 MAX_BYTES = 2**31 - 1
 """Largest size of one protobuf message."""
-
-
-class Trust(Enum):
-    """Policy for a file whose content does not match its digest."""
-
-    VERIFIED = "verified"
-    """Refuse it."""
-    ALLOW_UNVERIFIED = "allow_unverified"
-    """Use it, and put the mismatch into ``ModelFile.doubt``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,22 +3,12 @@
 import contextlib
 import io
 import os
-from enum import StrEnum
 from importlib import import_module
 from types import ModuleType
 
+from ..choices import Device
 from ..errors import ProviderError, one_line
 from ..system.versions import installed_version
-
-
-class Device(StrEnum):
-    """Device of the model; ``auto`` takes CUDA if it works, else the CPU."""
-
-    AUTO = "auto"
-    CPU = "cpu"
-    CUDA = "cuda"
-    OPENVINO = "openvino"
-
 
 PROVIDERS = {
     Device.CPU: ("CPUExecutionProvider",),

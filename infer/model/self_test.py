@@ -7,6 +7,8 @@ with the same bytes on every machine.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -64,10 +66,12 @@ def check_known_answer(
     run: Callable[[PixelArray], FloatArray],
     batch_size: int,
     alone: Callable[[PixelArray], FloatArray] | None = None,
+    threads: int = 1,
 ) -> None:
-    """Let the model score the built-in pictures in a batch, and each of them alone.
+    """Let the model score the built-in pictures in a batch, and the other ones alone, too.
 
-    As the first run at that size, it also allocates the device's memory.
+    As the first run at that size, it also allocates the device's memory. In a batch, the known
+    picture is compared with the specification.
 
     Args:
         model: the verified file.
@@ -75,6 +79,8 @@ def check_known_answer(
         run: function that the pictures will go through, such as ``Session.run``.
         batch_size: size of the later batches, at least 1.
         alone: function that runs a single picture; ``None`` where ``run`` does that too.
+        threads: threads that may run the model at once. From two on, the single pictures run beside
+            the batch, for the first row waits for both.
 
     Raises:
         ProviderError: an answer differs from the specification's, or one in a batch from the one
@@ -83,8 +89,13 @@ def check_known_answer(
     """
     pictures = _different_pictures(model.spec.input_shape, batch_size)
     slots = np.arange(batch_size) % len(pictures)
-    in_batch = run(pictures[slots])
     expected = model.spec.known_answer
+    others = pictures[1:] if expected is not None else pictures[:0]
+    with ThreadPoolExecutor(1) as beside:
+        run_alone = partial(_one_by_one, alone or run, others)
+        answers = beside.submit(run_alone) if threads > 1 else None
+        in_batch = run(pictures[slots])
+        singly = answers.result() if answers else run_alone()
     if expected is None:
         return
     tolerance = known_answer_tolerance(model.spec.precision)
@@ -96,17 +107,19 @@ def check_known_answer(
             f"built-in picture is {furthest:.6f}, not {expected:.6f} (tolerance {tolerance:g}); "
             f"use another device, or another version of {provider}"
         )
-    if batch_size == 1:
-        return
-    singly = np.concatenate([(alone or run)(picture[np.newaxis]) for picture in pictures])
-    difference = np.abs(in_batch - singly[slots])
+    answers_alone = np.array([expected, *singly])[slots]
+    difference = np.abs(in_batch - answers_alone)
     worst = int(difference.argmax())
     if not difference[worst] <= tolerance:
         raise ProviderError(
             f"{provider} computes wrong answers with {model.path}: p_ai of a built-in picture is "
-            f"{in_batch[worst]:.6f} in a batch of {batch_size} and {singly[slots[worst]]:.6f} "
+            f"{in_batch[worst]:.6f} in a batch of {batch_size} and {answers_alone[worst]:.6f} "
             f"alone (tolerance {tolerance:g}); use another device, or another version of {provider}"
         )
+
+
+def _one_by_one(run: Callable[[PixelArray], FloatArray], pictures: PixelArray) -> list[float]:
+    return [float(run(picture[np.newaxis])[0]) for picture in pictures]
 
 
 def _different_pictures(shape: InputShape, most: int) -> PixelArray:

@@ -14,19 +14,13 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from ..choices import Device
 from ..errors import ModelError, OutOfMemoryError, ProviderError, one_line
 from ..images.preprocess import PixelArray
 from ..results import LABELS
 from .file import ModelFile
 from .products import with_float_products
-from .providers import (
-    LOG_FATAL,
-    PROVIDERS,
-    Device,
-    load_onnxruntime,
-    provider_options,
-    require_provider,
-)
+from .providers import LOG_FATAL, PROVIDERS, load_onnxruntime, provider_options, require_provider
 from .self_test import check_known_answer
 from .signature import INPUT_NAME as INPUT_NAME
 from .signature import LOGITS_NAME as LOGITS_NAME

@@ -7,29 +7,16 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 
+from ..choices import STANDARD_OUTPUT, Existing
 from ..errors import OutputError
 from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT, make_binary, make_blocking
 from ..system.durable import lock
 from ..system.mounts import is_mount_point
 from .run_identity import state_path
-from .writer import STANDARD_OUTPUT
 
 PARTIAL_SUFFIX = ".partial"
-
-
-class Existing(StrEnum):
-    """Policy for an output that exists."""
-
-    REFUSE = "refuse"
-    REPLACE = "replace"
-    """Replace it when the scan is complete."""
-    RESUME = "resume"
-    """Resume it; a missing output is begun."""
-    UPDATE = "update"
-    """A finished one is replaced, and sound rows of unchanged files stay; else like ``RESUME``."""
 
 
 _OTHER_KINDS = frozenset({".xlsx", ".xlsm", ".xls", ".ods", ".parquet"})

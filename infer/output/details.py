@@ -5,9 +5,9 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..choices import Existing
 from ..errors import OutputError
 from ..results import Provenance, ScanRow
-from .destination import Existing
 from .rows import escape_path
 
 _FLAGS = {

@@ -8,11 +8,12 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from ..choices import RowFormat
 from ..errors import OutputError
 from ..results import FileStatus, ScanRow
 from ..system.descriptors import BINARY, read_at
 from .reader import KeptRows, kept_rows, lines_of_rows, placed_rows
-from .rows import Columns, RowFormat, decode_row, unescape_path
+from .rows import Columns, decode_row, unescape_path
 from .run_identity import RunIdentity
 from .stamps import Fingerprints, Stamp, Stamps, StampWriter, fingerprint, read_stamps
 

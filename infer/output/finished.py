@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
+from ..choices import Mark, RowFormat
 from ..errors import InputError, OutputError
 from ..system.descriptors import BINARY, NO_WAIT, read_at
 from .reader import lines_of_rows
-from .rows import Columns, Mark, RowFormat, header, names_of
+from .rows import Columns, header, names_of
 from .run_identity import RunIdentity, state_path
 from .stamps import Stamps, read_stamps
 

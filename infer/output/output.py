@@ -22,22 +22,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..choices import Existing, Mark, RowFormat
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import Identity, identity_of, sync_folder_of
-from .destination import (
-    Existing,
-    Target,
-    find_target,
-    is_still_there,
-    open_again,
-    opened,
-    release,
-)
+from .destination import Target, find_target, is_still_there, open_again, opened, release
 from .earlier import EarlierRows, earlier_rows, replaced_rows, write_without
 from .parts.record import RecordWriter, record_path, recorded_rows, remove_record
 from .reader import KeptRows, kept_paths, kept_rows
-from .rows import Columns, Mark, RowFormat
+from .rows import Columns
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
 from .whole_file import whole_file

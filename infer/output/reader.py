@@ -21,10 +21,11 @@ from itertools import islice
 
 import numpy as np
 
+from ..choices import Mark, RowFormat
 from ..errors import OutputError
 from ..results import FileStatus, VerdictLabel
 from ..system.descriptors import read_at
-from .rows import COLUMNS, Columns, Mark, RowFormat, header, names_of, unescape_path
+from .rows import COLUMNS, Columns, header, names_of, unescape_path
 
 _BLOCK = 1 << 20
 _LONGEST_FIELD = 1 << 24

@@ -24,8 +24,9 @@ import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import Enum, StrEnum, auto
+from enum import Enum, auto
 
+from ..choices import Mark, RowFormat
 from ..results import (
     P_AI_DECIMALS,
     FileStatus,
@@ -41,27 +42,12 @@ Value = str | int | float | None
 """Value of a column in one row; ``None`` is empty in CSV and ``null`` in JSON."""
 
 
-class RowFormat(StrEnum):
-    """Format of written rows."""
-
-    CSV = "csv"
-    JSONL = "jsonl"
-
-
 class Columns(Enum):
     """Set of columns in the rows."""
 
     USUAL = auto()
     WITH_PROVENANCE = auto()
     """The usual columns, then a file's statements about its origin."""
-
-
-class Mark(Enum):
-    """Mark of the encoding at the beginning of a CSV file."""
-
-    NONE = auto()
-    BYTE_ORDER = auto()
-    """A byte order mark, by which Excel knows that the file is UTF-8."""
 
 
 _ESCAPED = re.compile(

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..choices import Existing
 from ..errors import OutputError
 from ..system.descriptors import BINARY, NO_FOLLOW
 from ..system.durable import sync_file, sync_folder_of
-from .destination import Existing
 
 _LONGEST_STEM = 50
 """Characters of a file's name in the name of its unfinished one, which must not become too long."""

@@ -11,10 +11,11 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
+from ..choices import STANDARD_OUTPUT, Mark, RowFormat
 from ..errors import OutputError
 from ..results import ScanRow
 from ..system.durable import sync_file
-from .rows import Columns, Mark, RowFormat, encode_row, header
+from .rows import Columns, encode_row, header
 
 if TYPE_CHECKING:
     from ..system.durable import Identity
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
     from .reader import KeptRows
     from .run_identity import RunIdentity
     from .stamps import Stamp
-
-STANDARD_OUTPUT = "-"
 
 _SYNC_INTERVAL_S = 5.0
 _SYNC_ROWS = 10_000

@@ -7,9 +7,9 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
+from ..choices import DEFAULT_MODEL, Existing
 from ..errors import InputError, OutputError, UsageError
-from ..model.bundled import DEFAULT_MODEL, load_model
-from ..output.destination import Existing
+from ..model.bundled import load_model
 from ..output.whole_file import whole_file
 from ..report.style import page_style
 from .runtime import runtime_files

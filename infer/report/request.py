@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from ..choices import DEFAULT_MODEL, Existing, Trust
 from ..images.limits import DEFAULT_LIMITS, Isolation, Limits
-from ..model.bundled import DEFAULT_MODEL
-from ..model.file import Trust
-from ..output.destination import Existing
 
 PICTURES = 200
 """Default number of pictures of each kind on a page."""

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ..choices import STANDARD_OUTPUT
 from ..files.left_out import LeftOut
-from ..output.writer import STANDARD_OUTPUT
 from ..results import Origin, ScanRow, VerdictLabel
 
 if TYPE_CHECKING:

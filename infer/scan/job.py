@@ -3,6 +3,7 @@
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, closing, contextmanager
 from dataclasses import asdict, replace
 from importlib import import_module
@@ -10,6 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..choices import Device, Existing, Mark
 from ..errors import InputError, UsageError
 from ..files.lists import open_list
 from ..files.paths import path_text
@@ -20,15 +22,14 @@ from ..isolation.pool import WorkerPool
 from ..model.batching import BatchedModel, Tell, open_classifier
 from ..model.bundled import load_model
 from ..model.file import ModelFile
-from ..model.providers import Device
+from ..model.providers import load_onnxruntime
 from ..model.spec import ModelSpec
 from ..model.verdicts import VerdictRule
-from ..output.destination import Existing
 from ..output.details import open_details
 from ..output.output import open_output
 from ..output.parts.parts_output import open_parts
 from ..output.parts.shard import Shard
-from ..output.rows import Columns, Mark, escape_path, names_of
+from ..output.rows import Columns, escape_path, names_of
 from ..output.run_identity import Json, RunIdentity
 from ..output.writer import RowSink
 from ..results import ScanRow, is_address
@@ -71,6 +72,7 @@ def run_scan(
             or the device failed.
     """
     check_request(request)
+    part = _part_of(request)
     with ExitStack() as stack:
         roots = stack.enter_context(roots_of(request))
         output = stack.enter_context(_opened_sink(request))
@@ -90,9 +92,6 @@ def run_scan(
             tell(f"all files are scanned again: {output.starts_anew}")
         # With the files that the output lays beside its rows.
         options = options_for(request, session.device, frozenset(output.identities))
-        in_parts = is_address(os.fsencode(request.out))
-        whole = Shard(1, 1) if in_parts else None
-        part = Shard.of(request.shard) if request.shard else whole
         shard = None if part is None else ShardFiles(roots, part)
         updates = request.existing is Existing.UPDATE
         # A long list would cost a request more for each line.
@@ -122,6 +121,17 @@ def run_scan(
         dropped = output.drop_outdated()
         report.counts.drop_kept(dropped.verdicts, dropped.origins)
         report.counts.kept += update.taken_over
+
+
+def _part_of(request: ScanRequest) -> Shard | None:
+    """Return the part of the files that a scan takes; ``None`` if rows need no roots.
+
+    Raises:
+        UsageError: the request names no shard.
+    """
+    if request.shard is not None:
+        return Shard.of(request.shard)
+    return Shard(1, 1) if is_address(os.fsencode(request.out)) else None
 
 
 def columns_of(request: ScanRequest) -> Columns:
@@ -208,7 +218,10 @@ def open_model(request: ScanRequest, tell: Tell) -> tuple[BatchedModel, VerdictR
         ModelError: the model is missing, damaged or not written by ``trustthepixels export``.
         ProviderError: ONNX Runtime or the device is unavailable.
     """
-    file = verified_model(request, tell)
+    # Checking a model's digest leaves a core to the import.
+    with ThreadPoolExecutor(1) as beside:
+        beside.submit(load_onnxruntime)
+        file = verified_model(request, tell)
     model = open_classifier(
         file, request.device, lambda device: options_for(request, device).batches, tell
     )

@@ -18,13 +18,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from ..choices import Device
 from ..errors import InputError
 from ..files.walk import Found, walk
 from ..images.decode import Limits
 from ..images.preprocess import PixelArray
 from ..images.shape import InputShape
 from ..model.batching import BatchedModel, Tell
-from ..model.providers import ON_CPU, Device
+from ..model.providers import ON_CPU
 from ..model.session import Classifier, Session
 from ..model.spec import ModelSpec
 from ..results import FileStatus

@@ -3,10 +3,11 @@
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from ..choices import Device
 from ..files.walk import WalkOptions
 from ..images.limits import Isolation, Limits
 from ..model.batching import Batches
-from ..model.providers import ON_CPU, Device
+from ..model.providers import ON_CPU
 from ..stores.options import DEFAULT_STORE_OPTIONS, StoreOptions
 from ..system.cores import available_cores
 from ..system.memory import default_memory

@@ -9,14 +9,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import TypeVar
 
+from ..choices import DEFAULT_MODEL, Device, Existing, Mark, RowFormat, Trust
 from ..errors import UsageError
 from ..images.limits import DEFAULT_LIMITS, Isolation, Limits
-from ..model.bundled import DEFAULT_MODEL
-from ..model.file import Trust
-from ..model.providers import Device
-from ..output.destination import Existing
-from ..output.parts.shard import Shard
-from ..output.rows import Mark, RowFormat
 from ..stores.options import DEFAULT_STORE_OPTIONS, StoreOptions
 
 Value = TypeVar("Value")
@@ -81,8 +76,7 @@ class ScanRequest:
     """Request of a scan. A number that is ``None`` depends on the machine or the model.
 
     Raises:
-        UsageError: the request has neither a path nor a list, or a mark on JSON lines, or names no
-            shard.
+        UsageError: the request has neither a path nor a list, or a mark on JSON lines.
     """
 
     paths: tuple[str, ...] = ()
@@ -387,5 +381,3 @@ class ScanRequest:
             raise UsageError("name at least one PATH, or a list with --files-from")
         if self.mark is not Mark.NONE and self.row_format is not RowFormat.CSV:
             raise UsageError("--excel is for CSV; leave out --excel or --format jsonl")
-        if self.shard is not None:
-            Shard.of(self.shard)

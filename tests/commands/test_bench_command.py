@@ -6,7 +6,7 @@ import onnxruntime
 import PIL
 import pytest
 
-from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.scan.measure import upper_bound
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.memory import peak_memory_mb

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from report.pages import judged, stating, write_rows
 from scanning import search_first
 
+from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.convert.run import convert_rows
-from trustthepixels.infer.output.destination import Existing
-from trustthepixels.infer.output.rows import Columns, RowFormat, names_of
+from trustthepixels.infer.output.rows import Columns, names_of
 from trustthepixels.infer.results import (
     FileStatus,
     Origin,

@@ -12,11 +12,11 @@ from labelled_pictures import write_labelled_pictures
 from PIL import Image
 from tiny_model import SPEC, expected_p_ai, write_tiny_model
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.detector import Detector
 from trustthepixels.infer.errors import InputError, ModelError, ProviderError, UsageError
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.preprocess import resize
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.results import FileStatus, VerdictLabel
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import Split

@@ -12,8 +12,8 @@ import pytest
 from labelled_pictures import write_labelled_pictures
 from tiny_model import SPEC, write_tiny_model
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.data.folds import FOLDS, leave_sources_out, split_by_fold
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import (

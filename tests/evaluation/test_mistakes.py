@@ -11,8 +11,8 @@ from in_process import trustthepixels
 from labelled_pictures import write_labelled_pictures
 from tiny_model import GAIN, SPEC, Graph, write_tiny_model
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import InputError, TrustThePixelsError
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.train.commands.evaluate import evaluate
 from trustthepixels.train.data.hard_examples import hard_examples
 from trustthepixels.train.data.manifest import load_samples

@@ -18,8 +18,8 @@ from trustthepixels.export.graph import export_graph
 from trustthepixels.export.pictures import FEWEST, choose_pictures
 from trustthepixels.export.request import ExportRequest, Precision, RangeMethod
 from trustthepixels.export.run import export_model
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.self_test import known_picture
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.train.data.manifest import load_samples

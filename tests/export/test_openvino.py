@@ -12,8 +12,8 @@ from exporting import SIDE, SPEC
 from trustthepixels.export.graph import export_graph
 from trustthepixels.export.request import Precision
 from trustthepixels.export.write import model_bytes
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.train.networks.network import Classifier
 

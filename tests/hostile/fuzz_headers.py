@@ -11,6 +11,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["trustthepixels.infer"]):
+    from trustthepixels.infer.choices import RowFormat
     from trustthepixels.infer.errors import OutputError
     from trustthepixels.infer.images import orientation as exif
     from trustthepixels.infer.images.formats import containers, pillow, registry
@@ -19,7 +20,7 @@ with atheris.instrument_imports(include=["trustthepixels.infer"]):
     from trustthepixels.infer.isolation import policy as placement
     from trustthepixels.infer.output import reader as kept_rows
     from trustthepixels.infer.output import run_identity as resume
-    from trustthepixels.infer.output.rows import RowFormat, header
+    from trustthepixels.infer.output.rows import header
 
 STARTS = (
     b"\xff\xd8\xff",

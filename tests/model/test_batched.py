@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from trustthepixels.infer import Detector
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model import batching
 from trustthepixels.infer.model.batching import Batches, in_batches, open_classifier
 from trustthepixels.infer.model.cuda import pinned_memory, plain_memory
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.scan import measure as bench
 from trustthepixels.infer.scan.options import ScanOptions

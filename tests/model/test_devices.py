@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.scan.options import (
     ScanOptions,
     threads_of_operators,
@@ -26,7 +26,7 @@ def test_a_session_makes_as_many_threads_as_its_callers_leave(threads):
     code = f"""
 import os
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.scan.options import ScanOptions
 def count(): return len(os.listdir("/proc/self/task"))

@@ -8,12 +8,13 @@ import onnx
 import pytest
 from tiny_model import Graph, write_tiny_model
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ModelError, OutOfMemoryError, ProviderError
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model.cuda import Lane, Lanes, batch_memory, pinned_memory
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.products import FLOAT_DOMAIN, INTEGER_DOMAIN
-from trustthepixels.infer.model.providers import PROVIDERS, Device, provider_options
+from trustthepixels.infer.model.providers import PROVIDERS, provider_options
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.scan.pipeline import scan_rows

@@ -9,11 +9,11 @@ from onnx import TensorProto, helper, numpy_helper
 from scanning import parse, run
 from tiny_model import NAN_WEIGHTS, WRONG_INPUT_NAME, build_graph, flip_bit, write_tiny_model
 
+from trustthepixels.infer.choices import Device, Trust
 from trustthepixels.infer.errors import DigestError, ExitCode, ModelError
 from trustthepixels.infer.model.bundled import load_model
-from trustthepixels.infer.model.file import Trust, read_model_file
+from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.onnx_bytes import refers_outside
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import open_session
 
 

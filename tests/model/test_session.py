@@ -24,12 +24,12 @@ from tiny_model import (
     write_with_metadata,
 )
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ExitCode, ModelError, ProviderError, SignatureError
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.model import providers as devices
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.onnx_bytes import metadata_and_digest
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.self_test import check_known_answer, known_picture
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores, cgroup_quota

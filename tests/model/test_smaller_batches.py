@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ExitCode, OutOfMemoryError, ProviderError
 from trustthepixels.infer.model.batching import SmallerBatches
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 
 CUDA = (

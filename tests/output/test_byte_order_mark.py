@@ -10,9 +10,9 @@ from PIL import Image
 from sample_rows import GOOD, GOOD_LINE, HEADER
 from scanning import run
 
-from trustthepixels.infer.output.destination import Existing
+from trustthepixels.infer.choices import Existing, Mark, RowFormat
 from trustthepixels.infer.output.output import open_output
-from trustthepixels.infer.output.rows import Columns, Mark, RowFormat
+from trustthepixels.infer.output.rows import Columns
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.system.signals import Interrupted
 

@@ -10,10 +10,9 @@ from pathlib import Path
 import pytest
 from sample_rows import BAD, BAD_LINE, GOOD, GOOD_LINE, HEADER
 
+from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.errors import OutputError
-from trustthepixels.infer.output.destination import Existing
 from trustthepixels.infer.output.output import Output, open_output
-from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.output.writer import RowWriter
 from trustthepixels.infer.results import ScanRow

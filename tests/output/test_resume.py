@@ -11,12 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.errors import ExitCode, OutputError
 from trustthepixels.infer.files.walk import Found
-from trustthepixels.infer.output.destination import Existing
 from trustthepixels.infer.output.output import Output, open_output
 from trustthepixels.infer.output.reader import kept_paths, kept_rows
-from trustthepixels.infer.output.rows import RowFormat, encode_row, header
+from trustthepixels.infer.output.rows import encode_row, header
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.scan.update import not_kept

@@ -13,9 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from sample_rows import BAD, BAD_LINE, GOOD, GOOD_LINE, HEADER
 
+from trustthepixels.infer.choices import RowFormat
 from trustthepixels.infer.output.rows import (
     COLUMNS,
-    RowFormat,
     decode_row,
     encode_row,
     escape_path,

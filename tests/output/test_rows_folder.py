@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from in_process import trustthepixels
 from sample_rows import BAD, GOOD
 
+from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.errors import InputError, OutputError
-from trustthepixels.infer.output.destination import Existing
 from trustthepixels.infer.output.parts.folder import LocalFolder, PartName
 from trustthepixels.infer.output.parts.manifest import Manifest, Run, Totals, write_run
 from trustthepixels.infer.output.parts.merge_folder import merge_folder, merged_rows
@@ -24,7 +24,7 @@ from trustthepixels.infer.output.parts.part import (
     rows_of_part,
 )
 from trustthepixels.infer.output.parts.parts_output import open_parts
-from trustthepixels.infer.output.rows import Columns, RowFormat, encode_row, header
+from trustthepixels.infer.output.rows import Columns, encode_row, header
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import ScanRow
 

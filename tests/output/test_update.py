@@ -6,11 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.infer.files.walk import Found
-from trustthepixels.infer.output.destination import Existing
 from trustthepixels.infer.output.output import open_output
-from trustthepixels.infer.output.rows import RowFormat
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import FileStatus, ScanRow, Verdict, VerdictLabel
 from trustthepixels.infer.scan.update import Update, not_kept, stamp_of

@@ -10,7 +10,8 @@ from urllib.parse import unquote_to_bytes
 
 from PIL import Image
 
-from trustthepixels.infer.output.rows import Columns, RowFormat, encode_row, header
+from trustthepixels.infer.choices import RowFormat
+from trustthepixels.infer.output.rows import Columns, encode_row, header
 from trustthepixels.infer.results import (
     FileStatus,
     Origin,

@@ -16,7 +16,8 @@ from report.browser import (
 )
 from report.pages import judged, stating, write_rows
 
-from trustthepixels.infer.output.rows import Columns, RowFormat
+from trustthepixels.infer.choices import RowFormat
+from trustthepixels.infer.output.rows import Columns
 from trustthepixels.infer.results import FileStatus, ScanRow
 
 pytestmark = [pytest.mark.browser]

@@ -14,9 +14,10 @@ from PIL import Image
 from report.pages import judged, read_page, stating, write_rows
 from scanning import search_first
 
+from trustthepixels.infer.choices import RowFormat
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.output.reader import kept_rows
-from trustthepixels.infer.output.rows import Columns, RowFormat
+from trustthepixels.infer.output.rows import Columns
 from trustthepixels.infer.results import FileStatus, ScanRow
 
 POLICY = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'"

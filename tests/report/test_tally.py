@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from report.pages import judged, stating, write_rows
 
+from trustthepixels.infer.choices import RowFormat
 from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.output.finished import CommonFolder, finished_rows
-from trustthepixels.infer.output.rows import Columns, RowFormat, names_of
+from trustthepixels.infer.output.rows import Columns, names_of
 from trustthepixels.infer.report.chart import histogram, largest_bar
 from trustthepixels.infer.report.page import nearest_unsure
 from trustthepixels.infer.report.tally import BINS, tally

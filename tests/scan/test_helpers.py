@@ -17,6 +17,7 @@ from image_files import make_pictures
 from PIL import Image
 from tiny_model import write_tiny_model
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.flow.channel import Channel
@@ -27,7 +28,6 @@ from trustthepixels.infer.isolation.messages import unpacked
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.isolation.process import ChildProcess
 from trustthepixels.infer.model.file import read_model_file
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.results import FileStatus, ScanRow
 from trustthepixels.infer.scan import decode_processes as helper_count

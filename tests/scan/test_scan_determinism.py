@@ -8,7 +8,7 @@ import pytest
 from image_files import make_pictures
 from tiny_model import write_tiny_model
 
-from trustthepixels.infer.model.bundled import DEFAULT_MODEL
+from trustthepixels.infer.choices import DEFAULT_MODEL
 
 SCAN_FOLDER = Path(sysconfig.get_path("scripts")) / "scan-folder"
 

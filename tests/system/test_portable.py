@@ -47,9 +47,9 @@ for package in ("output", "files", "system"):
 SCAN = """
 from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.files.walk import WalkOptions, walk
-from trustthepixels.infer.output.destination import Existing
+from trustthepixels.infer.choices import Existing
 from trustthepixels.infer.output.output import open_output
-from trustthepixels.infer.output.rows import RowFormat
+from trustthepixels.infer.choices import RowFormat
 from trustthepixels.infer.output.run_identity import RunIdentity
 from trustthepixels.infer.results import FileStatus, ScanRow
 from trustthepixels.infer.system.cores import available_cores

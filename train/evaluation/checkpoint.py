@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ProviderError, UsageError
 from trustthepixels.infer.images.preprocess import PixelArray
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.spec import ModelSpec
 
 from ..calibration.calibrate import probability

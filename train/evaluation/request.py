@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.model.providers import Device
 from trustthepixels.infer.model.spec import ModelSpec
 from trustthepixels.infer.model.verdicts import VerdictRule
 

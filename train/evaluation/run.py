@@ -6,7 +6,7 @@ from functools import partial
 
 from tqdm import tqdm
 
-from trustthepixels.infer.model.providers import Device
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.terminal import note
 

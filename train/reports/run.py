@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ExitCode
-from trustthepixels.infer.model.providers import Device
 
 from ..evaluation.mistakes import check_mistakes_request, collect_mistakes
 from ..evaluation.regressions import (

@@ -16,8 +16,8 @@ from ...errors import ExitCode, TrustThePixelsError
 from ...scan.counts import Report
 from ...system.signals import Interrupted, interruptible
 from ...system.terminal import note, printable
-from ..help import SHORT_HELP
 from ..options import request_options, scan_request
+from ..run import SHORT_HELP
 from ..terminal import counts_bar, quiet_decoders
 
 

@@ -4,7 +4,7 @@ from importlib import import_module
 
 import click
 
-from ...output.destination import Existing
+from ...choices import Existing
 from ...system.terminal import note
 from .shared import force_option, rows_argument
 

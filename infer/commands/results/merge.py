@@ -7,9 +7,9 @@ from typing import Any
 
 import click
 
+from ...choices import Existing
 from ...errors import UsageError
 from ...images.limits import TIMEOUT_S
-from ...output.destination import Existing
 from ...results import is_address
 from ...stores.options import StoreOptions
 from ...system.terminal import note

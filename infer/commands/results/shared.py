@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
-from ...output.destination import Existing
+from ...choices import Existing
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

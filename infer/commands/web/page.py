@@ -2,7 +2,7 @@
 
 import click
 
-from ...output.destination import Existing
+from ...choices import Existing
 from ...page.write import MODELS, PageRequest, write_page
 from ...system.terminal import note
 from ..results.shared import force_option

@@ -4,14 +4,9 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from ...choices import ACCURATE_MODEL, DEFAULT_MODEL, Trust
 from ...errors import MissingExtraError, ModelError
-from ..file import ModelFile, Trust, read_model_file
-
-DEFAULT_MODEL = "default"
-"""Name of the model that is used if the user names no other."""
-
-ACCURATE_MODEL = "accurate"
-"""Name of the model that is slower, larger and right more often."""
+from ..file import ModelFile, read_model_file
 
 _OWN_WHEELS: Mapping[str, str] = {ACCURATE_MODEL: "trustthepixels_accurate"}
 """Models that are too large for the base wheel, and the packages that hold them."""

@@ -17,9 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
+from ...choices import Existing, RowFormat
 from ...errors import InputError, OutputError
-from ..destination import Existing
-from ..rows import RowFormat
 from ..whole_file import whole_file
 
 RUN = "run.json"

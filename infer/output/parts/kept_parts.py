@@ -4,10 +4,9 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from ...choices import Existing, RowFormat
 from ...errors import InputError, OutputError
-from ..destination import Existing
 from ..reader import KeptRows
-from ..rows import RowFormat
 from ..stamps import Stamp, Stamps, stamp_records
 from .folder import PartName, RowsFolder
 from .manifest import Run, Totals, part_names, read_manifest, read_run

@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from ...choices import RowFormat
 from ...errors import InputError
-from ..rows import Columns, RowFormat, names_of
+from ..rows import Columns, names_of
 from ..run_identity import Json, RunIdentity
 from .folder import MANIFEST, RUN, PartName, RowsFolder
 from .part import Part, PlacedRow

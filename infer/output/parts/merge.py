@@ -10,8 +10,8 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import zip_longest
 
+from ...choices import Existing
 from ...errors import InputError, OutputError
-from ..destination import Existing
 from ..finished import FinishedRows, finished_rows
 from ..rows import header, unescape_path
 from ..run_identity import RunIdentity, state_path

@@ -8,8 +8,8 @@ import hashlib
 import heapq
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from ...choices import Existing
 from ...errors import InputError
-from ..destination import Existing
 from ..rows import header
 from .folder import PartName, RowsFolder
 from .manifest import Manifest, Run, Totals, read_manifest, read_run

@@ -11,14 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from ...choices import Existing, RowFormat
 from ...errors import InputError, OutputError
 from ...results import ScanRow
 from ...system.background import waited_for
 from ...system.durable import Identity
-from ..destination import Existing
 from ..earlier import EarlierRows
 from ..reader import KeptRows
-from ..rows import Columns, RowFormat, escape_path
+from ..rows import Columns, escape_path
 from ..run_identity import RunIdentity
 from ..stamps import Stamp
 from ..writer import RowSink
