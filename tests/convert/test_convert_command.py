@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from report.pages import judged, stating, write_rows
-from scanning import search_first
+from scanning import run, search_first
 
 from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.convert.run import convert_rows
@@ -30,16 +30,22 @@ from trustthepixels.infer.results import (
 )
 
 
-@pytest.fixture
-def scanned(run_command, tmp_path, examples):
+@pytest.fixture(scope="module")
+def scanned_once(tmp_path_factory, examples):
     """A folder with pictures, a broken one among them, and their rows with provenance."""
-    folder = tmp_path / "cwd"
+    folder = tmp_path_factory.mktemp("scanned")
     shutil.copytree(examples, folder / "photos")
     (folder / "photos" / "broken.jpg").write_bytes(b"\xff\xd8\xff")
     for name, kind in (("rows.csv", "csv"), ("same.jsonl", "jsonl")):
-        scan = ("scan-folder", "photos", "--out", name, "--format", kind)
-        assert run_command(*scan, "--provenance", "--quiet").returncode == 1
+        scan = ("photos", "--out", name, "--format", kind, "--provenance", "--quiet")
+        assert run(*scan, cwd=folder)[0] == 1
     return folder
+
+
+@pytest.fixture
+def scanned(run_command, tmp_path, scanned_once):
+    """A copy of that folder, where the commands run."""
+    return shutil.copytree(scanned_once, tmp_path / "cwd", dirs_exist_ok=True)
 
 
 def names_in(folder: Path) -> list[str]:
