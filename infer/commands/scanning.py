@@ -15,7 +15,7 @@ from ..scan.request import ScanRequest
 from ..system.signals import Interrupted, interruptible
 from ..system.terminal import note
 from .results.report import show_report
-from .terminal import progress_bar, quiet_decoders
+from .terminal import progress_bar, quiet_decoders, told_end
 
 
 def scan_to_the_end(request: ScanRequest) -> ExitCode:
@@ -49,17 +49,10 @@ def scan_to_the_end(request: ScanRequest) -> ExitCode:
         if not request.quiet and report.advice():
             note(f"not all files are scanned: {report.text()}{report.advice()}")
         raise
-    if not request.quiet:
-        for line in report.left_out.lines():
-            note(line)
-        note(report.text(request.out))
+    code = told_end(request, report)
     if page is not None:
         show_report(page, quiet=request.quiet)
-    is_empty = not report.counts.files and not request.allow_empty
-    if is_empty:
-        note("there is nothing to scan; --allow-empty makes that a success")
-    is_fine = not is_empty and not report.counts.failed
-    return ExitCode.OK if is_fine else ExitCode.SOME_FILES_FAILED
+    return code
 
 
 def _report_request(request: ScanRequest) -> ReportRequest | None:

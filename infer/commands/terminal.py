@@ -8,9 +8,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TextIO
 
+from ..errors import ExitCode
 from ..results import ScanRow
-from ..scan.counts import ScanCounts
+from ..scan.counts import Report, ScanCounts
+from ..scan.request import ScanRequest
 from ..system.best_effort import best_effort
+from ..system.terminal import note
 
 
 def quiet_decoders() -> None:
@@ -95,6 +98,19 @@ def steps_bar(count: int, unit: str, *, visible: bool) -> Iterator[Callable[[], 
     bar_class = import_module("tqdm").tqdm
     with bar_class(total=count, unit=f" {unit}", dynamic_ncols=True, leave=False) as bar:
         yield lambda: bar.update() and None
+
+
+def told_end(request: ScanRequest, report: Report) -> ExitCode:
+    """Tell how a scan ended, and return its exit code."""
+    if not request.quiet:
+        for line in report.left_out.lines():
+            note(line)
+        note(report.text(request.out))
+    is_empty = not report.counts.files and not request.allow_empty
+    if is_empty:
+        note("there is nothing to scan; --allow-empty makes that a success")
+    is_fine = not is_empty and not report.counts.failed
+    return ExitCode.OK if is_fine else ExitCode.SOME_FILES_FAILED
 
 
 def is_watched() -> bool:

@@ -12,13 +12,13 @@ from typing import Any, TextIO
 import click
 
 from ...cluster.request import PART_ROWS, ClusterRequest
-from ...errors import ExitCode, TrustThePixelsError
+from ...errors import TrustThePixelsError
 from ...scan.counts import Report
 from ...system.signals import Interrupted, interruptible
-from ...system.terminal import note, printable
+from ...system.terminal import printable
 from ..options import request_options, scan_request
 from ..run import SHORT_HELP
-from ..terminal import counts_bar, quiet_decoders
+from ..terminal import counts_bar, quiet_decoders, told_end
 
 
 @click.command("scan-cluster", no_args_is_help=False, context_settings=SHORT_HELP)
@@ -133,15 +133,7 @@ def scan_cluster(
             if not scan.quiet and report.advice():
                 tell(f"not all files are scanned: {report.text()}{report.advice()}")
             raise
-    if not scan.quiet:
-        for line in report.left_out.lines():
-            note(line)
-        note(report.text(scan.out))
-    is_empty = not report.counts.files and not scan.allow_empty
-    if is_empty:
-        note("there is nothing to scan; --allow-empty makes that a success")
-    is_fine = not is_empty and not report.counts.failed
-    context.exit(ExitCode.OK if is_fine else ExitCode.SOME_FILES_FAILED)
+    context.exit(told_end(scan, report))
 
 
 @contextmanager
