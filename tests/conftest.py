@@ -5,11 +5,11 @@ import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from scanning import RunCommand
 from tiny_model import write_tiny_model
 
 # Whoever starts the tests in the background hands on an ignored SIGINT, and every child keeps it.
@@ -64,9 +64,6 @@ def example(request: pytest.FixtureRequest) -> Path:
 def tiny_model(tmp_path: Path) -> Path:
     """A sound model file that answers by brightness; see ``tiny_model.py`` for broken ones."""
     return write_tiny_model(tmp_path / "tiny.onnx")
-
-
-RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture

@@ -5,10 +5,12 @@ import io
 import os
 import subprocess
 import sysconfig
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trustthepixels.infer.output.rows import COLUMNS
+
+RunCommand = Callable[..., subprocess.CompletedProcess[str]]
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 SCAN_FOLDER = [str(SCRIPTS / "scan-folder")]

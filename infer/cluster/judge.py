@@ -50,6 +50,7 @@ class Judge:
         self._rows = deque[Future[list[ScanRow]]]()
         self._error: BaseException | None = None
         self._lock = threading.Lock()
+        self._passing: threading.Thread | None = None
         self._word: Ready | Failed
         try:
             self._word = self._begin(task)
@@ -66,6 +67,13 @@ class Judge:
             return self._parts.write(chunk, _present(self._judged(chunk)))
         except TrustThePixelsError as error:
             return _failed(error)
+
+    def close(self) -> None:
+        """End the scan and its threads, when no chunk is in work; an actor's death needs no end."""
+        self._files.close()
+        self._waiting.close()
+        if self._passing is not None:
+            self._passing.join()
 
     def _begin(self, task: Task) -> Ready:
         request = task.request
@@ -89,7 +97,8 @@ class Judge:
         files = chain.from_iterable(self._files)
         rows = scan_found(files, model.classifier, rule, options, model.allocate, source)
         name = f"{THREAD_PREFIX}chunks"
-        threading.Thread(target=self._pass_on, args=(rows,), name=name, daemon=True).start()
+        self._passing = threading.Thread(target=self._pass_on, args=(rows,), name=name, daemon=True)
+        self._passing.start()
         identity = run_identity(request, model, rule, options)
         return Ready(identity.values, session.provider, host)
 

@@ -5,6 +5,8 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -113,14 +115,25 @@ def test_without_the_extra_the_error_says_what_to_install(examples, monkeypatch)
     assert "trustthepixels[ray]" in done.stderr
 
 
-def judge(tiny_model: Path, folder: Path, *paths: str, **values) -> Judge:
-    folder.mkdir(exist_ok=True)
-    (folder / "run.json").write_text("{}")
-    request = ScanRequest(paths=paths, out=str(folder), model=str(tiny_model), threads=1)
-    return Judge(Task(request, str(folder.parent), needs_gpu=values.get("needs_gpu", False)))
+@pytest.fixture
+def begun() -> Iterator[Callable[[Task], Judge]]:
+    """Begin the scan of an actor in this process; the test's end ends it."""
+    with ExitStack() as stack:
+        yield lambda task: stack.enter_context(closing(Judge(task)))
 
 
-def test_an_actor_judges_chunks_at_once_and_writes_their_parts(examples, tiny_model, tmp_path):
+@pytest.fixture
+def judge(begun) -> Callable[..., Judge]:
+    def judge(tiny_model: Path, folder: Path, *paths: str, **values) -> Judge:
+        folder.mkdir(exist_ok=True)
+        (folder / "run.json").write_text("{}")
+        request = ScanRequest(paths=paths, out=str(folder), model=str(tiny_model), threads=1)
+        return begun(Task(request, str(folder.parent), needs_gpu=values.get("needs_gpu", False)))
+
+    return judge
+
+
+def test_an_actor_judges_chunks_and_writes_their_parts(judge, examples, tiny_model, tmp_path):
     actor = judge(tiny_model, tmp_path / "rows", str(examples))
     assert isinstance(actor.ready(), Ready)
     found = [Found(os.fsencode(path)) for path in sorted((examples / "Real").iterdir())]
@@ -133,7 +146,7 @@ def test_an_actor_judges_chunks_at_once_and_writes_their_parts(examples, tiny_mo
     assert sum(result.counts.verdicts.total() for result in results) == 9
 
 
-def test_an_actor_that_cannot_work_says_why(examples, tiny_model, tmp_path):
+def test_an_actor_that_cannot_work_says_why(judge, begun, examples, tiny_model, tmp_path):
     bad = judge(tmp_path / "none.onnx", tmp_path / "rows", str(examples)).ready()
     assert isinstance(bad, Failed)
     assert bad.exit_code is ExitCode.MODEL
@@ -145,12 +158,12 @@ def test_an_actor_that_cannot_work_says_why(examples, tiny_model, tmp_path):
     assert "/no/such/folder" in unseen.reason
     (tmp_path / "rows/run.json").unlink()
     request = ScanRequest(paths=(str(examples),), out=str(tmp_path / "rows"), model=str(tiny_model))
-    apart = Judge(Task(request, str(tmp_path), needs_gpu=False)).ready()
+    apart = begun(Task(request, str(tmp_path), needs_gpu=False)).ready()
     assert isinstance(apart, Failed)
     assert "all machines share" in apart.reason
 
 
-def test_an_actor_ends_its_chunk_when_the_store_is_gone(contents, tiny_model, tmp_path):
+def test_an_actor_ends_its_chunk_when_the_store_is_gone(begun, contents, tiny_model, tmp_path):
     objects = Objects(dict(contents))
     faults = Faults(objects.answer, {key: [closed] for key in [*contents][20:]})
     with served(faults) as server:
@@ -165,7 +178,7 @@ def test_an_actor_ends_its_chunk_when_the_store_is_gone(contents, tiny_model, tm
         )
         (tmp_path / "rows").mkdir()
         (tmp_path / "rows/run.json").write_text("{}")
-        actor = Judge(Task(request, str(tmp_path), needs_gpu=False))
+        actor = begun(Task(request, str(tmp_path), needs_gpu=False))
         name = "part-000000-000001-00000000-001.csv"
         # One failure at the end of a chunk is a row; many in a row, or nothing else, are none.
         some = actor.judge(Chunk(name, found[:21]))

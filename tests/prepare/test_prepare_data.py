@@ -10,12 +10,12 @@ from typing import Any
 import datasets
 import pytest
 from click.testing import CliRunner
-from conftest import RunCommand
 from hypothesis import given
 from hypothesis import strategies as st
 from in_process import trustthepixels
 from picture_sets import PER_CLASS, crops, manifest_rows, tree, write_folders, write_parquet
 from PIL import Image
+from scanning import RunCommand
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
 from trustthepixels.infer.images.decode import decode

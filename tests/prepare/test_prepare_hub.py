@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import RunCommand
 from fake_hub import COMMIT, REPOSITORY, serving
 from picture_sets import crops, manifest_rows, tree, write_folders, write_parquet
+from scanning import RunCommand
 
 from trustthepixels.infer.errors import InputError
 from trustthepixels.train.prepare.hub import open_dataset
