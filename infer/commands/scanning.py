@@ -6,16 +6,15 @@ from functools import partial
 from pathlib import Path
 
 from ..choices import STANDARD_OUTPUT, Existing
-from ..errors import ExitCode, TrustThePixelsError, UsageError
+from ..errors import ExitCode, UsageError
 from ..output.whole_file import check_absent
 from ..report.request import ModelSource, ReportRequest
 from ..results import is_address
 from ..scan.counts import Report
 from ..scan.request import ScanRequest
-from ..system.signals import Interrupted, interruptible
 from ..system.terminal import note
 from .results.report import show_report
-from .terminal import progress_bar, quiet_decoders, told_end
+from .terminal import progress_bar, quiet_decoders, told_end, told_interruptions
 
 
 def scan_to_the_end(request: ScanRequest) -> ExitCode:
@@ -35,20 +34,10 @@ def scan_to_the_end(request: ScanRequest) -> ExitCode:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     quiet_decoders()
     progress = partial(progress_bar, visible=_is_watched(request))
-    try:
-        with interruptible() as signals:
-            from ..scan.job import run_scan
+    with told_interruptions(request, report) as signals:
+        from ..scan.job import run_scan
 
-            run_scan(request, report, signals, progress, note)
-    except Interrupted as interruption:
-        if not request.quiet:
-            note(f"interrupted: {report.text()}{report.advice()}")
-        # Threads may compute for long, and the interpreter's own end takes time too.
-        os._exit(interruption.exit_code)
-    except TrustThePixelsError:
-        if not request.quiet and report.advice():
-            note(f"not all files are scanned: {report.text()}{report.advice()}")
-        raise
+        run_scan(request, report, signals, progress, note)
     code = told_end(request, report)
     if page is not None:
         show_report(page, quiet=request.quiet)

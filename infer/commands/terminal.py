@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from importlib import import_module
 from typing import TextIO
 
-from ..errors import ExitCode
+from ..errors import ExitCode, TrustThePixelsError
 from ..results import ScanRow
 from ..scan.counts import Report, ScanCounts
 from ..scan.request import ScanRequest
 from ..system.best_effort import best_effort
+from ..system.signals import Interrupted, Signals, interruptible
 from ..system.terminal import note
 
 
@@ -98,6 +99,36 @@ def steps_bar(count: int, unit: str, *, visible: bool) -> Iterator[Callable[[], 
     bar_class = import_module("tqdm").tqdm
     with bar_class(total=count, unit=f" {unit}", dynamic_ncols=True, leave=False) as bar:
         yield lambda: bar.update() and None
+
+
+@contextmanager
+def told_interruptions(
+    request: ScanRequest, report: Report, tell: Callable[[str], None] = note
+) -> Iterator[Signals]:
+    """Let signals interrupt a scan while the block runs, and tell how to go on after an early end.
+
+    An interruption ends the process.
+
+    Args:
+        request: what is scanned.
+        report: filled while the scan runs.
+        tell: takes lines for the user.
+
+    Raises:
+        TrustThePixelsError: the block raised it; the lines are told first.
+    """
+    try:
+        with interruptible() as signals:
+            yield signals
+    except Interrupted as interruption:
+        if not request.quiet:
+            tell(f"interrupted: {report.text()}{report.advice()}")
+        # Threads may compute for long, and the interpreter's own end takes time too.
+        os._exit(interruption.exit_code)
+    except TrustThePixelsError:
+        if not request.quiet and report.advice():
+            tell(f"not all files are scanned: {report.text()}{report.advice()}")
+        raise
 
 
 def told_end(request: ScanRequest, report: Report) -> ExitCode:

@@ -34,7 +34,7 @@ from .rows import Columns
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
 from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
 from .whole_file import whole_file
-from .writer import RowSink, RowWriter
+from .writer import RowSink, RowWriter, ended
 
 
 class Output(RowSink):
@@ -102,12 +102,7 @@ class Output(RowSink):
         if self._target.is_stream:
             return self._kept
         if self._old_identity is not None and self._kept.verdicts:
-            difference = self._old_identity.difference(identity)
-            if difference:
-                raise OutputError(
-                    f"{self.path} cannot be resumed: {difference}; repeat the options of its scan, "
-                    "or start anew with --force"
-                )
+            self._old_identity.check_resumed(self.path, identity)
         if self._writer is None:
             self._writer = RowWriter(
                 self._descriptor,
@@ -340,11 +335,8 @@ def open_output(
                     Path(target.path).unlink()
             raise
         try:
-            yield output
-            output.complete()
-        except BaseException as error:
-            output.abandon(keep_empty=not isinstance(error, Exception))
-            raise
+            with ended(output):
+                yield output
         finally:
             if output.earlier is not None:
                 output.earlier.close()

@@ -53,6 +53,22 @@ class RunIdentity:
                 return f"{name} was {was.get(name, 'null')} and is {now.get(name, 'null')}"
         return ""
 
+    def check_resumed(self, path: str, other: "RunIdentity") -> None:
+        """Refuse to resume this run with other settings.
+
+        Args:
+            path: path or address of its rows.
+            other: the run that would go on.
+
+        Raises:
+            OutputError: a setting differs.
+        """
+        if difference := self.difference(other):
+            raise OutputError(
+                f"{path} cannot be resumed: {difference}; repeat the options of its scan, or start "
+                "anew with --force"
+            )
+
     def difference_in_judging(self, other: "RunIdentity") -> str:
         """Return what differs first beside the choice of files, for people; empty for nothing."""
         was, now = (RunIdentity(_without(run.values, WHICH_FILES)) for run in (self, other))

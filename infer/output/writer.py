@@ -9,7 +9,8 @@ import select
 import stat
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Protocol
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..choices import STANDARD_OUTPUT, Mark, RowFormat
 from ..errors import OutputError
@@ -26,6 +27,20 @@ if TYPE_CHECKING:
 
 _SYNC_INTERVAL_S = 5.0
 _SYNC_ROWS = 10_000
+
+
+Sink = TypeVar("Sink", bound="RowSink")
+
+
+@contextmanager
+def ended(sink: Sink) -> Iterator[Sink]:
+    """Complete a sink when the block ends; end it early when the block raises anything."""
+    try:
+        yield sink
+        sink.complete()
+    except BaseException as error:
+        sink.abandon(keep_empty=not isinstance(error, Exception))
+        raise
 
 
 class RowSink(Protocol):

@@ -18,9 +18,9 @@ from trustthepixels.infer.output.parts.manifest import Manifest, Run, Totals, wr
 from trustthepixels.infer.output.parts.merge_folder import merge_folder, merged_rows
 from trustthepixels.infer.output.parts.part import (
     Part,
-    described,
     part_header,
     part_line,
+    part_of,
     rows_of_part,
 )
 from trustthepixels.infer.output.parts.parts_output import open_parts
@@ -43,7 +43,11 @@ def write_part(
     name = str(PartName(attempt, number, rows[0][0], run.name, run.row_format))
     content = content_of(rows, run)
     folder.create(name, content)
-    return described(name, content, run.row_format, run.columns)
+    return described(name, content, run)
+
+
+def described(name: str, content: bytes, run: Run) -> Part:
+    return part_of(name, content, list(rows_of_part(name, content, run.row_format, run.columns)))
 
 
 def write_folder(path: Path, parts: list[list[Placed]], run: Run = RUN) -> LocalFolder:
@@ -108,7 +112,7 @@ def test_the_newer_of_two_rows_of_one_object_counts(tmp_path):
     folder = write_folder(tmp_path / "rows", [[(0, old), (0, named("b.jpg"))]])
     parts = [write_part(folder, [(0, new)], number=1, attempt=2)]
     parts += [
-        described(name, folder.read(name), RUN.row_format, RUN.columns)
+        described(name, folder.read(name), RUN)
         for name in folder.names()
         if name.startswith("part-000000-000000")
     ]

@@ -12,13 +12,11 @@ from typing import Any, TextIO
 import click
 
 from ...cluster.request import PART_ROWS, ClusterRequest
-from ...errors import TrustThePixelsError
 from ...scan.counts import Report
-from ...system.signals import Interrupted, interruptible
 from ...system.terminal import printable
 from ..options import request_options, scan_request
 from ..run import SHORT_HELP
-from ..terminal import counts_bar, quiet_decoders, told_end
+from ..terminal import counts_bar, quiet_decoders, told_end, told_interruptions
 
 
 @click.command("scan-cluster", no_args_is_help=False, context_settings=SHORT_HELP)
@@ -120,19 +118,10 @@ def scan_cluster(
         tell = partial(_tell, stream)
         is_shown = not scan.quiet and stream.isatty()
         progress = partial(counts_bar, visible=is_shown, stream=stream)
-        try:
-            with interruptible() as signals:
-                # It loads NumPy, which --help does not need.
-                job = import_module("trustthepixels.infer.cluster.job")
-                job.run_cluster(request, report, signals, progress, tell)
-        except Interrupted as interruption:
-            if not scan.quiet:
-                tell(f"interrupted: {report.text()}{report.advice()}")
-            os._exit(interruption.exit_code)
-        except TrustThePixelsError:
-            if not scan.quiet and report.advice():
-                tell(f"not all files are scanned: {report.text()}{report.advice()}")
-            raise
+        with told_interruptions(scan, report, tell) as signals:
+            # It loads NumPy, which --help does not need.
+            job = import_module("trustthepixels.infer.cluster.job")
+            job.run_cluster(request, report, signals, progress, tell)
     context.exit(told_end(scan, report))
 
 

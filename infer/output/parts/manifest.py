@@ -7,9 +7,9 @@ older run, its scan has not ended. Until then, an older manifest and its parts s
 import json
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from ...choices import RowFormat
 from ...errors import InputError
@@ -17,6 +17,8 @@ from ..rows import Columns, names_of
 from ..run_identity import Json, RunIdentity
 from .folder import MANIFEST, RUN, PartName, RowsFolder
 from .part import Part, PlacedRow
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,19 @@ class Manifest:
     totals: Totals
     parts: Sequence[Part]
 
+    @classmethod
+    def of(cls, values: Mapping[str, Any]) -> Self:
+        """Return the manifest with these values.
+
+        Raises:
+            KeyError, TypeError, ValueError: they are not those of a manifest of this version.
+        """
+        statuses = Counter[str](values["statuses"])
+        verdicts = Counter[str](values["verdicts"])
+        verdicts[""] = values["rows"] - verdicts.total()
+        parts = [Part.of(part) for part in values["parts"]]
+        return cls(Run.of(values), Totals(statuses, +verdicts), parts)
+
     def to_bytes(self) -> bytes:
         """Return the content of the file."""
         statuses, verdicts = self.totals.statuses, self.totals.verdicts
@@ -125,13 +140,7 @@ def read_run(folder: RowsFolder) -> Run | None:
     Raises:
         InputError: its file cannot be read, or is of another version.
     """
-    content = folder.read(RUN)
-    if content is None:
-        return None
-    try:
-        return Run.of(json.loads(content))
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _damaged(folder, RUN) from error
+    return _read(folder, RUN, Run.of)
 
 
 def read_manifest(folder: RowsFolder) -> Manifest | None:
@@ -140,18 +149,7 @@ def read_manifest(folder: RowsFolder) -> Manifest | None:
     Raises:
         InputError: the file cannot be read, or is of another version.
     """
-    content = folder.read(MANIFEST)
-    if content is None:
-        return None
-    try:
-        values = json.loads(content)
-        statuses = Counter[str](values["statuses"])
-        verdicts = Counter[str](values["verdicts"])
-        verdicts[""] = values["rows"] - verdicts.total()
-        parts = [Part.of(part) for part in values["parts"]]
-        return Manifest(Run.of(values), Totals(statuses, +verdicts), parts)
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
-        raise _damaged(folder, MANIFEST) from error
+    return _read(folder, MANIFEST, Manifest.of)
 
 
 def part_names(names: Iterable[str], run: Run) -> list[PartName]:
@@ -160,5 +158,11 @@ def part_names(names: Iterable[str], run: Run) -> list[PartName]:
     return sorted(part for part in parts if part is not None and part.run == run.name)
 
 
-def _damaged(folder: RowsFolder, name: str) -> InputError:
-    return InputError(f"{folder.shown}: its {name} is damaged, or of another version")
+def _read(folder: RowsFolder, name: str, made: Callable[[Any], Made]) -> Made | None:
+    content = folder.read(name)
+    if content is None:
+        return None
+    try:
+        return made(json.loads(content))
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise InputError(f"{folder.shown}: its {name} is damaged, or of another version") from error

@@ -125,15 +125,6 @@ def part_line(
     return line.removesuffix(b"}\n") + f", {values.removeprefix('{')}\n".encode()
 
 
-def described(name: str, content: bytes, row_format: RowFormat, columns: Columns) -> Part:
-    """Return the description of a part for a manifest.
-
-    Raises:
-        InputError: the content is not that of a part, or has no row.
-    """
-    return part_of(name, content, list(rows_of_part(name, content, row_format, columns)))
-
-
 def part_of(name: str, content: bytes, rows: Sequence[PlacedRow]) -> Part:
     """Return the description of a part whose rows were read.
 

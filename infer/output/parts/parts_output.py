@@ -21,7 +21,7 @@ from ..reader import KeptRows
 from ..rows import Columns, escape_path
 from ..run_identity import RunIdentity
 from ..stamps import Stamp
-from ..writer import RowSink
+from ..writer import RowSink, ended
 from .folder import MANIFEST, RUN, PartName, RowsFolder
 from .kept_parts import KeptParts, read_parts, run_that_goes_on
 from .manifest import Manifest, Run, Totals, read_run, write_run
@@ -81,12 +81,7 @@ class PartsOutput(RowSink):
             self._run = replace(self._run, identity=identity)
             write_run(self._folder, self._run, replaces=True)
             return KeptRows()
-        difference = self._run.identity.difference(identity)
-        if difference:
-            raise OutputError(
-                f"{self.path} cannot be resumed: {difference}; repeat the options of its scan, or "
-                "start anew with --force"
-            )
+        self._run.identity.check_resumed(self.path, identity)
         self._attempt = 1 + max(name.attempt for name in self._old_names)
         self._number = 1 + max(name.number for name in self._old_names)
         self._kept = read_parts(self._folder, self._run, self._old_names)
@@ -272,10 +267,5 @@ def open_parts(
         OutputError: rows are there that must stay, or the folder cannot be written.
         InputError: the folder cannot be read.
     """
-    output = PartsOutput(folder, row_format, existing, columns)
-    try:
+    with ended(PartsOutput(folder, row_format, existing, columns)) as output:
         yield output
-        output.complete()
-    except BaseException as error:
-        output.abandon(keep_empty=not isinstance(error, Exception))
-        raise
