@@ -41,6 +41,8 @@ class TrainSettings:
             ``splits`` and the seed's split.
         hard: folders of ``evaluate --mistakes`` with pictures that join the training split.
         teachers: weights of trained networks whose mean answers replace the labels.
+        held_out: fit on all sources, and calibrate on five fits that leave sources out, see
+            ``all_sources``.
         views: changed views of each training picture to keep in memory, see ``kept_views``; 0
             changes each picture anew in every epoch.
     """
@@ -61,6 +63,7 @@ class TrainSettings:
     hard: tuple[str, ...] = ()
     teachers: tuple[str, ...] = ()
     average_with: tuple[str, ...] = ()
+    held_out: bool = False
     views: int = 0
     part_init: str = ""
     input_views: tuple[View, ...] = (View.WHOLE,)

@@ -86,6 +86,12 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
     help="Hold the sources of this fold out, for leave-sources-out figures.",
 )
 @click.option(
+    "--held-out",
+    is_flag=True,
+    help="With --epochs 0: fit on all sources, and calibrate on five further fits that each leave "
+    "sources out.",
+)
+@click.option(
     "--hard",
     multiple=True,
     metavar="DIR",

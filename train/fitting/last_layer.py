@@ -76,7 +76,7 @@ def fit_last_layer(
         times = 1 + CHANGED_VIEWS
         targets = np.tile(targets_of(samples), times)
         weights = np.tile(source_weights(samples), times)
-        regression = fit_regression(features, targets, weights, _inverse_penalty(network))
+        regression = fit_regression(features, targets, weights, inverse_penalty(network))
     else:
         shown = _shown(samples, augmentation, teacher.input_shape)
         regression = fit_soft_regression(features, softened_answers(teacher, shown, arithmetic))
@@ -127,7 +127,8 @@ def source_weights(samples: Sequence[Sample]) -> FloatArray:
     return scaled
 
 
-def _inverse_penalty(network: Classifier) -> float:
+def inverse_penalty(network: Classifier) -> float:
+    """Return scikit-learn's ``C`` for a network's stages."""
     is_resnet = isinstance(network.backbone, StageResNet)
     return INVERSE_PENALTY if is_resnet else _TOWER_INVERSE_PENALTY
 

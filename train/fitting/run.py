@@ -1,6 +1,5 @@
 """One training run from data to calibrated weights in its folder."""
 
-import importlib.metadata
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,6 @@ from ..data.folds import split_by_fold
 from ..data.hard_examples import hard_examples
 from ..data.manifest import (
     Sample,
-    fingerprint,
     load_samples,
     require_both_classes,
     targets_of,
@@ -26,21 +24,22 @@ from ..data.manifest import (
 from ..data.splits import Split, read_splits, select, split_by_group, write_splits
 from ..networks.choices import Device, Precision
 from ..networks.hardware import Accelerator
-from ..networks.network import Classifier
-from ..networks.weights import load_backbone, read_state, save_weights
+from ..networks.weights import read_state, save_weights
 from ..pictures.batches import seen_as_input
 from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
+from .all_sources import train_on_all_sources
 from .curves import draw_curves, merge_metrics
 from .fit import LOGS_NAME, Start, fit, is_first_process, prepare_fit, require_room
 from .last_layer import fit_last_layer
-
-_VERSIONED = ("torch", "timm", "lightning", "pillow", "trustthepixels")
+from .result import described, rounded_network
 
 
 def train_run(
     settings: TrainSettings, folder: Path, device: Device, precision: Precision, *, resume: bool
 ) -> Path | None:
     """Train, calibrate on the validation split, measure on the test split, and write weights.
+
+    With ``held_out`` there are no splits, see ``all_sources``.
 
     Returns:
         The weights, half-precision safetensors with the spec inside; ``None`` in the further
@@ -49,6 +48,8 @@ def train_run(
     Raises:
         TrustThePixelsError: the data, the settings, the folder or the device cannot be used.
     """
+    if settings.held_out:
+        return train_on_all_sources(settings, folder, device, precision, resume=resume)
     everything = load_samples(Path(settings.data))
     samples = without_sources(everything, settings.exclude_sources)
     splits = _splits(settings, everything, samples)
@@ -121,13 +122,7 @@ def finish(
     accelerator: Accelerator,
 ) -> ModelSpec:
     """Turn a trained backbone's state into calibrated half-precision weights with their spec."""
-    network = Classifier(settings.architecture)
-    # Rounded first: calibration and figures must belong to the stored weights.
-    state = {
-        name: value.cpu().half().float() if value.is_floating_point() else value
-        for name, value in trained.items()
-    }
-    load_backbone(network, state, weights)
+    network = rounded_network(settings, trained)
     see = partial(seen_as_input, shape=settings.input_shape)
     scored = {
         split: (score(network, parts[split], see, accelerator), targets_of(parts[split]))
@@ -139,18 +134,7 @@ def finish(
         p_ai = probability(logits, calibration)
         figures[f"{split}_balanced_accuracy"] = float(balanced_accuracy_score(targets, p_ai >= 0.5))
         figures[f"{split}_auc"] = float(roc_auc_score(targets, p_ai))
-    spec = ModelSpec(
-        name=f"{settings.architecture}-{settings.recipe}",
-        architecture=settings.architecture,
-        calibration=calibration,
-        thresholds=thresholds,
-        input_size=settings.input_shape.size,
-        views=settings.input_shape.views,
-        mean=network.mean,
-        std=network.std,
-        data_fingerprint=fingerprint([sample for split in Split for sample in parts[split]]),
-        evaluation=figures,
-        versions={name: importlib.metadata.version(name) for name in _VERSIONED},
-    )
+    everything = [sample for split in Split for sample in parts[split]]
+    spec = described(settings, network, (calibration, thresholds), figures, everything)
     save_weights(weights, network, spec)
     return spec

@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 from sklearn.pipeline import Pipeline
 
+from trustthepixels.infer.images.shape import InputShape
+
 from ..arrays import FloatArray
 from ..data.manifest import Sample, load_samples, targets_of
+from ..fitting.features import FeatureStore
 from ..fitting.last_layer import CHANGED_VIEWS, fit_regression, source_weights
 from ..networks.hardware import choose_arithmetic
 from ..networks.network import Classifier
@@ -17,7 +20,6 @@ from ..networks.starting_weights import initialise
 from ..pictures.crops import Shown
 from ..pictures.tiers import Tier
 from .answers import RunAnswers
-from .features import FeatureStore
 from .protocol import StudyRequest, StudyRun
 from .variants import Variant
 
@@ -90,4 +92,4 @@ def _all_samples(data: Path) -> tuple[Sample, ...]:
 def _store(request: StudyRequest, architecture: str, side: int, folder: Path) -> FeatureStore:
     network = Classifier(architecture)
     initialise(network, str(request.init))
-    return FeatureStore(folder / "features", network, side, choose_arithmetic())
+    return FeatureStore(folder / "features", network, InputShape(side, side), choose_arithmetic())

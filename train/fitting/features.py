@@ -1,4 +1,4 @@
-"""Features of frozen stages for all pictures of a study, computed once for all runs."""
+"""Features of frozen stages on disk, computed once for all fits on the same pictures."""
 
 import hashlib
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ from trustthepixels.infer.images.preprocess import PixelArray
 from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample, fingerprint
-from ..fitting.last_layer import changed_view
 from ..networks.hardware import Arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_statistics import Features, stage_statistics
 from ..pictures.augment import Augmentation
-from ..pictures.batches import See, in_batches, views_of_sample
+from ..pictures.batches import See, in_batches, seen_as_input, views_of_sample
 from ..pictures.crops import Shown
 from ..pictures.tiers import Tier
+from .last_layer import changed_view
 
 _BATCH_SIZE = 16
 
@@ -32,13 +32,13 @@ class FeatureStore:
     Attributes:
         folder: folder of the tables.
         network: network with stages and its starting weights.
-        side: side of the square views in pixels.
+        shape: shape of the network's input.
         arithmetic: device and precision.
     """
 
     folder: Path
     network: Classifier
-    side: int
+    shape: InputShape
     arithmetic: Arithmetic
 
     def seen(self, samples: Sequence[Sample], view: Shown, tier: Tier = Tier.CLEAN) -> Features:
@@ -50,7 +50,9 @@ class FeatureStore:
         """
 
         def see(sample: Sample) -> list[PixelArray]:
-            return views_of_sample(sample, view, self._size, tier)
+            if view is Shown.WHOLE:
+                return seen_as_input(sample, self.shape, tier)
+            return views_of_sample(sample, view, self.shape.size, tier)
 
         return self._table(samples, see, f"seen {view} {tier}")
 
@@ -68,16 +70,11 @@ class FeatureStore:
             InputError: a picture cannot be decoded, or an existing table is damaged.
             OutputError: the table cannot be written.
         """
-        shape = InputShape(*self._size)
-        see = partial(changed_view, augmentation=augmentation, shape=shape, repeat=repeat)
+        see = partial(changed_view, augmentation=augmentation, shape=self.shape, repeat=repeat)
         return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
 
-    @property
-    def _size(self) -> tuple[int, int]:
-        return self.side, self.side
-
     def _table(self, samples: Sequence[Sample], see: See, what: str) -> Features:
-        key = f"{self.network.architecture} {self.side} {what} {fingerprint(samples)}"
+        key = f"{self.network.architecture} {self.shape} {what} {fingerprint(samples)}"
         path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
         if not path.exists():
             self._write(path, self._compute(samples, see))
