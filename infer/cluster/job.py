@@ -16,7 +16,8 @@ from ..output.parts.shard import Shard
 from ..output.run_identity import RunIdentity
 from ..results import ScanRow
 from ..scan.counts import Report, ScanCounts
-from ..scan.job import check_request, columns_of, options_for, roots_of, verified_model
+from ..scan.job.settings import columns_of, options_for
+from ..scan.job.start import check_request, roots_of, verified_model
 from ..scan.request import ScanRequest
 from ..scan.update import ShardFiles, not_kept
 from ..stores.rows_folder import rows_folder

@@ -21,7 +21,9 @@ from ..files.walk import Found
 from ..flow.channel import Channel
 from ..output.parts.folder import RUN
 from ..results import FileStatus, ScanRow, is_address
-from ..scan.job import columns_of, open_model, options_for, run_identity
+from ..scan.job.identity import run_identity
+from ..scan.job.settings import columns_of, options_for
+from ..scan.job.start import open_model
 from ..scan.lost import while_present
 from ..scan.pipeline import scan_found
 from ..stores.rows_folder import rows_folder

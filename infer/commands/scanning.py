@@ -35,7 +35,7 @@ def scan_to_the_end(request: ScanRequest) -> ExitCode:
     quiet_decoders()
     progress = partial(progress_bar, visible=_is_watched(request))
     with told_interruptions(request, report) as signals:
-        from ..scan.job import run_scan
+        from ..scan.job.run import run_scan
 
         run_scan(request, report, signals, progress, note)
     code = told_end(request, report)

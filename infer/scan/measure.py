@@ -32,7 +32,8 @@ from ..results import FileStatus
 from ..system.cores import available_cores
 from ..system.memory import peak_memory_mb
 from ..system.versions import installed_version
-from .job import open_model, options_for
+from .job.settings import options_for
+from .job.start import open_model
 from .options import ScanOptions
 from .pipeline import scan_found
 from .prepare import PreparedImage, prepare
