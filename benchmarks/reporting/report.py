@@ -66,8 +66,10 @@ def _circumstances(parts: Json) -> str:
         # Older parts have no number of repeats.
         repeats = str(about.get("repeats", ""))
         load, command = f"{about['load']:.2f}", f"`{about['command']}`"
-        rows.append((name, about["date"], repeats, load, command))
-    head = ("part", "date", "repeats", "load before", "command")
+        # Parts of an earlier release name no models.
+        models = ", ".join(f"{name} {digest}" for name, digest in about.get("models", {}).items())
+        rows.append((name, about["date"], models or "earlier ones", repeats, load, command))
+    head = ("part", "date", "models", "repeats", "load before", "command")
     text = "## Where and when\n\n" + table(head, rows)
     machines = {_machine(part["circumstances"]) for part in parts.values()}
     return text + "".join(f"\n{machine}\n" for machine in sorted(machines))

@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.scan.measure import processor_name
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.versions import installed_version
@@ -50,6 +51,7 @@ class Circumstances:
         repeats: number of times that each figure was taken.
         load: the machine's load before the part: runnable processes, mean of one minute.
         versions: versions of Python and of the installed packages.
+        models: name and first digits of the digest of each installed model.
     """
 
     date: str
@@ -62,6 +64,7 @@ class Circumstances:
     repeats: int
     load: float
     versions: dict[str, str]
+    models: dict[str, str]
 
 
 def circumstances(device: str, repeats: int) -> Circumstances:
@@ -84,6 +87,7 @@ def circumstances(device: str, repeats: int) -> Circumstances:
         load=round(psutil.getloadavg()[0], 2),
         versions={"python": sys.version.split()[0]}
         | {name: version for name, version in versions.items() if version},
+        models={name: _digest(name) for name in bundled_models()},
     )
 
 
@@ -109,6 +113,11 @@ def store(path: Path, key: str, about: Circumstances, measured: Mapping[str, Any
     parts = load(path) | {key: {"circumstances": asdict(about), "measured": measured}}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(parts, indent=1) + "\n", encoding="utf-8")
+
+
+def _digest(model: str) -> str:
+    """Return the first digits of a model's digest."""
+    return load_model(model).fingerprint.rpartition("sha256 ")[2][:8]
 
 
 def _gpu() -> str:
