@@ -21,7 +21,8 @@ from ..scan.job.start import check_request, roots_of, verified_model
 from ..scan.request import ScanRequest
 from ..scan.update import ShardFiles, not_kept
 from ..stores.rows_folder import rows_folder
-from ..stores.source import AnyFiles, Stores
+from ..stores.source import AnyFiles
+from ..stores.stores import Stores
 from ..system.cores import available_cores
 from ..system.memory import default_memory
 from ..system.signals import Signals

@@ -27,7 +27,8 @@ from ..scan.job.start import open_model
 from ..scan.lost import while_present
 from ..scan.pipeline import scan_found
 from ..stores.rows_folder import rows_folder
-from ..stores.source import AnyFiles, Stores
+from ..stores.source import AnyFiles
+from ..stores.stores import Stores
 from ..system.background import THREAD_PREFIX
 from .messages import Chunk, Done, Failed, Ready, Task
 from .parts import PartsFolder

@@ -32,7 +32,8 @@ from ..model.cuda import Allocate, plain_memory
 from ..model.session import Classifier
 from ..model.verdicts import VerdictRule
 from ..results import ScanRow
-from ..stores.source import AnyFiles, Stores
+from ..stores.source import AnyFiles
+from ..stores.stores import Stores
 from ..system.heap import return_large_blocks
 from .decode_stage import DecodeThread, DecodeThreads, helpers_of
 from .options import ScanOptions

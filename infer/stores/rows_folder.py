@@ -11,7 +11,7 @@ from ..output.parts.folder import LocalFolder, RowsFolder, taken
 from ..results import is_address
 from .addresses import Address, parsed
 from .options import StoreOptions
-from .source import open_client
+from .stores import open_client
 
 if TYPE_CHECKING:
     from .client import Client

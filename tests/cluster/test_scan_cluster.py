@@ -21,7 +21,8 @@ from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.scan.request import ScanRequest
 from trustthepixels.infer.stores.options import StoreOptions
-from trustthepixels.infer.stores.source import AnyFiles, Stores
+from trustthepixels.infer.stores.source import AnyFiles
+from trustthepixels.infer.stores.stores import Stores
 
 
 def test_rows_equal_those_of_a_scan_and_nothing_is_left_behind(examples, tiny_model, tmp_path):

@@ -109,7 +109,8 @@ PEAK = """
 import resource, sys
 from trustthepixels.infer.files.walk import WalkOptions
 from trustthepixels.infer.stores.options import StoreOptions
-from trustthepixels.infer.stores.source import AnyFiles, Stores
+from trustthepixels.infer.stores.source import AnyFiles
+from trustthepixels.infer.stores.stores import Stores
 source = AnyFiles([b"s3://pictures/"], WalkOptions(), None, Stores(StoreOptions(sys.argv[1])))
 print(sum(1 for _ in source.find()), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """

@@ -34,7 +34,8 @@ from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.output.rows import unescape_path
 from trustthepixels.infer.stores.found import Remote
 from trustthepixels.infer.stores.options import StoreOptions
-from trustthepixels.infer.stores.source import AnyFiles, Stores
+from trustthepixels.infer.stores.source import AnyFiles
+from trustthepixels.infer.stores.stores import Stores
 
 
 def scan(server: Server, *arguments: str | Path, out: str = "rows.csv"):

@@ -14,7 +14,8 @@ from ...output.parts.shard import Shard
 from ...output.writer import RowSink
 from ...results import ScanRow, is_address
 from ...stores.rows_folder import rows_folder
-from ...stores.source import AnyFiles, Stores
+from ...stores.source import AnyFiles
+from ...stores.stores import Stores
 from ...system.background import waited_for
 from ...system.signals import Signals
 from ..counts import Report, ScanCounts

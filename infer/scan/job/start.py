@@ -19,7 +19,7 @@ from ...model.providers import load_onnxruntime
 from ...model.spec import ModelSpec
 from ...model.verdicts import VerdictRule
 from ...results import is_address
-from ...stores.source import check_addresses
+from ...stores.checks import check_addresses
 from ..request import ScanRequest
 from .settings import options_for
 
