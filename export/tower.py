@@ -49,6 +49,8 @@ def import_tower(source: Path, target: Path) -> int:
         tensors = dict(_tensors(_constants(model), _products(model)))
     except KeyError as error:
         raise InputError(f"{source} holds no CLIP image tower: {error} is missing") from error
+    if not _depth(tensors):
+        raise InputError(f"{source} holds no int8 products; use a tower whose blocks are int8")
     halves = {name: torch.from_numpy(value).half() for name, value in tensors.items()}
     with staged(target) as path:
         save_file(halves, path)
@@ -62,11 +64,15 @@ def _constants(model: onnx.ModelProto) -> dict[str, npt.NDArray[np.generic]]:
 def _products(model: onnx.ModelProto) -> dict[str, _FloatArray]:
     """Return the matrices of the quantized products, (inputs, outputs), by their module's name."""
     values = _constants(model)
+
+    def product(weights: str, zero_point: str = "") -> _FloatArray:
+        zero = values[zero_point].astype(np.float32) if zero_point else np.float32(0)
+        scale = values[weights.removesuffix(_QUANTIZED) + _SCALE].astype(np.float32)
+        return np.asarray((values[weights].astype(np.float32) - zero) * scale, dtype=np.float32)
+
     return {
-        node.name.strip("/").removesuffix(_NODE_SUFFIX).replace("/", "."): np.asarray(
-            values[node.input[1]].astype(np.float32)
-            * values[node.input[1].removesuffix(_QUANTIZED) + _SCALE].astype(np.float32),
-            dtype=np.float32,
+        node.name.strip("/").removesuffix(_NODE_SUFFIX).replace("/", "."): product(
+            node.input[1], *node.input[3:]
         )
         for node in model.graph.node
         if node.op_type == "MatMulInteger"

@@ -10,7 +10,8 @@ from trustthepixels.infer.images.shape import InputShape, View
 CONFIG_NAME = "config.json"
 SPLITS_NAME = "splits.csv"
 WEIGHTS_NAME = "weights.safetensors"
-"""Files of a run folder, besides logs and checkpoints."""
+CHECKPOINTS_NAME = "checkpoints"
+"""Files of a run folder, and the folder of its checkpoints; its logs lie beside them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ def open_run(folder: Path, settings: TrainSettings, *, resume: bool) -> None:
     if not resume:
         if config.exists():
             raise OutputError(f"{folder} holds a run already; use --resume or another --out")
+        if (folder / CHECKPOINTS_NAME).exists():
+            raise OutputError(f"{folder} holds checkpoints of another run; use another --out")
         try:
             folder.mkdir(parents=True, exist_ok=True)
             config.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")

@@ -193,7 +193,7 @@ def test_hard_pictures_join_unless_figures_are_measured_on_them(crops, tmp_path)
     shutil.copytree(crops, plain, ignore=shutil.ignore_patterns("manifest.csv"))
     assert [s.file for s in hard_examples([plain], train, measured)] == [s.file for s in new]
 
-    without = hard_examples([crops], train, measured, held_out_sources={"portrait"})
+    without = hard_examples([crops], train, measured, left_out={"portrait"})
     assert without == [s for s in new if s.source != "portrait"]
 
 

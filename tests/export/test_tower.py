@@ -15,7 +15,7 @@ def _matrix(rows, columns):
     return RANDOM.integers(-127, 128, (rows, columns)).astype(np.int8)
 
 
-def _written(path, leave_out=""):
+def _written(path, leave_out="", zero_point=None):
     """Write initializers and products as Hugging Face's exporter and a dynamic quantizer do."""
     values, nodes, expected = {}, [], {}
 
@@ -29,8 +29,17 @@ def _written(path, leave_out=""):
         values[f"{number}_scale"] = RANDOM.uniform(0.01, 0.02, columns).astype(np.float32)
         name = f"/vision_model/{module.replace('.', '/')}/MatMul_quant"
         inputs = ["x", f"{number}_quantized"]
+        shift = 0
+        if zero_point is not None:
+            shift = zero_point
+            values[f"{number}_quantized"] = (
+                values[f"{number}_quantized"].astype(np.int16) + 128
+            ).astype(np.uint8)
+            values[f"{number}_zero_point"] = np.array(zero_point, np.uint8)
+            inputs += ["", f"{number}_zero_point"]
         nodes.append(helper.make_node("MatMulInteger", inputs, [f"y{len(nodes)}"], name=name))
-        return (values[f"{number}_quantized"] * values[f"{number}_scale"]).T
+        shifted = values[f"{number}_quantized"].astype(np.float32) - shift
+        return (shifted * values[f"{number}_scale"]).T
 
     expected["patch_embed.proj.weight"] = constant(
         "embeddings.patch_embedding.weight", WIDTH, 3, 4, 4
@@ -60,8 +69,9 @@ def _written(path, leave_out=""):
     return expected
 
 
-def test_every_tensor_arrives_under_timms_name(tmp_path):
-    expected = _written(tmp_path / "clip.onnx")
+@pytest.mark.parametrize("zero_point", [None, 128, 100])
+def test_every_tensor_arrives_under_timms_name(tmp_path, zero_point):
+    expected = _written(tmp_path / "clip.onnx", zero_point=zero_point)
     target = tmp_path / "tower.safetensors"
     outcome = trustthepixels("import-tower", tmp_path / "clip.onnx", "--out", target)
     assert outcome.returncode == 0, outcome.stderr
@@ -72,11 +82,16 @@ def test_every_tensor_arrives_under_timms_name(tmp_path):
         np.testing.assert_allclose(written[name], value, rtol=1e-3, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize("kind", ["no tower", "no file", "no ONNX"])
+@pytest.mark.parametrize("kind", ["no tower", "no int8", "no file", "no ONNX"])
 def test_a_file_without_a_tower_is_one_line(kind, tmp_path):
     source, target = tmp_path / "clip.onnx", tmp_path / "tower.safetensors"
     if kind == "no tower":
         _written(source, leave_out="vision_model.pre_layrnorm.bias")
+    elif kind == "no int8":
+        _written(source)
+        model = onnx.load(source)
+        del model.graph.node[:]
+        onnx.save(model, source)
     elif kind == "no ONNX":
         source.write_bytes(b"no protobuf at all")
     outcome = trustthepixels("import-tower", source, "--out", target)

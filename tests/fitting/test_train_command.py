@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -87,6 +88,14 @@ def test_an_existing_run_is_not_overwritten(finished_run, pictures):
     assert again.returncode == 2
     assert "holds a run already" in again.stderr
     assert (finished_run / "weights.safetensors").read_bytes() == before
+
+
+def test_checkpoints_of_another_run_are_never_taken_up(finished_run, pictures, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(finished_run / "checkpoints", run / "checkpoints")
+    done = trustthepixels("train", pictures, "--out", run, *SMALL)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "holds checkpoints of another run" in done.stderr
 
 
 def test_resuming_with_other_settings_is_refused(finished_run, pictures):

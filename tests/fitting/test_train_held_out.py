@@ -52,6 +52,22 @@ def test_a_fold_and_hard_pictures(run_command, pictures, tmp_path):
     assert (config["fold"], config["hard"]) == (1, [str(hard)])
 
 
+def test_hard_pictures_of_an_excluded_source_stay_out(pictures, tmp_path):
+    source = min(sample.source for sample in load_samples(pictures))
+    hard = tmp_path / "hard"
+    lines = ["file,class,source,group"]
+    for sample in load_samples(pictures):
+        if sample.source == source:
+            (hard / sample.file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sample.path, hard / sample.file)
+            lines.append(f"{sample.file},{sample.label},{source},")
+    (hard / "manifest.csv").write_text("\n".join(lines) + "\n")
+    excluded = ("--exclude-source", source, "--hard", hard)
+    done = trustthepixels("train", pictures, "--out", tmp_path / "run", *excluded, *SMALL)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "none of the 4 pictures" in done.stderr
+
+
 def test_hard_pictures_that_are_all_measured_on_stop_the_run(pictures, tmp_path):
     _, held_out = leave_sources_out(load_samples(pictures), 0)
     hard = tmp_path / "hard"

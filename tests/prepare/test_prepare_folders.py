@@ -1,7 +1,7 @@
 """``prepare-data`` on plain folders: groups by rule or manifest, and splits that respect them."""
 
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path, PurePosixPath
 
 import pytest
@@ -93,6 +93,22 @@ def test_a_manifest_beside_the_folders_gives_source_and_group(
     assert len(others) == 18
     assert {row["source"] for row in others} == {"AI", "Real"}
     assert all(row["group"].startswith("sha256:") for row in others)
+
+
+def test_a_group_that_is_named_after_a_picture_keeps_it(folders: Path, tmp_path: Path) -> None:
+    paths = sorted(folders.glob("*/*.*"))
+    lines = ["file,class,source,group"]
+    for path in paths:
+        name = path.relative_to(folders).as_posix()
+        # The second picture of each class belongs to the first.
+        first = next(one for one in paths if one.parent == path.parent)
+        group = first.relative_to(folders).as_posix() if path in paths[:2] else ""
+        lines.append(f"{name},{path.parent.name.lower()},studio,{group}")
+    (folders / "manifest.csv").write_text("\n".join(lines) + "\n")
+    prepare(source_of(folders), tmp_path / "out", ALL)
+
+    groups = Counter(row["group"] for row in manifest_rows(tmp_path / "out"))
+    assert groups[paths[0].relative_to(folders).as_posix()] == 2
 
 
 def test_a_rule_takes_the_place_of_the_manifest(folders: Path, tmp_path: Path) -> None:

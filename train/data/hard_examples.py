@@ -30,26 +30,26 @@ def hard_examples(
     folders: Iterable[Path],
     train: Sequence[Sample],
     measured: Sequence[Sample],
-    held_out_sources: Iterable[str] = (),
+    left_out: Iterable[str] = (),
 ) -> list[Sample]:
     """Return the hard pictures that may join the training split, sorted within each folder.
 
     A picture is left out if it, or another of its group, is in the validation or test split, or if
-    its source is held out: the figures would measure memory. A picture that is in the training
+    its source is left out: the figures would measure memory. A picture that is in the training
     split already is left out too. The log shows the numbers.
 
     Args:
         folders: folders of ``evaluate --mistakes``, or with ``AI/`` and ``Real/``.
         train: the training split.
         measured: the validation and test splits.
-        held_out_sources: sources of the fold, if one is held out.
+        left_out: sources that the training must not see: excluded, or of a held-out fold.
 
     Raises:
         InputError: a folder cannot be used, or no picture of it may join the training.
     """
     barred = {file_digest(sample.path) for sample in measured}
     barred_groups = {sample.group for sample in measured}
-    barred_sources = set(held_out_sources) - {""}
+    barred_sources = set(left_out) - {""}
     known = {file_digest(sample.path) for sample in train}
     joining: list[Sample] = []
     for folder in folders:

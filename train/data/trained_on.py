@@ -25,7 +25,7 @@ def training_splits(
 
     A model carries a fingerprint of its pictures and their splits. The splits that may have that
     fingerprint are tried: the given ones, those of the model's run folder, and those that ``train``
-    makes by itself, from its usual seed or for a fold.
+    makes by itself, from its usual seed, for a fold, or of all pictures.
 
     Args:
         fingerprint: of the model's specification; empty for none.
@@ -54,3 +54,4 @@ def _candidates(
     yield partial(split_by_group, samples, USUAL_SEED)
     for fold in range(FOLDS):
         yield partial(split_by_fold, samples, fold)
+    yield lambda: {sample.file: Split.TRAIN for sample in samples}

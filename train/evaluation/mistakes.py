@@ -3,6 +3,7 @@
 import csv
 import io
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,6 +80,7 @@ def collect_mistakes(folder: Path, report: Report) -> Collected:
     rows = _read_manifest(folder / MANIFEST_NAME)
     listed = _read_list(folder / REGRESSIONS_NAME)
     known = {row.sha256 for row in listed}
+    groups = Counter(p.sample.group for p in measurement.evaluation.predictions)
     note = f"wrong by {report.model.spec.name} {report.model.digest[:12]}"
     before = len(known)
     try:
@@ -91,7 +93,10 @@ def collect_mistakes(folder: Path, report: Report) -> Collected:
             known.add(digest)
             listed.append(Regression(digest, sample.label, p_ai, note=note))
             file = _copy(sample, digest, folder)
-            rows.append(_row(file, sample, measurement.part.data))
+            # A group of one groups nothing, and its name may be another's in the next data set.
+            group = sample.group if groups[sample.group] > 1 else ""
+            source = sample.source or measurement.part.data
+            rows.append({"file": file, "class": sample.label, "source": source, "group": group})
         replace_text(folder / MANIFEST_NAME, _table(rows))
         replace_text(folder / REGRESSIONS_NAME, regressions_csv(listed))
     except OSError as error:
@@ -116,17 +121,6 @@ def _copy(sample: Sample, digest: str, folder: Path) -> str:
     file = f"{name}/{digest[:_NAME_DIGITS]}{sample.path.suffix.lower()}"
     shutil.copyfile(sample.path, folder / file)
     return file
-
-
-def _row(file: str, sample: Sample, data: str) -> dict[str, str]:
-    # A group with only the file's own name groups nothing.
-    group = "" if sample.group == sample.file else sample.group
-    return {
-        "file": file,
-        "class": sample.label,
-        "source": sample.source or data,
-        "group": group,
-    }
 
 
 def _read_manifest(path: Path) -> list[dict[str, str]]:

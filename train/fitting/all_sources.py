@@ -6,7 +6,7 @@ for sources that a fit left out calibrate the full one, and say how good it is o
 
 import csv
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,15 +15,22 @@ from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
 from trustthepixels.infer.errors import InputError, OutputError, UsageError
+from trustthepixels.infer.model.spec import METADATA_KEY
 from trustthepixels.infer.results import LABELS
 
 from ..arrays import BoolArray, FloatArray, IntArray
 from ..calibration.calibrate import calibrate, probability
-from ..data.folds import FOLDS, leave_sources_out, source_folds
-from ..data.manifest import Sample, load_samples, targets_of, without_sources
+from ..data.folds import FOLDS, source_folds
+from ..data.manifest import (
+    Sample,
+    load_samples,
+    require_both_classes,
+    targets_of,
+    without_sources,
+)
 from ..networks.choices import Device, Precision
 from ..networks.stage_statistics import Features
-from ..networks.weights import save_weights
+from ..networks.weights import read_safetensors, save_weights
 from ..pictures.crops import Shown
 from ..settings import WEIGHTS_NAME, TrainSettings, open_run
 from .features import FeatureStore
@@ -104,13 +111,18 @@ def train_on_all_sources(
         TrustThePixelsError: the data, the folder or the device cannot be used.
     """
     _require_plain(settings)
-    samples = without_sources(load_samples(Path(settings.data)), settings.exclude_sources)
+    everything = load_samples(Path(settings.data))
+    samples = without_sources(everything, settings.exclude_sources)
+    # By all sources: leaving some out must not move the folds of the others.
+    folds = source_folds(everything)
     for fold in range(FOLDS):
         # Too few sources are refused before an hour's work.
-        leave_sources_out(samples, fold)
+        held_out_part = [sample for sample in samples if folds[sample.source] == fold]
+        require_both_classes(held_out_part, f"fold {fold} of sources")
     start = prepare_fit(settings, folder, device, precision)
     open_run(folder, settings, resume=resume)
-    seen = _look(settings, start, samples, folder)
+    _warn_of_learned_stages(settings)
+    seen = _look(settings, start, samples, folds, folder)
     full = seen.fit(np.ones(len(samples), dtype=np.bool_))
     held_out = _held_out_answers(seen, full)
     targets = targets_of(samples)
@@ -133,6 +145,21 @@ def train_on_all_sources(
     return weights
 
 
+def _warn_of_learned_stages(settings: TrainSettings) -> None:
+    """Say so if the stages learned labels: of those pictures, no answer is a held-out one."""
+    for source in (settings.init, *settings.average_with, settings.part_init):
+        path = Path(source)
+        is_trained = path.suffix == ".ckpt" or (
+            path.suffix == ".safetensors" and METADATA_KEY in read_safetensors(path)[1]
+        )
+        if is_trained:
+            _log.warning(
+                "warning: the stages of %s learned from labels; the held-out figures are too good, "
+                "and the thresholds too low, as far as its training pictures are among these",
+                path,
+            )
+
+
 def _require_plain(settings: TrainSettings) -> None:
     refused = {
         "--epochs": settings.epochs != 0,
@@ -147,9 +174,14 @@ def _require_plain(settings: TrainSettings) -> None:
             raise UsageError(f"--held-out {needed}: it fits the last layer on all sources")
 
 
-def _look(settings: TrainSettings, start: Start, samples: Sequence[Sample], folder: Path) -> _Seen:
+def _look(
+    settings: TrainSettings,
+    start: Start,
+    samples: Sequence[Sample],
+    folds: Mapping[str, int],
+    folder: Path,
+) -> _Seen:
     store = FeatureStore(folder / "features", start.network, settings.input_shape, start.arithmetic)
-    folds = source_folds(samples)
     return _Seen(
         samples,
         np.array([folds[sample.source] for sample in samples]),

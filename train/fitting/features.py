@@ -74,8 +74,7 @@ class FeatureStore:
         return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
 
     def _table(self, samples: Sequence[Sample], see: See, what: str) -> Features:
-        key = f"{self.network.architecture} {self.shape} {what} {fingerprint(samples)}"
-        path = self.folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.npy"
+        path = self.folder / f"{self._key(samples, what)}.npy"
         if not path.exists():
             self._write(path, self._compute(samples, see))
         try:
@@ -83,6 +82,20 @@ class FeatureStore:
         except (OSError, ValueError, EOFError) as error:
             raise InputError(f"cannot read {path}; delete it to compute it again") from error
         return features
+
+    def _key(self, samples: Sequence[Sample], what: str) -> str:
+        """Return a digest of everything that decides a table."""
+        network = self.network
+        described = f"{network.architecture} {self.shape} {self.arithmetic} {what}"
+        digest = hashlib.sha256(f"{described} {fingerprint(samples)}".encode())
+        for name, tensor in network.backbone.state_dict().items():
+            # A fit changes the last layer, which no table depends on.
+            if not name.startswith("fc."):
+                digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
+        for sample in samples:
+            about = sample.path.stat()
+            digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:16]
 
     def _compute(self, samples: Sequence[Sample], see: See) -> Features:
         batches = in_batches(samples, see, _BATCH_SIZE)

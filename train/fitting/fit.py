@@ -28,7 +28,7 @@ from ..networks.starting_weights import initialise
 from ..networks.teacher import Teacher, view_size
 from ..pictures.dataset import loader_errors
 from ..pictures.kept_views import require_memory
-from ..settings import TrainSettings
+from ..settings import CHECKPOINTS_NAME, TrainSettings
 from .lightning import ClassifierModule
 from .loaders import training_loader, validation_loader
 from .recipes import Recipe, recipe_by_name
@@ -153,9 +153,9 @@ def fit(
     )
     last = _last_checkpoint(folder)
     # Lightning's save_last writes only with a new best, so a resumed run would lose epochs.
-    newest = ModelCheckpoint(folder / "checkpoints", "last", enable_version_counter=False)
+    newest = ModelCheckpoint(folder / CHECKPOINTS_NAME, "last", enable_version_counter=False)
     best = ModelCheckpoint(
-        folder / "checkpoints",
+        folder / CHECKPOINTS_NAME,
         "best",
         monitor="val_loss",
         enable_version_counter=False,
@@ -197,7 +197,7 @@ def _changed_shape(settings: TrainSettings, start: Start) -> InputShape:
 
 
 def _last_checkpoint(folder: Path) -> Path:
-    return folder / "checkpoints" / LAST_CHECKPOINT
+    return folder / CHECKPOINTS_NAME / LAST_CHECKPOINT
 
 
 def is_first_process() -> bool:

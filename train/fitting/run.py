@@ -111,7 +111,8 @@ def _hard_examples(settings: TrainSettings, parts: dict[Split, list[Sample]]) ->
     measured = [*parts[Split.VALIDATION], *parts[Split.TEST]]
     held_out = {sample.source for sample in parts[Split.TEST]} if settings.fold is not None else ()
     folders = [Path(folder) for folder in settings.hard]
-    return hard_examples(folders, parts[Split.TRAIN], measured, held_out)
+    barred = {*held_out, *settings.exclude_sources}
+    return hard_examples(folders, parts[Split.TRAIN], measured, barred)
 
 
 def finish(

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -87,6 +88,7 @@ class _File:
 
 def _list_folder(folder: Path, label: str, number: int, rule: GroupRule | None) -> Iterator[_File]:
     listed = {} if rule is not None else _manifest_of(folder)
+    groups = Counter(file.group for file in listed.values())
     name = folder.resolve().name
     for path, size in _walk(folder):
         relative = PurePosixPath(path.relative_to(folder).as_posix())
@@ -98,8 +100,8 @@ def _list_folder(folder: Path, label: str, number: int, rule: GroupRule | None) 
         elif known.label != label:
             raise InputError(f"{path} is '{label}' by its folder, '{known.label}' by its manifest")
         else:
-            # Without a group the manifest gives the file's own name, which groups nothing.
-            group = "" if known.group == known.file else known.group
+            # Without a group the manifest gives the file's own name, which groups nothing alone.
+            group = "" if groups[known.group] == 1 else known.group
             yield _File(path, key, label, relative, known.source or name, group, size)
 
 
