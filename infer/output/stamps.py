@@ -101,11 +101,6 @@ class Stamps:
         """Fingerprint of each record's path, in the order of the records."""
         return np.ascontiguousarray(self._records["path"])
 
-    @property
-    def has_doubles(self) -> bool:
-        """True if a file has more than one record."""
-        return len(np.unique(self.fingerprints)) < len(self._records)
-
     def find(self, path: bytes) -> Stamp | None:
         """Return the last stamp of a file; ``None`` if it has none."""
         place = self._places.last(path)
