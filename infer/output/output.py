@@ -86,6 +86,7 @@ class Output(RowSink):
         self._kept = KeptRows()
         self._writer: RowWriter | None = None
         self._old_identity: RunIdentity | None = None
+        self._identity = RunIdentity({})
         if target.resumes:
             self._old_identity = read_identity(target.path)
             self._kept = self._kept_rows()
@@ -108,6 +109,7 @@ class Output(RowSink):
         """
         if self._target.is_stream:
             return self._kept
+        self._identity = identity
         if self._old_identity is not None and self._kept.verdicts:
             self._old_identity.check_resumed(self.path, identity)
         if self._writer is None:
@@ -249,6 +251,9 @@ class Output(RowSink):
         if rows != self.path:
             remove_record(rows)
         if self._target.replaces is not None:
+            if os.path.lexists(state_path(rows)):
+                # That of unfinished rows must not vouch for these, not even for a moment.
+                write_identity(rows, self._identity)
             _replace(self._target.replaces, self.path, self._descriptor)
             remove_identity(rows)
         if self._stamps is not None and self._updates:

@@ -1,17 +1,19 @@
 """Kills at every step of a resumed scan of objects: the rows are those of an undisturbed scan."""
 
 import os
+import shutil
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from trustthepixels.infer.choices import Existing, RowFormat
+from trustthepixels.infer.convert.run import convert_rows
 from trustthepixels.infer.errors import InputError, OutputError
-from trustthepixels.infer.output import writer
+from trustthepixels.infer.output import whole_file, writer
 from trustthepixels.infer.output.finished import finished_rows
 from trustthepixels.infer.output.output import open_output
 from trustthepixels.infer.output.parts import parts_output
@@ -39,10 +41,10 @@ AFTER = {**BEFORE, "s3://b/z/b": 2, "s3://b/z/h": 2, "s3://b/a/b": 2, "s3://b/z/
 KEPT = 5
 
 
-def found(bucket: Bucket, roots: Sequence[str]) -> list[Remote]:
+def found(bucket: Bucket) -> list[Remote]:
     return [
         Remote(path.encode(), root=number, address=parsed(path.encode()), size=9, tag=str(version))
-        for number, root in enumerate(roots)
+        for number, root in enumerate(ROOTS)
         for path, version in sorted(bucket.items())
         if path.startswith(root)
     ]
@@ -83,14 +85,14 @@ def scan(
     opened: Callable,
     out: Path,
     bucket: Bucket,
-    roots: Sequence[str] = ROOTS,
     existing: Existing = Existing.RESUME,
     stops_after: int | None = None,
+    identity: RunIdentity = IDENTITY,
 ) -> None:
     """Scan as the command does, and stop like an interrupted one."""
     with opened(out, existing) as output:
-        output.begin(IDENTITY)
-        files = not_kept(found(bucket, roots), output.kept(), output.is_outdated)
+        output.begin(identity)
+        files = not_kept(found(bucket), output.kept(), output.is_outdated)
         for number, file in enumerate(files):
             if number == stops_after:
                 raise KeyboardInterrupt
@@ -172,3 +174,61 @@ def test_a_kill_at_any_step_leaves_what_goes_on_to_the_right_rows(
         assert result.read_bytes() == whole, step
         step += 1
     assert step > 10
+
+
+def opened_local(out: Path, existing: Existing):
+    return open_output(str(out), RowFormat.CSV, existing)
+
+
+@needs_fork
+@pytest.mark.parametrize("stops_after", [3, None])
+def test_a_kill_while_rows_are_replaced_mixes_no_two_scans(stops_after, tmp_path):
+    scans = {version: RunIdentity({"model": version}) for version in (1, 2)}
+    buckets = {version: dict.fromkeys(BEFORE, version) for version in scans}
+
+    def versions(out: Path) -> set[str]:
+        rows = list(finished_rows(str(out)))
+        assert len(rows) == len(BEFORE)
+        return {values[3] for values in rows}
+
+    step = 0
+    while True:
+        folder = tmp_path / str(step)
+        folder.mkdir()
+        out = folder / "rows.csv"
+        with nullcontext() if stops_after is None else pytest.raises(KeyboardInterrupt):
+            scan(opened_local, out, buckets[1], stops_after=stops_after, identity=scans[1])
+        new = (buckets[2], Existing.REPLACE, None, scans[2])
+        if not killed(lambda out=out, new=new: scan(opened_local, out, *new), step, folder):
+            break
+        with suppress(InputError):
+            assert len(versions(out)) == 1, step
+        for version, identity in scans.items():
+            copy = tmp_path / f"{step}-{version}"
+            shutil.copytree(folder, copy)
+            with suppress(OutputError):
+                scan(opened_local, copy / "rows.csv", buckets[version], identity=identity)
+                assert versions(copy / "rows.csv") == {f"{version / 1000:.6f}"}, step
+        step += 1
+    assert step > 10
+
+
+@pytest.mark.parametrize("command", ["merge", "convert"])
+def test_stamps_of_rows_that_are_gone_never_lie_beside_others(command, tmp_path, monkeypatch):
+    part, out = tmp_path / "part.csv", tmp_path / "out.csv"
+    scan(opened_file, part, BEFORE)
+    with open_output(str(out), RowFormat.CSV, Existing.UPDATE) as output:
+        output.begin(IDENTITY)
+    assert (tmp_path / "out.csv.update").exists()
+
+    def killed_at(_path: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(whole_file, "sync_folder_of", killed_at)
+    with pytest.raises(KeyboardInterrupt):
+        if command == "merge":
+            merge_parts([str(part)], str(out), Existing.REPLACE)
+        else:
+            convert_rows(str(part), str(out), Existing.REPLACE)
+    assert len(list(finished_rows(str(out)))) == len(BEFORE)
+    assert not (tmp_path / "out.csv.update").exists()
