@@ -31,8 +31,8 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
 
     Args:
         path: path of the file; ``None`` for no file.
-        existing: policy for a file that exists. A run that continues earlier rows adds to it, behind
-            its last whole line.
+        existing: policy for a file that exists. A run that continues earlier rows adds to it,
+            behind its last whole line.
 
     Raises:
         OutputError: the file exists, or cannot be written.
