@@ -227,6 +227,28 @@ def test_a_run_that_fails_at_once_leaves_the_run_that_began_after_it(tmp_path):
     assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == 1
 
 
+@pytest.mark.parametrize("paths", [[], ["new.jpg"]])
+def test_a_replacement_that_was_killed_goes_on_and_removes_the_old_parts(tmp_path, paths):
+    folder, identity = LocalFolder(str(tmp_path / "rows")), RunIdentity({"model": "m"})
+    with open_parts(folder, RowFormat.CSV) as output:
+        output.begin(identity)
+        output.write(named("old.jpg"))
+    killed = parts_output.PartsOutput(folder, RowFormat.CSV, Existing.REPLACE, Columns.USUAL)
+    killed.begin(identity)
+    for path in paths:
+        killed.write(named(path))
+    killed.sync()
+    with pytest.raises(InputError, match="continue it with --resume"):
+        merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE)
+    with open_parts(folder, RowFormat.CSV, Existing.RESUME) as output:
+        output.begin(identity)
+        output.write(named("newer.jpg"))
+    assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == len(paths) + 1
+    parts = [folder.read(name) for name in folder.names() if name.startswith("part-")]
+    assert len(parts) == len(paths) + 1
+    assert not any(b"old.jpg" in part for part in parts)
+
+
 def test_an_empty_description_of_a_run_can_be_replaced(tmp_path):
     """A kill leaves one on disks without hard links."""
     folder = LocalFolder(str(tmp_path))

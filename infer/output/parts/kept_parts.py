@@ -65,7 +65,7 @@ def run_that_goes_on(
             f"{folder.shown} cannot be resumed: it is complete; choose another folder, or replace "
             "it with --force"
         )
-    if is_complete or (manifest is not None and not parts):
+    if is_complete or (manifest is not None and not parts and existing is not Existing.RESUME):
         raise OutputError(
             f"{folder.shown} holds the rows of a scan; choose another folder, or replace them "
             "with --force"

@@ -219,7 +219,7 @@ class PartsOutput(RowSink):
             )
         manifest = Manifest(self._run, self._totals, parts_in_order(self._parts))
         self._folder.put(MANIFEST, manifest.to_bytes())
-        if self._existing is Existing.REPLACE:
+        if self._existing in (Existing.REPLACE, Existing.RESUME):
             # The manifest has ended their time; they only take up room.
             with contextlib.suppress(OutputError, InputError):
                 for name in self._unnamed():
@@ -227,8 +227,10 @@ class PartsOutput(RowSink):
 
     def _unnamed(self) -> list[str]:
         named = {part.name for part in self._parts}
-        names = list(self._folder.names())
-        return [name for name in names if PartName.of(name) is not None and name not in named]
+        parts = ((name, PartName.of(name)) for name in list(self._folder.names()))
+        # Two can resume one run; then the other's manifest may name those of this run.
+        spared = self._run.name if self._existing is Existing.RESUME else None
+        return [name for name, part in parts if part and part.run != spared and name not in named]
 
     def abandon(self, *, keep_empty: bool) -> None:
         """End the run early: write the rows that are held, or leave nothing if there are none.
