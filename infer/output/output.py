@@ -258,12 +258,13 @@ class Output(RowSink):
             remove_identity(rows)
         if self._stamps is not None and self._updates:
             self._stamps.complete(rows)
-        elif self._stamps is not None:
-            self._stamps.abandon()
-            remove_stamps(self.path)
         if self._record is not None:
             self._record.complete(rows)
         remove_identity(self.path)
+        if self._stamps is not None and not self._updates:
+            # Last, because a run that goes on needs them.
+            self._stamps.abandon()
+            remove_stamps(self.path)
         sync_folder_of(self.path)
 
     def abandon(self, *, keep_empty: bool) -> None:

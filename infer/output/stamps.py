@@ -123,7 +123,10 @@ class Stamps:
         while count and left.get(last := int(prints[count - 1]), 0):
             left[last] -= 1
             count -= 1
-        return Stamps(self.identity, self.key, self._records[:count])
+        stay = self._records[:count].copy()
+        # Nor do older stamps of these files vouch for the rows that they have.
+        stay["size"][np.isin(prints[:count], prints[count:])] = -1
+        return Stamps(self.identity, self.key, stay)
 
     def __len__(self) -> int:
         """Return the number of records."""

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
+from itertools import islice
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -38,6 +39,7 @@ Bucket = Mapping[str, int]
 
 BEFORE = {f"s3://b/{folder}/{name}": 1 for folder in "az" for name in "bdfh"}
 AFTER = {**BEFORE, "s3://b/z/b": 2, "s3://b/z/h": 2, "s3://b/a/b": 2, "s3://b/z/c": 1}
+REVERTED = {path: min(version, 1) for path, version in AFTER.items()}
 KEPT = 5
 
 
@@ -93,11 +95,11 @@ def scan(
     with opened(out, existing) as output:
         output.begin(identity)
         files = not_kept(found(bucket), output.kept(), output.is_outdated)
-        for number, file in enumerate(files):
-            if number == stops_after:
-                raise KeyboardInterrupt
+        for file in islice(files, stops_after):
             path = file.path.decode()
             output.write(row_of(path, bucket[path]), file.root, object_stamp(file))
+        if stops_after is not None:
+            raise KeyboardInterrupt
         output.drop_outdated()
 
 
@@ -142,19 +144,22 @@ def bytes_of(opened: Callable, merged: Callable, folder: Path, bucket: Bucket) -
 
 @needs_fork
 @pytest.mark.parametrize(
-    ("opened", "merged", "kept"),
+    ("opened", "merged", "kept", "then"),
     [
-        (opened_plain, sorted_rows, KEPT),
-        (opened_file, merged_file, 0),
-        (opened_file, merged_file, KEPT),
-        (opened_folder, merged_folder, KEPT),
+        (opened_plain, sorted_rows, KEPT, AFTER),
+        (opened_plain, sorted_rows, len(BEFORE), REVERTED),
+        (opened_file, merged_file, 0, AFTER),
+        (opened_file, merged_file, KEPT, AFTER),
+        (opened_folder, merged_folder, KEPT, AFTER),
     ],
 )
 def test_a_kill_at_any_step_leaves_what_goes_on_to_the_right_rows(
-    opened, merged, kept, tmp_path, monkeypatch
+    opened, merged, kept, then, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(parts_output, "_ROWS", 4)
+    (tmp_path / "then").mkdir()
     whole = bytes_of(opened, merged, tmp_path, AFTER)
+    whole_then = bytes_of(opened, merged, tmp_path / "then", then)
     step = 0
     while True:
         folder = tmp_path / str(step)
@@ -168,10 +173,12 @@ def test_a_kill_at_any_step_leaves_what_goes_on_to_the_right_rows(
             merged(out, result)
             assert result.read_bytes() == whole, step
         # What is complete already cannot go on.
+        expected = whole
         with suppress(OutputError):
-            scan(opened, out, AFTER)
+            scan(opened, out, then)
+            expected = whole_then
         merged(out, result)
-        assert result.read_bytes() == whole, step
+        assert result.read_bytes() == expected, step
         step += 1
     assert step > 10
 
