@@ -50,8 +50,8 @@ def convert_rows(rows_path: str, out: str, existing: Existing) -> int:
     rows = finished_rows(rows_path)
     with whole_file(out, existing) as path:
         count = _write(path, kind, rows)
-    # They would vouch for rows that are gone.
-    remove_stamps(out)
+        # They would vouch for other rows, also after a kill at this place.
+        remove_stamps(out)
     return count
 
 

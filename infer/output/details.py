@@ -2,29 +2,37 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ..choices import Existing
 from ..errors import OutputError
 from ..results import Provenance, ScanRow
+from ..system.descriptors import BINARY, read_at
 from .rows import escape_path
 
 _FLAGS = {
-    Existing.REFUSE: os.O_EXCL,
-    Existing.REPLACE: os.O_TRUNC,
-    Existing.RESUME: os.O_APPEND,
-    Existing.UPDATE: os.O_APPEND,
+    Existing.REFUSE: os.O_WRONLY | os.O_EXCL,
+    Existing.REPLACE: os.O_WRONLY,
+    Existing.RESUME: os.O_RDWR | os.O_APPEND,
+    Existing.UPDATE: os.O_RDWR | os.O_APPEND,
 }
+_ADDING = frozenset({Existing.RESUME, Existing.UPDATE})
+_BLOCK = 1 << 16
 
 
 @contextmanager
 def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[ScanRow], None]]:
-    """Open a file of details; the value takes each row that has provenance.
+    """Open a file of details; the value takes each row, and writes its provenance if it has any.
+
+    What is there stays until the first row, so a scan that fails at its start changes nothing.
 
     Args:
         path: path of the file; ``None`` for no file.
-        existing: policy for a file that exists. A run that continues earlier rows adds to it.
+        existing: policy for a file that exists. A run that continues earlier rows adds to it,
+            behind its last whole line.
 
     Raises:
         OutputError: the file exists, or cannot be written.
@@ -34,7 +42,7 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
         return
     try:
         # Prompts are private: other users may not read them.
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _FLAGS[existing], 0o600)
+        descriptor = os.open(path, os.O_CREAT | BINARY | _FLAGS[existing], 0o600)
     except FileExistsError as error:
         raise OutputError(f"{path} exists; choose another name, or replace it with --force") from (
             error
@@ -42,8 +50,21 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
     with os.fdopen(descriptor, "wb") as file:
+        has_begun = False
+
+        def begin() -> None:
+            nonlocal has_begun
+            if has_begun:
+                return
+            try:
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    os.ftruncate(descriptor, _whole(descriptor) if existing in _ADDING else 0)
+            except OSError as error:
+                raise OutputError(f"cannot write {path}: {error.strerror}") from error
+            has_begun = True
 
         def write(row: ScanRow) -> None:
+            begin()
             # A row that was taken over has its details in the file already.
             if row.provenance is not None and not is_taken_over(row.provenance):
                 try:
@@ -52,7 +73,25 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
                 except OSError as error:
                     raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
-        yield write
+        try:
+            yield write
+            begin()
+        except BaseException:
+            if not has_begun and existing is Existing.REFUSE:
+                Path(path).unlink(missing_ok=True)
+            raise
+
+
+def _whole(descriptor: int) -> int:
+    """Return the bytes up to the end of the last whole line of a file."""
+    end = os.fstat(descriptor).st_size
+    while end:
+        start = max(0, end - _BLOCK)
+        found = read_at(descriptor, end - start, start).rfind(b"\n")
+        if found >= 0:
+            return start + found + 1
+        end = start
+    return 0
 
 
 def is_taken_over(provenance: Provenance) -> bool:

@@ -63,28 +63,38 @@ class FinishedRows:
         for line, values in self.lines():
             yield len(line), values
 
-    def lines(self, block: int = _BLOCK) -> Iterator[tuple[bytes, Sequence[str]]]:
+    @property
+    def start(self) -> int:
+        """Place of the first row in bytes."""
+        return len(header(self.row_format, self.columns, self.mark))
+
+    def lines(
+        self, block: int = _BLOCK, start: int | None = None, end: int | None = None
+    ) -> Iterator[tuple[bytes, Sequence[str]]]:
         """Yield each row's line, as it stands in the file, and its values.
 
         Args:
             block: bytes that are read and held at a time.
+            start: place of the first row in bytes; ``None`` for the first of all.
+            end: place behind the last row; ``None`` for the end of the file.
 
         Raises:
             InputError: the file cannot be read, or holds anything but whole rows.
         """
-        end = len(header(self.row_format, self.columns, self.mark))
+        place = self.start if start is None else start
+        end = self.size if end is None else end
         descriptor = _open(self.path)
         try:
-            rows = lines_of_rows(descriptor, end, self.size, self.row_format, self.columns, block)
+            rows = lines_of_rows(descriptor, place, end, self.row_format, self.columns, block)
             for line, values in rows:
-                end += len(line)
+                place += len(line)
                 yield line, values
         except OutputError as error:
             raise _not_rows(self.path, str(error.__cause__)) from error
         finally:
             os.close(descriptor)
-        if end != self.size:
-            raise _not_rows(self.path, f"after {end} of {self.size} bytes comes no whole row")
+        if place != end:
+            raise _not_rows(self.path, f"after {place} of {end} bytes comes no whole row")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -28,11 +28,19 @@ from ..results import ScanRow
 from ..system.durable import Identity, identity_of, sync_folder_of
 from .destination import Target, find_target, is_still_there, open_again, opened, release
 from .earlier import EarlierRows, earlier_rows, replaced_rows, write_without
-from .parts.record import RecordWriter, record_path, recorded_rows, remove_record
+from .parts.record import RecordWriter, Roots, has_record, record_path, remove_record
 from .reader import KeptRows, kept_paths, kept_rows
 from .rows import Columns
 from .run_identity import RunIdentity, read_identity, remove_identity, state_path, write_identity
-from .stamps import Stamp, StampWriter, remove_stamps, stamps_path
+from .stamps import (
+    Stamp,
+    Stamps,
+    StampWriter,
+    fingerprints,
+    read_stamps,
+    remove_stamps,
+    stamps_path,
+)
 from .whole_file import whole_file
 from .writer import RowSink, RowWriter, ended
 
@@ -78,10 +86,10 @@ class Output(RowSink):
         self._kept = KeptRows()
         self._writer: RowWriter | None = None
         self._old_identity: RunIdentity | None = None
+        self._identity = RunIdentity({})
         if target.resumes:
-            most = recorded_rows(target.path)
-            self._kept = kept_rows(descriptor, target.path, row_format, columns, most)
-            self._old_identity = self._identity_of_kept()
+            self._old_identity = read_identity(target.path)
+            self._kept = self._kept_rows()
         else:
             # A full disk is detected here, before anything slow is done.
             self._writer = RowWriter(descriptor, target.path, row_format, columns, mark)
@@ -101,6 +109,7 @@ class Output(RowSink):
         """
         if self._target.is_stream:
             return self._kept
+        self._identity = identity
         if self._old_identity is not None and self._kept.verdicts:
             self._old_identity.check_resumed(self.path, identity)
         if self._writer is None:
@@ -115,7 +124,7 @@ class Output(RowSink):
         if not self._kept.verdicts:
             write_identity(self.path, identity)
         if self._updates or self._has_objects:
-            self._stamps = StampWriter(self.path, identity, goes_on=bool(self._kept.verdicts))
+            self._stamps = StampWriter(self.path, identity, self._kept_stamps())
         else:
             remove_stamps(self.path)
         if self._updates and self._target.replaces is not None:
@@ -123,7 +132,8 @@ class Output(RowSink):
                 str(self._target.replaces), self._format, self._columns, identity
             )
         if self._is_shard:
-            self._record = RecordWriter(self.path, identity, self._kept.verdicts.total())
+            goes_on = bool(self._kept.verdicts)
+            self._record = RecordWriter(self.path, identity, goes_on=goes_on)
         else:
             remove_record(self.path)
         self._know_own_files()
@@ -174,10 +184,11 @@ class Output(RowSink):
             BrokenPipeError: the reader of the stream closed it.
         """
         assert self._writer is not None
+        path = row.path.encode("utf-8", "surrogateescape")
         if self._record is not None:
-            self._record.add(root)
+            self._record.add(root, path)
         if self._stamps is not None and stamp is not None:
-            self._stamps.add(row.path.encode("utf-8", "surrogateescape"), stamp)
+            self._stamps.add(path, stamp)
         self._writer.write(row)
 
     def drop_outdated(self) -> KeptRows:
@@ -196,8 +207,6 @@ class Output(RowSink):
             return KeptRows()
         with whole_file(self.path, Existing.REPLACE) as path, path.open("wb") as file:
             dropped, self._kept = write_without(self._descriptor, rows, *form, numbers, file)
-            if self._record is not None:
-                self._record.drop(numbers)
             release(self._descriptor)
         open_again(self._descriptor, self.path)
         size = self._kept.size
@@ -233,6 +242,8 @@ class Output(RowSink):
                 f"{self.path} was removed, moved or replaced while it was written; "
                 "what lies there now is not from this scan"
             )
+        if self._record is not None:
+            self._record.end(os.fstat(self._descriptor).st_size)
         rows = str(self._target.replaces or self.path)
         if self.earlier is None and (rows != self.path or self._stamps is None):
             # Old ones must not vouch for rows of another run, not even after a kill at this place.
@@ -240,16 +251,20 @@ class Output(RowSink):
         if rows != self.path:
             remove_record(rows)
         if self._target.replaces is not None:
+            if os.path.lexists(state_path(rows)):
+                # That of unfinished rows must not vouch for these, not even for a moment.
+                write_identity(rows, self._identity)
             _replace(self._target.replaces, self.path, self._descriptor)
             remove_identity(rows)
         if self._stamps is not None and self._updates:
             self._stamps.complete(rows)
-        elif self._stamps is not None:
-            self._stamps.abandon()
-            remove_stamps(self.path)
         if self._record is not None:
             self._record.complete(rows)
         remove_identity(self.path)
+        if self._stamps is not None and not self._updates:
+            # Last, because a run that goes on needs them.
+            self._stamps.abandon()
+            remove_stamps(self.path)
         sync_folder_of(self.path)
 
     def abandon(self, *, keep_empty: bool) -> None:
@@ -273,15 +288,35 @@ class Output(RowSink):
                 remove_stamps(self.path)
                 remove_record(self.path)
 
-    def _identity_of_kept(self) -> RunIdentity | None:
-        identity = read_identity(self.path)
-        if identity is None and self._kept.verdicts:
+    def _kept_rows(self) -> KeptRows:
+        """Return the whole rows of an interrupted run; of a shard, those that its record has.
+
+        Raises:
+            OutputError: the file cannot be read, or holds rows of no interrupted run.
+        """
+        form = self._format, self._columns
+        if self._old_identity is not None and has_record(self.path):
+            roots = Roots(self.path)
+            return kept_rows(
+                self._descriptor, self.path, *form, lambda path: roots.next_of(path) is not None
+            )
+        kept = kept_rows(self._descriptor, self.path, *form)
+        if self._old_identity is None and kept.verdicts:
             raise OutputError(
                 f"{self.path} cannot be resumed: it is complete, or not written by an "
                 f"interrupted scan (there is no valid {state_path(self.path)}); "
                 "choose another name, or replace it with --force"
             )
-        return identity
+        return kept
+
+    def _kept_stamps(self) -> Stamps | None:
+        """Return the stamps of the rows that stay; ``None`` if there are none.
+
+        Raises:
+            OutputError: they cannot be read.
+        """
+        stamps = read_stamps(self.path) if self._kept.verdicts else None
+        return None if stamps is None else stamps.written(fingerprints(self.kept(), stamps.key))
 
 
 @contextmanager

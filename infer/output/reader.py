@@ -14,10 +14,9 @@ import json
 import os
 import secrets
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import blake2b
-from itertools import islice
 
 import numpy as np
 
@@ -68,7 +67,7 @@ def kept_rows(
     path: str,
     row_format: RowFormat,
     columns: Columns = Columns.USUAL,
-    most: int | None = None,
+    may_stay: Callable[[bytes], bool] | None = None,
 ) -> KeptRows:
     """Return the rows of a file that can be kept.
 
@@ -77,7 +76,8 @@ def kept_rows(
         path: path of the file in messages.
         row_format: format of the file.
         columns: columns that its rows should have.
-        most: most rows that are kept; ``None`` for all.
+        may_stay: returns whether a row with this path is kept; the first that is not ends them.
+            ``None`` keeps all.
 
     Raises:
         OutputError: the file cannot be read, or holds anything but rows of a scan.
@@ -88,7 +88,9 @@ def kept_rows(
             return KeptRows()
         size, counted = start, KeptRows()
         end = os.fstat(descriptor).st_size
-        for line, values in islice(_rows(descriptor, size, end, row_format, columns), most):
+        for line, values in _rows(descriptor, size, end, row_format, columns):
+            if may_stay is not None and not may_stay(unescape_path(values[_PATH])):
+                break
             size += len(line)
             counted.count(values)
     except OSError as error:

@@ -4,9 +4,10 @@ A scan of objects stores their sizes and ETags there until it ends, for ``--resu
 
 The file begins with one line of JSON: the identity of its run, and a key. A record of fixed size
 follows for each row: a fingerprint of the path, and the file's size and time. Records are found by
-path, not by position. So a record without its row, or a row without its record, is harmless: the
-file is scanned again. When an update ends, its rows get their name first, so an older record never
-vouches for a newer row of changed content.
+path, not by position. A row without its record is harmless to an update: the file is scanned again.
+A record is written before its row, so a kill can leave one without; it would vouch for an older row
+of the file, so a resumed run leaves it out. When an update ends, its rows get their name first, so
+an older record never vouches for a newer row of changed content.
 """
 
 import json
@@ -70,9 +71,14 @@ class Fingerprints:
         return int(self._order[place]) if is_there else None
 
 
-def fingerprint(path: bytes, key: bytes) -> int:
+def fingerprint(path: bytes, key: bytes = b"") -> int:
     """Return eight bytes that represent a path."""
     return int.from_bytes(blake2b(path, digest_size=8, key=key).digest())
+
+
+def fingerprints(paths: Iterable[bytes], key: bytes) -> npt.NDArray[np.uint64]:
+    """Return the fingerprint of each path, in their order."""
+    return np.fromiter((fingerprint(path, key) for path in paths), np.uint64)
 
 
 class Stamps:
@@ -95,11 +101,6 @@ class Stamps:
         """Fingerprint of each record's path, in the order of the records."""
         return np.ascontiguousarray(self._records["path"])
 
-    @property
-    def has_doubles(self) -> bool:
-        """True if a file has more than one record."""
-        return len(np.unique(self.fingerprints)) < len(self._records)
-
     def find(self, path: bytes) -> Stamp | None:
         """Return the last stamp of a file; ``None`` if it has none."""
         place = self._places.last(path)
@@ -107,6 +108,29 @@ class Stamps:
             return None
         record = self._records[place]
         return int(record["size"]), int(record["time"])
+
+    def written(self, rows: npt.NDArray[np.uint64]) -> "Stamps":
+        """Return these stamps without the last ones, if their rows were not written.
+
+        Args:
+            rows: fingerprint of each row's path.
+        """
+        prints, rows = self.fingerprints, np.sort(rows)
+        found, counts = np.unique(prints, return_counts=True)
+        missing = counts - (rows.searchsorted(found, "right") - rows.searchsorted(found))
+        left = dict(zip(found[missing > 0].tolist(), missing[missing > 0].tolist(), strict=True))
+        count = len(prints)
+        while count and left.get(last := int(prints[count - 1]), 0):
+            left[last] -= 1
+            count -= 1
+        stay = self._records[:count].copy()
+        # Nor do older stamps of these files vouch for the rows that they have.
+        stay["size"][np.isin(prints[:count], prints[count:])] = -1
+        return Stamps(self.identity, self.key, stay)
+
+    def __len__(self) -> int:
+        """Return the number of records."""
+        return len(self._records)
 
 
 def read_stamps(rows: str) -> Stamps | None:
@@ -138,22 +162,23 @@ class StampWriter(BesideWriter):
     Args:
         rows: path of the file of rows.
         identity: identity of the run.
-        goes_on: keep what an interrupted run wrote.
+        kept: stamps of an interrupted run that stay; ``None`` begins anew.
 
     Attributes:
-        kept: stamps that an interrupted run wrote; ``None`` if there are none.
+        kept: the same.
 
     Raises:
         OutputError: the stamps cannot be written.
     """
 
-    def __init__(self, rows: str, identity: RunIdentity, *, goes_on: bool) -> None:
-        self.kept = read_stamps(rows) if goes_on else None
-        self.key = secrets.token_bytes(16) if self.kept is None else self.kept.key
+    def __init__(self, rows: str, identity: RunIdentity, kept: Stamps | None) -> None:
+        self.kept = kept
+        self.key = secrets.token_bytes(16) if kept is None else kept.key
         self._rows = rows
+        size = 0 if kept is None else len(kept) * _RECORD.itemsize
         head = {"identity": dict(identity.values), "key": self.key.hex()}
-        first = json.dumps(head).encode() + b"\n" if self.kept is None else None
-        super().__init__(rows, STAMPS_SUFFIX, first, lambda size: size - size % _RECORD.itemsize)
+        first = json.dumps(head).encode() + b"\n" if kept is None else None
+        super().__init__(rows, STAMPS_SUFFIX, first, lambda _size: size)
 
     def add(self, path: bytes, stamp: Stamp) -> None:
         """Write the stamp of one file.

@@ -62,7 +62,7 @@ def whole_file(path: str, existing: Existing) -> Iterator[Path]:
         finally:
             os.close(descriptor)
         if existing is Existing.REFUSE:
-            _claim(final)
+            _claim(final, partial)
         partial.replace(final)
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror or error}") from error
@@ -71,14 +71,20 @@ def whole_file(path: str, existing: Existing) -> Iterator[Path]:
     sync_folder_of(str(final))
 
 
-def _claim(path: Path) -> None:
-    """Create an empty file under a name, so that no other program's file can be replaced.
+def _claim(path: Path, content: Path) -> None:
+    """Give a file a second name, so that no other program's file can be replaced.
 
     Raises:
         OutputError: the name is taken by now.
     """
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        try:
+            os.link(content, path)
+        except FileExistsError:
+            raise
+        except (OSError, AttributeError):
+            # Without links, a kill can leave an empty file at this place.
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
     except FileExistsError as error:
         raise OutputError(f"{path} exists; choose another name, or replace it with --force") from (
             error

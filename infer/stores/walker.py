@@ -78,7 +78,7 @@ class StoreWalker(Walker):
         return replace(remote, size=size, tag=tag)
 
     def _prefix(self, address: Address) -> Iterator[Found]:
-        base = len(address.key.rstrip("/") + "/") if address.key.rstrip("/") else 0
+        base = len(_folder_of(address))
         is_empty = True
         for page in self._stores.client.pages(address):
             is_empty = False
@@ -140,17 +140,39 @@ class StoreWalker(Walker):
         """Return whether a named object was not found before, and note it."""
         if self.has_one_root:
             return True
-        if self._was_found(named.address) and self._is_named_like_picture(named.address):
+        if _fingerprint(named.address) in self._named:
+            return False
+        if any(self._has_taken(prefix, named) for prefix in self._prefixes):
             return False
         self._named.add(_fingerprint(named.address))
         return True
 
     def _was_found(self, address: Address) -> bool:
+        """Return whether an object of a listing was named, or lies where another has looked."""
         return _fingerprint(address) in self._named or any(
-            (address.scheme, address.bucket) == (prefix.scheme, prefix.bucket)
-            and address.key.startswith(prefix.key.rstrip("/") + "/" if prefix.key else "")
-            for prefix in self._prefixes
+            self._has_entered(prefix, address) for prefix in self._prefixes
         )
+
+    def _has_entered(self, prefix: Address, address: Address) -> bool:
+        base = _folder_of(prefix)
+        is_below = (address.scheme, address.bucket) == (prefix.scheme, prefix.bucket)
+        if not is_below or not address.key.startswith(base):
+            return False
+        folder = address.key[len(base) :].encode().rpartition(b"/")[0]
+        return self._choice_of_folder(folder) is Choice.TAKE
+
+    def _has_taken(self, prefix: Address, named: Remote) -> bool:
+        # One whose size is unknown can have content.
+        entry = {"path": named.address.key, "size": 1 if named.size is None else named.size}
+        return self._has_entered(prefix, named.address) and (
+            self._choice(prefix, len(_folder_of(prefix)), entry) is Choice.TAKE
+        )
+
+
+def _folder_of(prefix: Address) -> str:
+    """Return what all keys below a prefix begin with."""
+    key = prefix.key.rstrip("/")
+    return f"{key}/" if key else ""
 
 
 def _path_of(address: Address) -> bytes:

@@ -5,17 +5,22 @@ import shutil
 import signal
 import sys
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from in_process import trustthepixels
+from sample_rows import GOOD
 from scanning import killer, run, search_first, start
 from tiny_model import with_input_size, write_tiny_model
 
+from trustthepixels.infer.choices import RowFormat
 from trustthepixels.infer.errors import UsageError
+from trustthepixels.infer.output.output import open_output
 from trustthepixels.infer.output.parts.shard import Shard
+from trustthepixels.infer.output.run_identity import RunIdentity
 
 BROKEN = b"\xff\xd8\xff"
 """Start of a JPEG and nothing else: a row without any decoding."""
@@ -146,6 +151,41 @@ def test_parts_that_are_no_whole_scan_are_refused(model, tmp_path):
     assert (code, errors.count("\n")) == (2, 1)
     assert "--force" in errors
     assert Path("all.csv").read_text() == "mine"
+
+
+def test_formats_are_compared_though_the_first_part_has_no_rows():
+    for number, row_format in enumerate(("jsonl", "csv", "jsonl"), 1):
+        identity = RunIdentity({"--shard": f"{number}/3"})
+        with open_output(f"{number}", RowFormat(row_format), is_shard=True) as output:
+            output.begin(identity)
+            if number > 1:
+                output.write(replace(GOOD, path=f"photos/{number}.jpg"))
+    code, errors = merge("1", "2", "3", "--out", "all")
+    assert (code, Path("all").exists()) == (2, False)
+    assert "2 and 3 have different formats" in errors
+
+
+def test_a_part_that_lost_a_row_is_refused(model):
+    (part,) = scan_in_parts(model, 1, "photos")
+    lines = Path(part).read_bytes().splitlines(keepends=True)
+    for rest in (lines[:-1], lines[:1] + lines[2:], [*lines[:1], *lines[:0:-1]]):
+        Path(part).write_bytes(b"".join(rest))
+        code, errors = merge(part, "--out", "all.csv")
+        assert (code, Path("all.csv").exists()) == (2, False)
+        assert f"{part} and its record do not fit; scan this shard again" in errors
+
+
+def test_a_shard_without_its_record_does_not_go_on(model):
+    arguments = ("photos", "--model", model, "--out", "rows.csv", "--shard", "1/1")
+    with start(*arguments, env={**os.environ, "PYTHONPATH": search_first(killer(1))}) as process:
+        process.communicate(timeout=60)
+    before = Path("rows.csv").read_bytes()
+    Path("rows.csv.shard").unlink()
+    code, _, errors = run(*arguments, "--resume", "--quiet")
+    assert (code, errors.count("\n")) == (2, 1)
+    assert "there is no rows.csv.shard; start anew with --force" in errors
+    # The torn row is gone.
+    assert Path("rows.csv").read_bytes() == before[: before.rindex(b"\n") + 1]
 
 
 @pytest.mark.parametrize("text", ["0/3", "4/3", "1", "1/", "-1/3", "1/0", "a/b", "1/2/3", "²/3"])

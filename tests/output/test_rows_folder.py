@@ -13,6 +13,7 @@ from sample_rows import BAD, GOOD
 
 from trustthepixels.infer.choices import Existing, RowFormat
 from trustthepixels.infer.errors import InputError, OutputError
+from trustthepixels.infer.output.parts import parts_output
 from trustthepixels.infer.output.parts.folder import LocalFolder, PartName
 from trustthepixels.infer.output.parts.manifest import Manifest, Run, Totals, write_run
 from trustthepixels.infer.output.parts.merge_folder import merge_folder, merged_rows
@@ -107,16 +108,34 @@ def test_any_parts_give_the_rows_of_one_scan(tmp_path_factory, data):
     assert (path / "out").read_bytes() == header(RowFormat.CSV) + b"".join(lines)
 
 
-def test_the_newer_of_two_rows_of_one_object_counts(tmp_path):
-    old, new = named("a.jpg", BAD), named("a.jpg", GOOD)
-    folder = write_folder(tmp_path / "rows", [[(0, old), (0, named("b.jpg"))]])
-    parts = [write_part(folder, [(0, new)], number=1, attempt=2)]
-    parts += [
-        described(name, folder.read(name), RUN)
-        for name in folder.names()
-        if name.startswith("part-000000-000000")
-    ]
-    assert [row.status for row in merged_rows(folder, RUN, parts)] == ["ok", "ok"]
+def test_rows_that_a_part_calls_replaced_are_left_out(tmp_path):
+    folder = LocalFolder(str(tmp_path / "rows"))
+    old = write_part(folder, [(0, named("a.jpg", BAD)), (0, named("b.jpg"))], number=0)
+    new = write_part(folder, [(1, named("a.jpg"))], number=1, attempt=2)
+    rows = merged_rows(folder, RUN, [new, replace(old, replaced=[0])])
+    assert [(row.path, row.status) for row in rows] == [(b"b.jpg", "ok"), (b"a.jpg", "ok")]
+
+
+def test_a_part_whose_writing_was_interrupted_doubles_no_row(tmp_path, monkeypatch):
+    folder, identity = LocalFolder(str(tmp_path / "rows")), RunIdentity({"model": "m"})
+
+    def interrupted(_name, work):
+        # The thread that writes goes on when nobody waits for it any more.
+        work()
+        monkeypatch.undo()
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), open_parts(folder, RowFormat.CSV) as output:
+        output.begin(identity)
+        output.write(named("a.jpg"))
+        output.write(named("b.jpg"))
+        monkeypatch.setattr(parts_output, "waited_for", interrupted)
+        output.sync()
+    with open_parts(folder, RowFormat.CSV, Existing.RESUME) as output:
+        output.begin(identity)
+        assert set(output.kept()) == {b"a.jpg", b"b.jpg"}
+        output.drop_outdated()
+    assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == 2
 
 
 def test_the_command_puts_a_folder_together(parts):
@@ -195,6 +214,54 @@ def test_the_later_of_two_runs_into_one_folder_counts(tmp_path):
             second.write(named("second.jpg"))
     assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == 1
     assert b"second.jpg" in (tmp_path / "out").read_bytes()
+
+
+def test_a_run_that_fails_at_once_leaves_the_run_that_began_after_it(tmp_path):
+    folder = LocalFolder(str(tmp_path / "rows"))
+    first = open_parts(folder, RowFormat.CSV)
+    first.__enter__()
+    with open_parts(folder, RowFormat.CSV) as second:
+        second.begin(RunIdentity({"model": "m"}))
+        assert not first.__exit__(InputError, InputError("no model"), None)
+        second.write(named("a.jpg"))
+    assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == 1
+
+
+@pytest.mark.parametrize("paths", [[], ["new.jpg"]])
+def test_a_replacement_that_was_killed_goes_on_and_removes_the_old_parts(tmp_path, paths):
+    folder, identity = LocalFolder(str(tmp_path / "rows")), RunIdentity({"model": "m"})
+    with open_parts(folder, RowFormat.CSV) as output:
+        output.begin(identity)
+        output.write(named("old.jpg"))
+    killed = parts_output.PartsOutput(folder, RowFormat.CSV, Existing.REPLACE, Columns.USUAL)
+    killed.begin(identity)
+    for path in paths:
+        killed.write(named(path))
+    killed.sync()
+    with pytest.raises(InputError, match="continue it with --resume"):
+        merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE)
+    with open_parts(folder, RowFormat.CSV, Existing.RESUME) as output:
+        output.begin(identity)
+        output.write(named("newer.jpg"))
+    assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == len(paths) + 1
+    parts = [folder.read(name) for name in folder.names() if name.startswith("part-")]
+    assert len(parts) == len(paths) + 1
+    assert not any(b"old.jpg" in part for part in parts)
+
+
+def test_an_empty_description_of_a_run_can_be_replaced(tmp_path):
+    """A kill leaves one on disks without hard links."""
+    folder = LocalFolder(str(tmp_path))
+    (tmp_path / "run.json").touch()
+    with (
+        pytest.raises(OutputError, match="with --force"),
+        open_parts(folder, RowFormat.CSV, Existing.RESUME),
+    ):
+        pass
+    with open_parts(folder, RowFormat.CSV, Existing.REPLACE) as output:
+        output.begin(RunIdentity({"model": "m"}))
+        output.write(named("a.jpg"))
+    assert merge_folder(folder, str(tmp_path / "out"), Existing.REFUSE) == 1
 
 
 def test_a_resumed_run_and_its_double_do_not_overwrite_each_other(tmp_path):

@@ -146,6 +146,25 @@ def test_an_object_that_changed_before_the_scan_went_on_has_one_row(
     assert merged() == Path("whole").read_bytes()
 
 
+def test_an_object_that_changed_has_one_row_though_its_prefix_moved_in_the_list(
+    store, pictures, merged, killed_after, tiny_model, monkeypatch
+):
+    objects, _, server = store
+    for key in ("new/a.jpg", *(f"old/{name}.jpg" for name in "abcd")):
+        objects.contents[key] = pictures["coffee.jpg"]
+    arguments = ("--files-from", "list", "--endpoint", server.url, "--model", tiny_model)
+    Path("list").write_text("s3://pictures/old/\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("PYTHONPATH", killed_after(3))
+        assert run(*arguments, "--out", OUT)[0] == -signal.SIGKILL
+    Path("list").write_text("s3://pictures/new/\ns3://pictures/old/\n")
+    objects.contents["old/b.jpg"] = b"no picture"
+    code, _, errors = run(*arguments, "--out", OUT, "--resume")
+    assert (code, "5 files (2 done before)" in errors) == (1, True), errors
+    assert run(*arguments, "--out", "whole")[0] == 1
+    assert sorted(merged().splitlines()) == sorted(Path("whole").read_bytes().splitlines())
+
+
 def test_an_interrupted_scan_leaves_its_rows(store, tiny_model, merged, scan):
     objects, faults, server = store
     last = max(objects.contents)

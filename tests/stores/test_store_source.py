@@ -5,6 +5,7 @@ import random
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,17 @@ def test_a_server_that_dies_for_a_moment_costs_no_row(store, pictures):
     server.come_back()
     assert [source.read(one, 1 << 30) for one in found] == list(pictures.values())
     source.cancel()
+
+
+def test_a_weak_tag_of_a_web_server_is_no_change(store, tiny_model):
+    _, faults, server = store
+    # By RFC 9110 no condition on a weak tag ever holds.
+    faults.changes["coffee.jpg"] = [
+        lambda reply: replace(reply, headers={**reply.headers, "ETag": 'W/"1"'})
+    ]
+    code, errors = scan(server, f"{server.url}/pictures/coffee.jpg", "--model", tiny_model)
+    assert code == 0, errors
+    assert [row["status"] for row in rows_of()] == ["ok"]
 
 
 @pytest.mark.parametrize(

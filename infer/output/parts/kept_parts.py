@@ -1,16 +1,19 @@
 """Parts that an earlier run left: whether a run may go on with them, and what they hold."""
 
 import secrets
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from ...choices import Existing, RowFormat
 from ...errors import InputError, OutputError
 from ..reader import KeptRows
-from ..stamps import Stamp, Stamps, stamp_records
+from ..stamps import Stamp, Stamps, fingerprint, stamp_records
 from .folder import PartName, RowsFolder
 from .manifest import Run, Totals, part_names, read_manifest, read_run
-from .part import Part, part_of, rows_of_part
+from .part import Part, PlacedRow, part_of, rows_of_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +25,19 @@ class KeptParts:
         counts: counts of their rows.
         totals: the same, by status too.
         stamps: sizes and tags of their objects.
+        doubled: marks that more than one row has, see ``mark``.
     """
 
     parts: Sequence[Part] = ()
     counts: KeptRows = field(default_factory=KeptRows)
     totals: Totals = field(default_factory=Totals)
     stamps: Stamps | None = None
+    doubled: frozenset[int] = frozenset()
 
-    @property
-    def has_older_rows(self) -> bool:
-        """True if an object has more than one row."""
-        return self.stamps is not None and self.stamps.has_doubles
+    def mark(self, row: PlacedRow) -> int:
+        """Return a number that rows of one file have in common."""
+        key = b"" if self.stamps is None else self.stamps.key
+        return _mark(row, key)
 
 
 def run_that_goes_on(
@@ -60,7 +65,7 @@ def run_that_goes_on(
             f"{folder.shown} cannot be resumed: it is complete; choose another folder, or replace "
             "it with --force"
         )
-    if is_complete or (manifest is not None and not parts):
+    if is_complete or (manifest is not None and not parts and existing is not Existing.RESUME):
         raise OutputError(
             f"{folder.shown} holds the rows of a scan; choose another folder, or replace them "
             "with --force"
@@ -87,6 +92,7 @@ def read_parts(folder: RowsFolder, run: Run, names: Sequence[PartName]) -> KeptP
     """
     parts: list[Part] = []
     counts, totals, key = KeptRows(), Totals(), secrets.token_bytes(16)
+    marks = array("Q")
 
     def stamped() -> Iterator[tuple[bytes, Stamp]]:
         for name in map(str, names):
@@ -98,8 +104,16 @@ def read_parts(folder: RowsFolder, run: Run, names: Sequence[PartName]) -> KeptP
             for row in rows:
                 totals.add(row)
                 counts.count(row.values)
+                marks.append(_mark(row, key))
                 if row.stamp is not None:
                     yield row.path, row.stamp
 
     stamps = Stamps(run.identity, key, stamp_records(key, stamped()))
-    return KeptParts(parts, counts, totals, stamps)
+    found, times = np.unique(np.array(marks, np.uint64), return_counts=True)
+    return KeptParts(parts, counts, totals, stamps, frozenset(found[times > 1].tolist()))
+
+
+def _mark(row: PlacedRow, key: bytes) -> int:
+    # Web addresses without stamps can look alike and differ in what is hidden.
+    place = b"" if row.stamp is not None else b"%d\0" % row.root
+    return fingerprint(place + row.path, key)

@@ -2,13 +2,14 @@
 
 The walk gives a root's files in the order of the names on their paths, and a store in the order of
 its keys. So the number of its root and its path say where a row belongs, whatever was added or
-removed between the shards' scans. Parts are read side by side, a block of each at a time.
+removed between the shards' scans. Parts are read side by side, a block of each at a time. A part
+that was resumed can have new rows behind later ones. Such parts are cut into runs in order.
 """
 
 import heapq
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import zip_longest
+from dataclasses import dataclass
 
 from ...choices import Existing
 from ...errors import InputError, OutputError
@@ -18,7 +19,7 @@ from ..run_identity import RunIdentity, state_path
 from ..stamps import remove_stamps
 from ..whole_file import check_absent, whole_file
 from .part import order_of
-from .record import read_record, remove_record
+from .record import Roots, read_record, remove_record
 from .shard import Shard
 
 _SHARD = "--shard"
@@ -27,8 +28,29 @@ _MEMORY = 64 << 20
 _LARGEST_BLOCK = 1 << 20
 _SMALLEST_BLOCK = 1 << 13
 
-Placed = tuple[int, bytes, bytes]
-"""Root and key, by which rows are sorted, and the row's line."""
+Place = tuple[int, bytes]
+"""Root and key, by which rows are sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """Rows of a part that follow each other.
+
+    Attributes:
+        part: the part.
+        start: place of the first row in bytes.
+        end: place behind the last row.
+        passed: number of the part's entries in the record that belong to earlier rows.
+    """
+
+    part: FinishedRows
+    start: int
+    end: int
+    passed: int = 0
+
+
+class _NotInOrderError(Exception):
+    """A row of a run belongs before the one before it."""
 
 
 def merge_parts(parts: Sequence[str], out: str, existing: Existing) -> int:
@@ -47,10 +69,13 @@ def merge_parts(parts: Sequence[str], out: str, existing: Existing) -> int:
     _check(rows)
     # Without rows, JSON lines do not tell their columns.
     first = next((part for part in rows if part.size), rows[0])
-    block = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, _MEMORY // len(rows)))
-    lines = (line for _, _, line in heapq.merge(*(_placed(part, block) for part in rows)))
     beginning = header(first.row_format, first.columns, first.mark)
-    return write_merged(out, existing, beginning, lines)
+    try:
+        whole = [_Run(part, part.start, part.size) for part in rows if part.size]
+        return write_merged(out, existing, beginning, _merged(whole))
+    except _NotInOrderError:
+        runs = [run for part in rows if part.size for run in _runs(part)]
+        return write_merged(out, existing, beginning, _merged(runs))
 
 
 def write_merged(out: str, existing: Existing, beginning: bytes, lines: Iterable[bytes]) -> int:
@@ -74,9 +99,9 @@ def write_merged(out: str, existing: Existing, beginning: bytes, lines: Iterable
         for line in lines:
             file.write(line)
             count += 1
-    # They would vouch for rows that are gone.
-    remove_stamps(out)
-    remove_record(out)
+        # They would vouch for other rows, also after a kill at this place.
+        remove_stamps(out)
+        remove_record(out)
     return count
 
 
@@ -88,6 +113,7 @@ def _check(parts: Sequence[FinishedRows]) -> None:
     """
     first, seen = parts[0], dict[int, str]()
     identity, shard = _shard_of(first)
+    formed = next((part for part in parts if part.size), first)
     for part in parts:
         other, own = _shard_of(part)
         if difference := _of_whole(identity).difference(_of_whole(other)):
@@ -99,9 +125,9 @@ def _check(parts: Sequence[FinishedRows]) -> None:
             )
         if own.number in seen:
             raise InputError(f"{seen[own.number]} and {part.path} are both shard {own}; name one")
-        if part.size and first.size and _form(part) != _form(first):
+        if part.size and _form(part) != _form(formed):
             raise InputError(
-                f"{first.path} and {part.path} have different formats; repeat one of the scans"
+                f"{formed.path} and {part.path} have different formats; repeat one of the scans"
             )
         seen[own.number] = part.path
     missing = sorted(set(range(1, shard.count + 1)) - seen.keys())
@@ -112,8 +138,14 @@ def _check(parts: Sequence[FinishedRows]) -> None:
 
 
 def _shard_of(part: FinishedRows) -> tuple[RunIdentity, Shard]:
-    identity, _ = read_record(part.path)
+    identity, size = read_record(part.path)
+    if size != part.size:
+        raise _do_not_fit(part)
     return identity, Shard.of(str(identity.values.get(_SHARD)))
+
+
+def _do_not_fit(part: FinishedRows) -> InputError:
+    return InputError(f"{part.path} and its record do not fit; scan this shard again with --force")
 
 
 def _of_whole(identity: RunIdentity) -> RunIdentity:
@@ -124,17 +156,48 @@ def _form(part: FinishedRows) -> tuple[object, ...]:
     return part.row_format, part.columns, part.mark
 
 
-def _placed(part: FinishedRows, block: int) -> Iterator[Placed]:
-    """Yield the rows of one part in their order.
+def _merged(runs: Sequence[_Run]) -> Iterator[bytes]:
+    """Yield the lines of runs in their order.
+
+    Raises:
+        InputError: a part and its record do not fit.
+        _NotInOrderError: a run is not in order.
+    """
+    block = max(_SMALLEST_BLOCK, min(_LARGEST_BLOCK, _MEMORY // max(1, len(runs))))
+    yield from (line for _, line in heapq.merge(*(_in_order(run, block) for run in runs)))
+
+
+def _in_order(run: _Run, block: int) -> Iterator[tuple[Place, bytes]]:
+    last: Place = (0, b"")
+    for place, line, _ in _placed(run, block):
+        if place < last:
+            raise _NotInOrderError
+        last = place
+        yield place, line
+
+
+def _runs(part: FinishedRows) -> Iterator[_Run]:
+    """Cut a part into runs that are in order, as few as possible."""
+    start, end, passed, last = part.start, part.start, 0, (0, b"")
+    for place, line, before in _placed(_Run(part, part.start, part.size), _LARGEST_BLOCK):
+        if place < last:
+            yield _Run(part, start, end, passed)
+            start, passed = end, before
+        end += len(line)
+        last = place
+    yield _Run(part, start, end, passed)
+
+
+def _placed(run: _Run, block: int) -> Iterator[tuple[Place, bytes, int]]:
+    """Yield the place of each row, its line, and the number of entries that belong before it.
 
     Raises:
         InputError: the part and its record do not fit.
     """
-    _, roots = read_record(part.path)
-    for row, root in zip_longest(part.lines(block), roots):
-        if row is None or root is None:
-            raise InputError(
-                f"{part.path} and its record do not fit; scan this shard again with --force"
-            )
-        line, values = row
-        yield root, order_of(unescape_path(values[0])), line
+    roots = Roots(run.part.path, run.passed)
+    for line, values in run.part.lines(block, run.start, run.end):
+        name, before = unescape_path(values[0]), roots.passed
+        root = roots.next_of(name)
+        if root is None:
+            raise _do_not_fit(run.part)
+        yield (root, order_of(name)), line, before

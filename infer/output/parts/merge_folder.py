@@ -6,7 +6,8 @@ run follow each other; a resumed run adds parts that lie beside the earlier ones
 
 import hashlib
 import heapq
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from ...choices import Existing
 from ...errors import InputError
@@ -50,32 +51,62 @@ def _checked_lines(folder: RowsFolder, manifest: Manifest) -> Iterator[bytes]:
         )
 
 
-def merged_rows(
-    folder: RowsFolder,
-    run: Run,
-    parts: Iterable[Part],
-    drop: Callable[[PlacedRow], None] = lambda _row: None,
-) -> Iterator[PlacedRow]:
-    """Yield the rows of parts by root and key; of two rows of one object, only the newer one.
+def merged_rows(folder: RowsFolder, run: Run, parts: Iterable[Part]) -> Iterator[PlacedRow]:
+    """Yield the rows of parts by root and key, but for those that have a newer one.
 
     Args:
         folder: folder of the parts.
         run: their run.
         parts: the parts, in any order.
+
+    Raises:
+        InputError: a part is missing, or differs from its description.
+    """
+
+    def opened(part: Part) -> Iterator[PlacedRow]:
+        replaced = frozenset(part.replaced)
+        rows = enumerate(_rows(folder, run, part))
+        return (row for number, row in rows if number not in replaced)
+
+    yield from _sorted_rows(parts, opened)
+
+
+def with_replaced(
+    folder: RowsFolder,
+    run: Run,
+    parts: Iterable[Part],
+    doubled: Container[int],
+    mark: Callable[[PlacedRow], int],
+    drop: Callable[[PlacedRow], None],
+) -> list[Part]:
+    """Return descriptions of parts that name the rows which have a newer one.
+
+    A list that was edited gives an object another root, so its rows need not lie side by side.
+
+    Args:
+        folder: folder of the parts.
+        run: their run.
+        parts: the parts, in any order.
+        doubled: marks of which more than one row can have one.
+        mark: returns what rows of one object have in common.
         drop: takes each row that has a newer one.
 
     Raises:
         InputError: a part is missing, or differs from its description.
     """
-    held: PlacedRow | None = None
-    for row in _sorted_rows(parts, lambda part: _rows(folder, run, part)):
-        if held is not None and (held.root, held.key) == (row.root, row.key):
-            drop(held)
-        elif held is not None:
-            yield held
-        held = row
-    if held is not None:
-        yield held
+    seen = set[int]()
+    described = []
+    for part in sorted(parts, key=_age, reverse=True):
+        replaced = []
+        for number, row in reversed([*enumerate(_rows(folder, run, part))]):
+            value = mark(row)
+            if value in seen:
+                replaced.append(number)
+                drop(row)
+            elif value in doubled:
+                seen.add(value)
+        described.append(replace(part, replaced=replaced[::-1]))
+    return described
 
 
 def _sorted_rows(

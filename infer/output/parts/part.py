@@ -75,6 +75,7 @@ class Part:
         sha256: digest of its content, in hexadecimal digits.
         root: number of its first row's root.
         path: its first row's path, as the row shows it.
+        replaced: numbers of rows that have a newer one in another part, from 0 on.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Part:
     sha256: str
     root: int
     path: str
+    replaced: Sequence[int] = ()
 
     @classmethod
     def of(cls, values: dict[str, Json]) -> Self:
@@ -93,8 +95,11 @@ class Part:
         """
         part = cls(**values)  # type: ignore[arg-type]
         kinds = {"name": str, "rows": int, "size": int, "sha256": str, "root": int, "path": str}
+        kinds["replaced"] = list
         if any(type(getattr(part, name)) is not kind for name, kind in kinds.items()):
             raise TypeError("not a part")
+        if any(type(number) is not int for number in part.replaced):
+            raise TypeError("not numbers of rows")
         return part
 
     def to_json(self) -> dict[str, Json]:

@@ -20,12 +20,12 @@ from ..earlier import EarlierRows
 from ..reader import KeptRows
 from ..rows import Columns, escape_path
 from ..run_identity import RunIdentity
-from ..stamps import Stamp
+from ..stamps import Stamp, fingerprint
 from ..writer import RowSink, ended
 from .folder import MANIFEST, RUN, PartName, RowsFolder
 from .kept_parts import KeptParts, read_parts, run_that_goes_on
 from .manifest import Manifest, Run, Totals, read_run, write_run
-from .merge_folder import merged_rows, parts_in_order
+from .merge_folder import merged_rows, parts_in_order, with_replaced
 from .part import Part, PlacedRow, part_header, part_line
 
 _ROWS, _BYTES, _SECONDS = 10_000, 8 << 20, 60.0
@@ -53,14 +53,14 @@ class PartsOutput(RowSink):
         self._kept = KeptParts()
         self._parts: list[Part] = []
         self._totals = Totals()
-        self._has_older_rows = False
+        self._doubled = set[int]()
         self._lines: list[bytes] = []
         self._size, self._first, self._since = 0, (0, ""), 0.0
         self._is_lost = False
         # What refuses to be written is detected here, before anything slow is done.
         self._old = folder.read(RUN)
         if self._old is None:
-            write_run(folder, self._run, replaces=False)
+            write_run(folder, self._run, replaces=existing is Existing.REPLACE)
         else:
             folder.put(RUN, self._old)
 
@@ -87,7 +87,7 @@ class PartsOutput(RowSink):
         self._kept = read_parts(self._folder, self._run, self._old_names)
         self._parts.extend(self._kept.parts)
         self._totals = self._kept.totals
-        self._has_older_rows = self._kept.has_older_rows
+        self._doubled.update(self._kept.doubled)
         return self._kept.counts
 
     def kept(self) -> Iterator[bytes]:
@@ -98,9 +98,10 @@ class PartsOutput(RowSink):
         """Return whether an object is not the one that a row was kept of."""
         stamps = self._kept.stamps
         known = None if stamps is None else stamps.find(path)
-        is_outdated = known is not None and known != stamp
-        self._has_older_rows |= is_outdated
-        return is_outdated
+        if stamps is None or known is None or known == stamp:
+            return False
+        self._doubled.add(fingerprint(path, stamps.key))
+        return True
 
     @property
     def rows(self) -> int:
@@ -195,10 +196,11 @@ class PartsOutput(RowSink):
             self._totals.statuses[row.status] -= 1
             self._totals.verdicts[row.verdict] -= 1
 
-        if self._has_older_rows:
+        if self._doubled:
             self.sync()
-            for _ in merged_rows(self._folder, self._run, self._parts, drop):
-                pass
+            self._parts = with_replaced(
+                self._folder, self._run, self._parts, self._doubled, self._kept.mark, drop
+            )
         return dropped
 
     def complete(self) -> None:
@@ -217,7 +219,7 @@ class PartsOutput(RowSink):
             )
         manifest = Manifest(self._run, self._totals, parts_in_order(self._parts))
         self._folder.put(MANIFEST, manifest.to_bytes())
-        if self._existing is Existing.REPLACE:
+        if self._existing in (Existing.REPLACE, Existing.RESUME):
             # The manifest has ended their time; they only take up room.
             with contextlib.suppress(OutputError, InputError):
                 for name in self._unnamed():
@@ -225,8 +227,10 @@ class PartsOutput(RowSink):
 
     def _unnamed(self) -> list[str]:
         named = {part.name for part in self._parts}
-        names = list(self._folder.names())
-        return [name for name in names if PartName.of(name) is not None and name not in named]
+        parts = ((name, PartName.of(name)) for name in list(self._folder.names()))
+        # Two can resume one run; then the other's manifest may name those of this run.
+        spared = self._run.name if self._existing is Existing.RESUME else None
+        return [name for name, part in parts if part and part.run != spared and name not in named]
 
     def abandon(self, *, keep_empty: bool) -> None:
         """End the run early: write the rows that are held, or leave nothing if there are none.
@@ -238,6 +242,10 @@ class PartsOutput(RowSink):
             if not self._is_lost:
                 self.sync()
             if self._parts or self._is_lost or keep_empty:
+                return
+            now = read_run(self._folder)
+            if now is None or now.name != self._run.name:
+                # It belongs to another scan.
                 return
             if self._old is None:
                 self._folder.remove(RUN)

@@ -1,28 +1,37 @@
 """Record beside the rows of one shard: the settings of its scan, and the root of each row.
 
 ``NAME.shard`` stays when ``NAME`` is finished, because ``merge`` needs both. It begins with one
-line of JSON, the identity of the run. Four bytes for each row follow, in the order of the rows: the
-number of the root that led to the file. Paths alone do not tell it, because folders can overlap,
-and a list of files has any order. A row's root is written before the row, so each row has one.
+line of JSON, the identity of the run. An entry for each row follows, in the order of the rows: the
+number of the root that led to the file, and a fingerprint of its path. Paths alone do not tell the
+root, because folders can overlap, and a list of files has any order.
+
+An entry is written before its row, and is never removed. So after a kill at any place each row has
+its entry, and those without a row are skipped: entries and rows that differ cannot be mixed up. The
+last entry of a finished shard has the size of its rows, so ``merge`` knows a file that was cut.
 """
 
 import json
 import os
-import sys
-from array import array
+import struct
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-from ...errors import InputError
+from ...errors import InputError, OutputError
 from ..beside import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
 from ..run_identity import RunIdentity
+from ..stamps import fingerprint
 
 SHARD_SUFFIX = ".shard"
 
-_ROOT_BYTES = 4
-_BLOCK = 1 << 16
+_ENTRY = np.dtype([("root", "<u4"), ("path", "<u8")])
+_PACKED = "<IQ"
+_BLOCK = 1 << 12
+"""Entries that are read at a time."""
+
+_END = 0xFFFFFFFF
+"""Root of the last entry, which has the size of the file of rows in place of a fingerprint."""
 
 
 def record_path(rows: str) -> str:
@@ -35,13 +44,37 @@ def remove_record(rows: str) -> None:
     remove_if_there(record_path(rows))
 
 
-def recorded_rows(rows: str) -> int | None:
-    """Return the number of rows that a record covers; ``None`` if there is no record."""
-    try:
-        with open_to_read(record_path(rows)) as file:
-            head = len(file.readline(LARGEST_HEAD))
-            return (file.seek(0, os.SEEK_END) - head) // _ROOT_BYTES
-    except OSError:
+def has_record(rows: str) -> bool:
+    """Return whether a record lies beside a file of rows."""
+    return Path(record_path(rows)).is_file()
+
+
+class Roots:
+    """Roots of the rows of a file, which are asked for in the order of the rows.
+
+    Args:
+        rows: path of the file of rows.
+        passed: number of entries of the record to leave out.
+
+    Attributes:
+        passed: number of entries up to that of the last row.
+    """
+
+    def __init__(self, rows: str, passed: int = 0) -> None:
+        self.passed = passed
+        self._entries = _entries(record_path(rows), passed)
+
+    def next_of(self, path: bytes) -> int | None:
+        """Return the root of the next row, which has a path; ``None`` if it has no entry.
+
+        Raises:
+            OSError: the record cannot be read.
+        """
+        known = fingerprint(path)
+        for root, value in self._entries:
+            self.passed += 1
+            if value == known:
+                return root
         return None
 
 
@@ -51,45 +84,45 @@ class RecordWriter(BesideWriter):
     Args:
         rows: path of the file of rows.
         identity: identity of the run.
-        kept: number of rows of an earlier run that stay.
+        goes_on: keep what an interrupted run wrote.
 
     Raises:
-        OutputError: the record cannot be written.
+        OutputError: the record cannot be written, or that of the interrupted run is missing.
     """
 
-    def __init__(self, rows: str, identity: RunIdentity, kept: int) -> None:
-        head = None if kept else identity.to_json().encode()
-        super().__init__(rows, SHARD_SUFFIX, head, lambda _size: kept * _ROOT_BYTES)
+    def __init__(self, rows: str, identity: RunIdentity, *, goes_on: bool) -> None:
+        if goes_on and not has_record(rows):
+            raise OutputError(
+                f"{rows} cannot be resumed: there is no {record_path(rows)}; start anew with "
+                "--force"
+            )
+        head = None if goes_on else identity.to_json().encode()
+        super().__init__(rows, SHARD_SUFFIX, head, lambda size: size - size % _ENTRY.itemsize)
 
-    def add(self, root: int) -> None:
-        """Write the root of the next row.
+    def add(self, root: int, path: bytes) -> None:
+        """Write the root and the path of the next row.
 
         Raises:
-            OutputError: it cannot be written.
+            OutputError: they cannot be written.
         """
-        self._write(root.to_bytes(_ROOT_BYTES, "little"))
+        self._write(struct.pack(_PACKED, root, fingerprint(path)))
         # A kill must not leave a row without its root.
         self._flush()
 
-    def drop(self, numbers: npt.NDArray[np.uint64]) -> None:
-        """Remove the roots of rows, by the rows' numbers.
+    def end(self, size: int) -> None:
+        """Write the last entry.
+
+        Args:
+            size: bytes of the file of rows.
 
         Raises:
             OutputError: it cannot be written.
         """
-        try:
-            self._file.seek(0)
-            start = len(self._file.readline(LARGEST_HEAD))
-            roots = np.delete(np.frombuffer(self._file.read(), "<u4"), numbers)
-            self._file.seek(start)
-            self._file.write(roots.tobytes())
-            self._file.truncate()
-        except OSError as error:
-            raise self._failure(error) from error
+        self._write(struct.pack(_PACKED, _END, size))
 
 
-def read_record(rows: str) -> tuple[RunIdentity, Iterator[int]]:
-    """Return the identity of a finished shard's run, and the roots of its rows, read lazily.
+def read_record(rows: str) -> tuple[RunIdentity, int]:
+    """Return the identity of a finished shard's run, and the size of its rows in bytes.
 
     Raises:
         InputError: there is no record, or it cannot be read.
@@ -98,23 +131,24 @@ def read_record(rows: str) -> tuple[RunIdentity, Iterator[int]]:
     try:
         with open_to_read(path) as file:
             head = file.readline(LARGEST_HEAD)
-        values = json.loads(head)
+            values = json.loads(head)
+            entries = (file.seek(0, os.SEEK_END) - len(head)) // _ENTRY.itemsize
+            file.seek(len(head) + max(0, entries - 1) * _ENTRY.itemsize)
+            end, size = struct.unpack(_PACKED, file.read(_ENTRY.itemsize))
     except FileNotFoundError as error:
         raise InputError(
             f"{rows}: not a part of a scan with --shard (there is no {path}); name outputs of one"
         ) from error
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
+    except (ValueError, RecursionError, struct.error) as error:
         raise InputError(f"{path} is damaged; scan this shard again with --force") from error
-    return RunIdentity(dict(values)), _roots(path, len(head))
+    return RunIdentity(dict(values)), size if end == _END else -1
 
 
-def _roots(path: str, start: int) -> Iterator[int]:
+def _entries(path: str, passed: int) -> Iterator[tuple[int, int]]:
     with open_to_read(path) as file:
-        file.seek(start)
-        while block := file.read(_BLOCK):
-            roots = array("I", block[: len(block) // _ROOT_BYTES * _ROOT_BYTES])
-            if sys.byteorder == "big":
-                roots.byteswap()
-            yield from roots
+        file.readline(LARGEST_HEAD)
+        file.seek(passed * _ENTRY.itemsize, os.SEEK_CUR)
+        while block := file.read(_BLOCK * _ENTRY.itemsize):
+            yield from np.frombuffer(block, _ENTRY, len(block) // _ENTRY.itemsize).tolist()
