@@ -130,6 +130,7 @@ def test_pictures_that_the_model_was_trained_on_are_counted(data, splits, tmp_pa
     learned = {file for file, split in by_seed.items() if split is Split.TRAIN}
     learned_1 = {file for file, split in by_fold.items() if split is Split.TRAIN}
     chosen = {file for file, split in read_splits(splits).items() if split is Split.TEST}
+    odd = {file: list(Split)[number % 3] for number, file in enumerate(sorted(by_seed))}
     for trained_with, choice, count in [
         (by_seed, DataRequest(data, splits, Split.TEST), 0),
         (by_seed, DataRequest(data, splits, Split.TRAIN), len(learned)),
@@ -137,7 +138,8 @@ def test_pictures_that_the_model_was_trained_on_are_counted(data, splits, tmp_pa
         (by_fold, DataRequest(data, splits, Split.TEST), len(learned_1 & chosen)),
         (by_fold, DataRequest(data, fold=1), 0),
         (by_fold, DataRequest(data, fold=2), len(learned_1 & held_out_2)),
-        (dict.fromkeys(by_seed, Split.TRAIN), DataRequest(data, fold=1), None),
+        (dict.fromkeys(by_seed, Split.TRAIN), DataRequest(data, fold=2), len(held_out_2)),
+        (odd, DataRequest(data, fold=1), None),
     ]:
         spec = replace(SPEC, data_fingerprint=splits_fingerprint(samples, trained_with))
         report = evaluated(write_tiny_model(tmp_path / "model.onnx", spec=spec), choice)
