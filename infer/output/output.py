@@ -184,11 +184,12 @@ class Output(RowSink):
             BrokenPipeError: the reader of the stream closed it.
         """
         assert self._writer is not None
-        path = row.path.encode("utf-8", "surrogateescape")
-        if self._record is not None:
-            self._record.add(root, path)
-        if self._stamps is not None and stamp is not None:
-            self._stamps.add(path, stamp)
+        if self._record is not None or stamp is not None:
+            path = row.path.encode("utf-8", "surrogateescape")
+            if self._record is not None:
+                self._record.add(root, path)
+            if self._stamps is not None and stamp is not None:
+                self._stamps.add(path, stamp)
         self._writer.write(row)
 
     def drop_outdated(self) -> KeptRows:

@@ -123,6 +123,23 @@ def _upper_threshold(scores: npt.NDArray[np.float64], rate: float) -> float:
     return threshold
 
 
+def logits_of(margin: FloatArray) -> FloatArray:
+    """Return logits of shape (n, 2) with a margin of shape (n,): the inverse of ``margin_of``."""
+    return np.stack([np.zeros_like(margin), margin], axis=1)
+
+
+def spread_of(margin: FloatArray, origin: object) -> float:
+    """Return the standard deviation of a network's margins.
+
+    Raises:
+        InputError: there is none; the text begins with ``origin``.
+    """
+    spread = float(margin.std())
+    if not spread > 0.0:
+        raise InputError(f"{origin}: the network answers the same to every picture")
+    return spread
+
+
 def margin_of(logits: FloatArray) -> npt.NDArray[np.float64]:
     """Return the logit of ``ai`` less that of ``real``, shape (n,), for logits of shape (n, 2)."""
     ai, real = LABELS.index("ai"), LABELS.index("real")

@@ -28,7 +28,7 @@ from ..networks.network import Classifier
 from ..networks.weights import load_checkpoint
 from ..pictures.batches import seen_as_input
 from ..settings import CONFIG_NAME, SPLITS_NAME, WEIGHTS_NAME
-from .calibrate import calibrate, margin_of
+from .calibrate import calibrate, logits_of, margin_of, spread_of
 from .file import write_calibration
 from .logits import score
 
@@ -76,12 +76,11 @@ def calibrate_on_held_out(
     parts = read_splits(splits)
     # A run may have excluded sources entirely.
     own = select([sample for sample in samples if sample.file in parts], parts, Split.VALIDATION)
-    spread = _spread(weights, _margin(network, own, spec.input_shape))
+    spread = spread_of(_margin(network, own, spec.input_shape), weights)
     answers = [held_out_answers(run, samples) for run in runs]
     margin = spread * np.concatenate([answer.margin for answer in answers])
     targets = np.concatenate([answer.targets for answer in answers])
-    logits = np.stack([np.zeros_like(margin), margin], axis=1)
-    calibration, thresholds = calibrate(logits, targets)
+    calibration, thresholds = calibrate(logits_of(margin), targets)
     evidence = [
         {
             "fold": answer.fold,
@@ -107,7 +106,7 @@ def held_out_answers(run: Path, samples: Sequence[Sample]) -> HeldOutAnswers:
     network, spec = load_checkpoint(run / WEIGHTS_NAME)
     own = _margin(network, select(samples, splits, Split.VALIDATION), spec.input_shape)
     held_out = select(samples, splits, Split.TEST)
-    margin = _margin(network, held_out, spec.input_shape) / _spread(run, own)
+    margin = _margin(network, held_out, spec.input_shape) / spread_of(own, run)
     sources = tuple(sorted({sample.source for sample in held_out}))
     return HeldOutAnswers(fold, sources, margin, targets_of(held_out))
 
@@ -130,13 +129,6 @@ def fold_of(run: Path) -> int:
     if fold is None:
         raise InputError(f"{run} left no sources out; train with --fold")
     return int(fold)
-
-
-def _spread(origin: Path, margin: FloatArray) -> float:
-    spread = float(margin.std())
-    if not spread > 0.0:
-        raise InputError(f"{origin}: the network answers the same to every picture")
-    return spread
 
 
 def _margin(network: Classifier, samples: Sequence[Sample], shape: InputShape) -> FloatArray:

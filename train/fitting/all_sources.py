@@ -14,12 +14,12 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from trustthepixels.infer.errors import InputError, OutputError, UsageError
+from trustthepixels.infer.errors import OutputError, UsageError
 from trustthepixels.infer.model.spec import METADATA_KEY
 from trustthepixels.infer.results import LABELS
 
 from ..arrays import BoolArray, FloatArray, IntArray
-from ..calibration.calibrate import calibrate, probability
+from ..calibration.calibrate import calibrate, logits_of, probability, spread_of
 from ..data.folds import FOLDS, source_folds
 from ..data.manifest import (
     Sample,
@@ -30,17 +30,16 @@ from ..data.manifest import (
 )
 from ..networks.choices import Device, Precision
 from ..networks.stage_statistics import Features
-from ..networks.weights import read_safetensors, save_weights
+from ..networks.weights import read_metadata, save_weights
 from ..pictures.crops import Shown
 from ..settings import WEIGHTS_NAME, TrainSettings, open_run
 from .features import FeatureStore
 from .fit import Start, prepare_fit
 from .last_layer import (
     CHANGED_VIEWS,
-    fit_regression,
+    fit_on_views,
     inverse_penalty,
     set_last_layer,
-    source_weights,
 )
 from .result import described, rounded_network
 
@@ -73,13 +72,8 @@ class _Seen:
     def fit(self, chosen: BoolArray) -> Pipeline:
         """Fit the layer on some pictures, unchanged and changed."""
         samples = [one for one, taken in zip(self.samples, chosen, strict=True) if taken]
-        tables = (self.unchanged, *self.changed)
-        return fit_regression(
-            np.concatenate([table[chosen] for table in tables]),
-            np.tile(targets_of(samples), len(tables)),
-            np.tile(source_weights(samples), len(tables)),
-            self.inverse_penalty,
-        )
+        tables = [table[chosen] for table in (self.unchanged, *self.changed)]
+        return fit_on_views(tables, samples, self.inverse_penalty)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -126,9 +120,10 @@ def train_on_all_sources(
     full = seen.fit(np.ones(len(samples), dtype=np.bool_))
     held_out = _held_out_answers(seen, full)
     targets = targets_of(samples)
-    fitted = calibrate(_logits(held_out.unchanged), targets)
+    fitted = calibrate(logits_of(held_out.unchanged), targets)
     p_ai, p_ai_changed = (
-        probability(_logits(margin), fitted[0]) for margin in (held_out.unchanged, held_out.changed)
+        probability(logits_of(margin), fitted[0])
+        for margin in (held_out.unchanged, held_out.changed)
     )
     figures = {
         "held_out_auc": float(roc_auc_score(targets, p_ai)),
@@ -150,7 +145,7 @@ def _warn_of_learned_stages(settings: TrainSettings) -> None:
     for source in (settings.init, *settings.average_with, settings.part_init):
         path = Path(source)
         is_trained = path.suffix == ".ckpt" or (
-            path.suffix == ".safetensors" and METADATA_KEY in read_safetensors(path)[1]
+            path.suffix == ".safetensors" and METADATA_KEY in read_metadata(path)
         )
         if is_trained:
             _log.warning(
@@ -204,10 +199,9 @@ def _held_out_answers(seen: _Seen, full: Pipeline) -> _HeldOut:
     for fold in range(FOLDS):
         out = seen.folds == fold
         model = seen.fit(~out)
-        own = float(model.decision_function(seen.unchanged[~out]).std())
-        if not own > 0.0:
-            raise InputError(f"the fit without fold {fold} answers the same to every picture")
-        scale = float(full.decision_function(seen.unchanged[~out]).std()) / own
+        learned = seen.unchanged[~out]
+        own = spread_of(model.decision_function(learned), f"the fit without fold {fold}")
+        scale = float(full.decision_function(learned).std()) / own
         unchanged[out] = scale * model.decision_function(seen.unchanged[out])
         changed[out] = scale * model.decision_function(seen.changed[0][out])
     return _HeldOut(unchanged, changed)
@@ -224,10 +218,6 @@ def _write_answers(path: Path, seen: _Seen, p_ai: FloatArray, p_ai_changed: Floa
                 writer.writerow([sample.file, sample.label, sample.source, fold, *numbers])
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
-
-
-def _logits(margin: FloatArray) -> FloatArray:
-    return np.stack([np.zeros_like(margin), margin], axis=1)
 
 
 def _true_positive_rate(p_ai: FloatArray, targets: IntArray) -> float:

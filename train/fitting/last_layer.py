@@ -133,6 +133,23 @@ def inverse_penalty(network: Classifier) -> float:
     return INVERSE_PENALTY if is_resnet else _TOWER_INVERSE_PENALTY
 
 
+def fit_on_views(
+    tables: Sequence[Features],
+    samples: Sequence[Sample],
+    inverse_penalty: float = INVERSE_PENALTY,
+) -> Pipeline:
+    """Run ``fit_regression`` on several views of the same pictures, weighed by their sources.
+
+    Args:
+        tables: features of each view, (n, features) each.
+        samples: the n pictures.
+        inverse_penalty: scikit-learn's ``C``.
+    """
+    targets = np.tile(targets_of(samples), len(tables))
+    weights = np.tile(source_weights(samples), len(tables))
+    return fit_regression(np.concatenate(tables), targets, weights, inverse_penalty)
+
+
 def fit_regression(
     features: Features,
     targets: IntArray,

@@ -57,7 +57,7 @@ def described(
         views=settings.input_shape.views,
         mean=network.mean,
         std=network.std,
-        data_fingerprint=fingerprint(list(samples)),
+        data_fingerprint=fingerprint(samples),
         evaluation=dict(figures),
         versions={name: importlib.metadata.version(name) for name in _VERSIONED},
     )

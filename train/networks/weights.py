@@ -87,16 +87,29 @@ def read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     Raises:
         InputError: the file cannot be read.
     """
+    metadata = read_metadata(path)
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            metadata = dict(file.metadata() or {})
     except (OSError, SafetensorError) as error:
         raise InputError(f"cannot read the weights {path}: {error}") from error
     return {
         name: value.float() if value.is_floating_point() else value
         for name, value in tensors.items()
     }, metadata
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return a safetensors file's metadata, without its tensors.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return dict(file.metadata() or {})
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"cannot read the weights {path}: {error}") from error
 
 
 def _first_line(error: Exception) -> str:

@@ -15,7 +15,7 @@ from trustthepixels.infer.model.verdicts import Thresholds, VerdictRule
 from trustthepixels.infer.results import FileStatus
 
 from ..arrays import FloatArray, IntArray
-from ..calibration.calibrate import calibrate, probability
+from ..calibration.calibrate import calibrate, logits_of, probability
 from ..data.folds import FOLDS
 from ..data.manifest import Sample, targets_of
 from ..evaluation.figures import evaluate
@@ -112,7 +112,7 @@ def _in_own_spread(answers: RunAnswers) -> RunAnswers:
 def _fit(
     margins: Sequence[FloatArray], targets: Sequence[IntArray]
 ) -> tuple[Calibration, Thresholds]:
-    return calibrate(_logits(np.concatenate(margins)), np.concatenate(targets))
+    return calibrate(logits_of(np.concatenate(margins)), np.concatenate(targets))
 
 
 def _predict(
@@ -122,12 +122,8 @@ def _predict(
         raise InputError(f"{len(margins)} answers for {len(samples)} pictures; use another --out")
     calibration, thresholds = fitted
     rule = VerdictRule(thresholds.ai_threshold(), thresholds.real)
-    p_ai = probability(_logits(margins), calibration).tolist()
+    p_ai = probability(logits_of(margins), calibration).tolist()
     return [
         Prediction(sample, FileStatus.OK, rule(one))
         for sample, one in zip(samples, p_ai, strict=True)
     ]
-
-
-def _logits(margins: FloatArray) -> FloatArray:
-    return np.stack([np.zeros_like(margins), margins], axis=1)

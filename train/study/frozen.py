@@ -10,9 +10,9 @@ from sklearn.pipeline import Pipeline
 from trustthepixels.infer.images.shape import InputShape
 
 from ..arrays import FloatArray
-from ..data.manifest import Sample, load_samples, targets_of
+from ..data.manifest import Sample, load_samples
 from ..fitting.features import FeatureStore
-from ..fitting.last_layer import CHANGED_VIEWS, fit_regression, source_weights
+from ..fitting.last_layer import CHANGED_VIEWS, fit_on_views
 from ..networks.hardware import choose_arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_statistics import Features
@@ -50,9 +50,7 @@ def train_frozen(
             for view in views
         ),
     ]
-    targets = np.tile(targets_of(run.train), len(shown))
-    weights = np.tile(source_weights(run.train), len(shown))
-    model = fit_regression(np.concatenate(shown), targets, weights)
+    model = fit_on_views(shown, run.train)
 
     def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:
         return np.concatenate([store.seen(pictures, view, tier) for view in views], axis=1)
