@@ -20,7 +20,8 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from trustthepixels.infer.choices import RowFormat
-from trustthepixels.infer.files.walk import WalkOptions, walk
+from trustthepixels.infer.files.options import WalkOptions
+from trustthepixels.infer.files.walk import walk
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.output.rows import encode_row, header
 from trustthepixels.infer.results import FileStatus, ScanRow

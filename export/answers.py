@@ -16,7 +16,7 @@ from torchvision.transforms import Resize
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS, DecodeSize, Limits
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.images.views import whole_of
 from trustthepixels.infer.model.providers import load_onnxruntime

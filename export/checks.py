@@ -14,7 +14,7 @@ from onnx import TensorProto
 from sklearn.metrics import balanced_accuracy_score
 
 from trustthepixels.infer.errors import ModelError, ProviderError
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.views import whole_of
 from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME, Session
 from trustthepixels.infer.model.spec import ModelSpec

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
         TrustThePixelsError,
         UsageError,
     )
-    from .files.walk import WalkOptions
+    from .files.options import WalkOptions
     from .images.limits import DecodeSize, Limits, TruncatedPolicy
     from .model.bundled import bundled_models
     from .model.spec import ModelSpec

@@ -18,7 +18,7 @@ from PIL import Image
 
 from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ImageError
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.system.cores import available_cores

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from trustthepixels.infer.choices import Device, RowFormat
+from trustthepixels.infer.files.options import WalkOptions
 from trustthepixels.infer.files.read import read_file
-from trustthepixels.infer.files.walk import WalkOptions, walk
+from trustthepixels.infer.files.walk import walk
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import decode, decode_to_size
 from trustthepixels.infer.images.limits import DecodeSize, Limits

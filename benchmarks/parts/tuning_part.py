@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.session import INPUT_NAME, P_AI_NAME
 from trustthepixels.infer.model.spec import ModelSpec

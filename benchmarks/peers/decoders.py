@@ -13,7 +13,7 @@ from trustthepixels.infer.images.decode import SCALED_MARGIN, decode_to_size
 from trustthepixels.infer.images.formats.jpeg import open_jpeg
 from trustthepixels.infer.images.formats.registry import identify
 from trustthepixels.infer.images.limits import DecodeSize, Limits
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.images.views import views_of
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import onnx
 import onnx.shape_inference
 
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.model.providers import load_onnxruntime
 from trustthepixels.infer.model.session import INPUT_NAME
 

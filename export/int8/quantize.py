@@ -13,7 +13,7 @@ import onnx
 import onnx_ir as ir
 from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static
 
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.model.session import INPUT_NAME
 
 from ..graph import tidy

@@ -1,11 +1,10 @@
 """Names that a walk takes, and names that it leaves out and counts."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from ..images.formats.registry import is_picture_start, known_extensions
-from ..system.durable import Identity
+from .options import WalkOptions
 from .paths import path_text
 from .patterns import Patterns
 from .read import first_bytes
@@ -20,29 +19,6 @@ _APPLE_DOUBLE = b"._"
 
 START = 32
 """Number of first bytes that identify every format."""
-
-
-@dataclass(frozen=True, slots=True)
-class WalkOptions:
-    """Options of a walk.
-
-    Attributes:
-        include: patterns, see ``patterns``; if given, files in folders must match.
-        exclude: patterns; files and folders in folders that match are left out.
-        follow_links: also enter links to folders; each folder is entered once, so loops end.
-        any_name: true also finds files that are pictures by their first bytes, under any name.
-        system_files: true also finds files that Macs, NAS boxes and file managers leave.
-        never: files that are not found under any path, such as the output.
-        extensions: lower-case extensions, without the dot.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    follow_links: bool = False
-    any_name: bool = False
-    system_files: bool = False
-    never: frozenset[Identity] = frozenset()
-    extensions: frozenset[str] = field(default_factory=known_extensions)
 
 
 class Choice(Enum):
@@ -69,7 +45,8 @@ class Chooser:
 
     def __init__(self, options: WalkOptions) -> None:
         self._options = options
-        self._extensions = frozenset(extension.encode() for extension in options.extensions)
+        extensions = known_extensions() if options.extensions is None else options.extensions
+        self._extensions = frozenset(extension.encode() for extension in extensions)
         self._include, self._exclude = Patterns(options.include), Patterns(options.exclude)
 
     def folder(self, name: bytes, relative: bytes) -> Choice:

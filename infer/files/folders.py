@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from ..system.descriptors import DIRECTORY
-from .long_paths import reachable
+from .paths import reachable
 
 DirEntry = os.DirEntry[bytes] | os.DirEntry[str]
 """Entry of a folder. Its name is bytes, but text if the folder was opened by descriptor."""

@@ -13,7 +13,7 @@ import stat
 from ..errors import ImageError
 from ..results import FileStatus
 from ..system.descriptors import BINARY, NO_CONTROL, NO_WAIT
-from .long_paths import reachable
+from .paths import reachable
 
 # Python adds O_CLOEXEC (PEP 446).
 _OPEN_FLAGS = os.O_RDONLY | BINARY | NO_WAIT | NO_CONTROL

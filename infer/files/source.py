@@ -6,8 +6,9 @@ from typing import Protocol
 
 from ..results import FileStatus
 from .left_out import LeftOut
+from .options import WalkOptions
 from .read import ReadError, read_file
-from .walk import Found, WalkOptions, walk
+from .walk import Found, walk
 
 
 class Source(Protocol):

@@ -3,7 +3,7 @@
 import hashlib
 
 from ..system.durable import Identity, identity_of
-from .long_paths import stat_path
+from .paths import stat_path
 
 
 class Visited:

@@ -29,10 +29,10 @@ from ..errors import ImageError
 from ..results import FileStatus, ScanRow
 from ..system.durable import Identity, identity_of
 from .choice import Choice, Chooser, starts_like_picture
-from .choice import WalkOptions as WalkOptions
 from .folders import DirEntry, leads_to_folder, listing, sorted_in_parts
 from .left_out import LeftOut
-from .long_paths import stat_path
+from .options import WalkOptions
+from .paths import stat_path
 from .read import missing, os_failure
 from .visited import Visited
 

@@ -1,9 +1,9 @@
 """Batches of one constant shape, which many threads fill in place at once.
 
-A batch is sent when it is full. It is sent half empty in two cases: at the end, and when nothing is
-being read and nothing arrives. In the second case waiting would never end: the batch's rows hold
-back all later ones, and so the walk. The shape stays constant because memory pools and GPU graphs
-depend on it. Slots without a picture are computed and ignored.
+A batch is sent when it is full; the first one holds a single picture, so that its row comes early.
+A batch is sent half empty in two cases: at the end, and when nothing is being read and nothing
+arrives. In the second case waiting would never end: the batch's rows hold back all later ones, and
+so the walk.
 """
 
 import threading
@@ -30,14 +30,21 @@ class Batch(Generic[Ticket]):
     """A buffer of pictures, with a ticket for each.
 
     Attributes:
-        images: uint8 (batch_size, *axes of a picture); rows from ``len(tickets)`` on are stale.
+        buffer: uint8 (batch_size, *axes of a picture); rows from ``len(tickets)`` on are stale.
+        size: slots that are filled before the batch is sent.
         tickets: the ticket of each picture, in the order of the slots.
         written: number of claimed slots that hold their picture.
     """
 
-    images: Buffer
+    buffer: Buffer
+    size: int
     tickets: list[Ticket] = field(default_factory=list)
     written: int = 0
+
+    @property
+    def images(self) -> Buffer:
+        """Pictures, uint8 (number of tickets, *axes of a picture)."""
+        return self.buffer[: len(self.tickets)]
 
 
 class BatchAssembler(Generic[Ticket]):
@@ -49,8 +56,8 @@ class BatchAssembler(Generic[Ticket]):
     """
 
     def __init__(self, buffers: Sequence[Buffer]) -> None:
-        self._batch_size = len(buffers[0])
-        self._free: list[Batch[Ticket]] = [Batch(buffer) for buffer in buffers]
+        self._free: list[Batch[Ticket]] = [Batch(buffer, len(buffer)) for buffer in buffers]
+        self._free[-1].size = 1
         self._filling: Batch[Ticket] | None = None
         self._full: deque[Batch[Ticket]] = deque()
         self._expected = 0
@@ -82,11 +89,11 @@ class BatchAssembler(Generic[Ticket]):
             batch = self._claim()
             slot = len(batch.tickets)
             batch.tickets.append(ticket)
-        batch.images[slot] = pixels
+        batch.buffer[slot] = pixels
         with self._batch_changed:
             batch.written += 1
             self._expected -= 1
-            if batch.written == self._batch_size:
+            if batch.written == batch.size:
                 self._full.append(batch)
                 self._batch_changed.notify()
             elif self._expected == 0:
@@ -101,7 +108,7 @@ class BatchAssembler(Generic[Ticket]):
         if self._filling is None:
             self._filling = self._free.pop()
         batch = self._filling
-        if len(batch.tickets) == self._batch_size - 1:
+        if len(batch.tickets) == batch.size - 1:
             self._filling = None
         return batch
 
@@ -131,6 +138,7 @@ class BatchAssembler(Generic[Ticket]):
             with self._slot_freed:
                 batch.tickets.clear()
                 batch.written = 0
+                batch.size = len(batch.buffer)
                 self._free.append(batch)
                 self._slot_freed.notify_all()
 

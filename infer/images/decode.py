@@ -22,7 +22,7 @@ from .formats.registry import foreign_format, identify, registered_formats
 from .limits import DEFAULT_LIMITS, DecodeSize, TruncatedPolicy
 from .limits import Limits as Limits
 from .orientation import orientation
-from .preprocess import PixelArray
+from .pixels import PixelArray
 from .shape import InputShape
 from .views import views_of, whole_of
 

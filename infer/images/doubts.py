@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..results import MIN_SIDE, Doubt
-from .preprocess import PixelArray
+from .pixels import PixelArray
 
 _MIN_DEVIATION = 4.0
 """Standard deviation of a channel (0 to 255); noise of a dark frame stays below it."""

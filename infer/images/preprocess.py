@@ -13,12 +13,12 @@ rule has a test:
 """
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
 from ..errors import ImageError
 from ..results import FileStatus
 from .orientation import Box
+from .pixels import PixelArray
 
 INPUT_SIZE = (224, 224)
 """Height and width of the ResNet's input in the reference recipe."""
@@ -30,8 +30,6 @@ _PLAIN_MODES = frozenset({"1", "L", "P", "RGBX", "CMYK", "YCbCr", "HSV"})
 
 _BAND = 64
 """Rows of a picture whose alpha is composited at a time."""
-
-PixelArray = npt.NDArray[np.uint8]
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

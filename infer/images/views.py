@@ -8,7 +8,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from .orientation import Box
-from .preprocess import PixelArray, resize
+from .pixels import PixelArray
+from .preprocess import resize
 from .shape import InputShape
 
 _ROW_STEP = 8

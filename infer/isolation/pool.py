@@ -23,8 +23,9 @@ from ..images.limits import Limits
 from ..images.shape import InputShape
 from ..results import FileStatus
 from ..system.memory import usable_memory
+from .availability import can_start
 from .messages import error_from_json, header_from_json, limits_as_json, shape_as_json
-from .process import ChildProcess, Gone, TooSlow, can_start
+from .process import ChildProcess, Gone, TooSlow
 
 _OWN_MEMORY = 48 << 20
 """Bytes that a worker uses before it decodes anything."""
@@ -45,7 +46,7 @@ class WorkerPool:
         most: workers that may be busy at once; ``None`` for any number.
 
     Attributes:
-        is_available: true if workers can run here, see ``process.can_start``.
+        is_available: true if workers can run here, see ``availability.can_start``.
     """
 
     is_available = can_start

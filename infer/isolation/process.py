@@ -27,17 +27,6 @@ _ROOT = str(Path(__file__).absolute().parents[3])
 """Folder from which this package was imported; a child must run the same version."""
 
 
-can_start = all(
-    (
-        bool(sys.executable),
-        not getattr(sys, "frozen", False),
-        hasattr(select, "poll"),
-        hasattr(os, "set_blocking"),
-    )
-)
-"""True if this process can start another Python and wait for it; not frozen, and not on Windows."""
-
-
 class TooSlow(Exception):  # noqa: N818 - outcome of one file; no user sees it
     """The deadline has passed."""
 

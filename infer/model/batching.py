@@ -12,11 +12,11 @@ import numpy as np
 
 from ..choices import Device
 from ..errors import OutOfMemoryError, ProviderError
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from .cuda import Allocate, Lanes, batch_memory
 from .file import ModelFile
 from .self_test import check_known_answer
-from .session import Classifier, Session, open_session
+from .session import Classifier, Session, check_alone, open_session
 from .signature import FloatArray
 from .spec import ModelSpec
 
@@ -69,7 +69,13 @@ def open_classifier(
         ProviderError: ONNX Runtime or the device is unavailable, or computes wrong answers.
         ModelError: ONNX Runtime refuses the model, or its answer is outside 0 to 1.
     """
-    session = open_session(model, device, batches(device).threads)
+
+    def check(session: Session) -> None:
+        # On the CPU, the check in batches follows at once and is enough.
+        if session.device is not Device.CPU:
+            check_alone(session)
+
+    session = open_session(model, device, batches(device).threads, check=check)
     size, in_flight, _ = batches(session.device)
     return in_batches(session, size, in_flight, tell)
 
@@ -79,7 +85,8 @@ def in_batches(
 ) -> BatchedModel:
     """Return a model for batches of a size, or of a smaller one that fits into its memory.
 
-    It scores the built-in picture in every slot, which also allocates the device's memory.
+    It scores built-in pictures in every slot, which also allocates the device's memory; on the CPU
+    in two slots, for there the first row waits for them longest.
 
     Args:
         session: session that is open.
@@ -91,20 +98,24 @@ def in_batches(
         ProviderError: the device failed, or computes wrong answers.
         ModelError: an answer is outside 0 to 1.
     """
-    classifier = SmallerBatches(
+    classifier: Classifier = SmallerBatches(
         _in_lanes(session, batch_size, batches_in_flight, tell) or session,
         lambda size, reason: tell(f"continuing with batches of {size}, because {reason}"),
     )
-    check_known_answer(
-        session.model,
-        session.provider,
-        classifier.run,
-        batch_size,
-        alone=session.run,
-        # A graph of CUDA must not be captured while another thread allocates.
-        threads=batches_in_flight if session.device is Device.CPU else 1,
+    check = partial(
+        check_known_answer, session.model, session.provider, classifier.run, alone=session.run
     )
+    if session.device is Device.CPU:
+        check(min(batch_size, _SLOTS_ON_CPU), threads=batches_in_flight)
+    else:
+        # A graph of CUDA must not be captured while another thread allocates.
+        check(batch_size)
+        classifier = WholeBatches(classifier, batch_size)
     return BatchedModel(session, classifier, batch_memory(session.device))
+
+
+_SLOTS_ON_CPU = 2
+"""Pictures in the batch that checks a CPU: enough to find slots that are mixed up."""
 
 
 def _in_lanes(
@@ -120,6 +131,41 @@ def _in_lanes(
     except ProviderError as error:
         tell(f"continuing without CUDA graphs, because {error}")
         return None
+
+
+class WholeBatches:
+    """A classifier whose batches all have one size; slots without a picture are computed, too.
+
+    Memory pools and graphs of a device depend on the shape, and so do the last bits of an answer.
+
+    Args:
+        classifier: classifier of whole batches.
+        batch_size: pictures in a whole batch.
+    """
+
+    def __init__(self, classifier: Classifier, batch_size: int) -> None:
+        self._classifier = classifier
+        self._batch_size = batch_size
+
+    @property
+    def spec(self) -> ModelSpec:
+        """Specification of the model."""
+        return self._classifier.spec
+
+    def run(self, images: PixelArray) -> FloatArray:
+        """Run a batch of at most ``batch_size`` pictures, like ``Session.run``.
+
+        Raises:
+            OutOfMemoryError: a single picture does not fit.
+            ModelError: the model returned a value outside 0 to 1.
+            ProviderError: the device failed for another reason.
+        """
+        count = len(images)
+        if count < self._batch_size:
+            whole = np.zeros((self._batch_size, *images.shape[1:]), np.uint8)
+            whole[:count] = images
+            images = whole
+        return self._classifier.run(images)[:count]
 
 
 class SmallerBatches:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..choices import Device
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from .providers import load_onnxruntime
 from .self_test import check_known_answer
 from .session import INPUT_NAME, P_AI_NAME, Session

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import ProviderError
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from ..images.shape import InputShape
 from .file import ModelFile
 from .signature import FloatArray

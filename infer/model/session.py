@@ -5,7 +5,7 @@ The rest of the package never uses ONNX Runtime, which is imported on first use.
 
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from ..choices import Device
 from ..errors import ModelError, OutOfMemoryError, ProviderError, one_line
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from ..results import LABELS
 from .file import ModelFile
 from .products import with_float_products
@@ -117,8 +117,23 @@ class Session:
         return outputs
 
 
+def check_alone(session: Session) -> None:
+    """Let a session score the built-in picture alone.
+
+    Raises:
+        ProviderError: its answer differs from that in the specification, or the device failed.
+        ModelError: its answer is outside 0 to 1.
+    """
+    check_known_answer(session.model, session.provider, session.run, batch_size=1)
+
+
 def open_session(
-    model: ModelFile, device: Device, threads: int, *, cuda_graphs: bool = False
+    model: ModelFile,
+    device: Device,
+    threads: int,
+    *,
+    check: Callable[[Session], None] = check_alone,
+    cuda_graphs: bool = False,
 ) -> Session:
     """Load a model on a device, and check both.
 
@@ -129,6 +144,7 @@ def open_session(
         model: a verified file.
         device: ``auto`` takes CUDA if it works, else the CPU; any other is taken or refused.
         threads: threads of one operator on the CPU, of OpenVINO all together; at least 1.
+        check: check of the session, for callers that let it judge more than one picture.
         cuda_graphs: let CUDA launch a batch's kernels at once, as a captured graph. Such a session
             takes full batches in memory that stays where it is, from one thread.
 
@@ -144,7 +160,7 @@ def open_session(
         file = _for_device(model, device)
         session = _open_on(onnxruntime, file, device, threads, cuda_graphs=cuda_graphs)
         if not cuda_graphs:
-            check_known_answer(file, session.provider, session.run, batch_size=1)
+            check(session)
         return session
 
     if device is not Device.AUTO:

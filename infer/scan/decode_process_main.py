@@ -20,7 +20,7 @@ from ..errors import ImageError
 from ..files.walk import Found
 from ..flow.budget import MemoryBudget
 from ..images.limits import Isolation, Limits
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from ..images.shape import InputShape
 from ..isolation.child import (
     SLACK,

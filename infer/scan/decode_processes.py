@@ -16,7 +16,6 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,19 +24,13 @@ import numpy as np
 from ..files.paths import path_text
 from ..images.formats.registry import registered_formats
 from ..images.limits import Limits
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from ..images.shape import InputShape
 from ..isolation.messages import limits_as_json, provenance_from_json, shape_as_json
 from ..isolation.process import ChildProcess, Gone, TooSlow
 from ..isolation.shared_memory import memory_file
 from ..results import Doubt, FileStatus, Provenance, ScanRow
-from ..system.memory import usable_memory
 from .prepare import PreparedImage
-
-try:
-    import resource
-except ImportError:  # Windows has none
-    resource = None  # type: ignore[assignment]
 
 MAX_HELPED_DETAILS = 1 << 12
 """Characters of a file's provenance details that a helper's answer holds; the scan reads longer
@@ -45,9 +38,6 @@ ones itself."""
 
 CHUNK = 8
 """Files that a decode process gets at once: few enough that none is the last for long."""
-
-DESCRIPTORS = 3
-"""Descriptors that each decode process keeps open in the scan: its memory and two pipes."""
 
 _SHORTEST_CHUNK_S = 10.0
 """Least seconds for a chunk, which takes some 20 ms, before its process counts as stopped."""
@@ -286,64 +276,3 @@ def _folder() -> str | None:
         return str(Path.cwd())
     except OSError:
         return None
-
-
-LEAST_MEMORY = 32 << 20
-"""Least useful memory of a decode process in bytes, enough for about 3 megapixels."""
-
-
-HELPED_SHARE = 0.75
-"""Share of the decoding memory for decode processes; the rest is for files that they leave."""
-
-
-_HELPED_THREADS = 8
-"""Number of decode threads from which each gets a process; fewer do not wait enough for the GIL."""
-
-
-_OWN_MEMORY = 48 << 20
-"""Bytes that a decode process uses before it decodes anything."""
-
-
-_OWN_SHARE = 1 / 8
-"""Share of this process's memory for the decode processes' own use."""
-
-
-_OTHER_DESCRIPTORS = 64
-"""Descriptors kept free for the walk, threads' files, workers, and the start of a process."""
-
-
-_DESCRIPTORS_EACH = DESCRIPTORS + 1
-"""Descriptors for each process; its thread also reads files itself."""
-
-
-_OPEN_DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
-
-
-def usual_decode_processes(decode_threads: int) -> int:
-    """Return the default number of decode processes."""
-    return decode_threads if decode_threads >= _HELPED_THREADS else 0
-
-
-def affordable_helpers(wanted: int, memory: int) -> int:
-    """Return the wanted number of decode processes, or fewer.
-
-    Args:
-        wanted: wanted number.
-        memory: bytes for all files that are decoded at once.
-    """
-    by_memory = int(HELPED_SHARE * memory) // LEAST_MEMORY
-    by_size = int(_OWN_SHARE * usable_memory()) // _OWN_MEMORY
-    by_descriptors = (_free_descriptors() - _OTHER_DESCRIPTORS) // _DESCRIPTORS_EACH
-    return max(0, min(wanted, by_memory, by_size, by_descriptors))
-
-
-def _free_descriptors() -> int:
-    if resource is None:
-        return 1 << 20
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft == resource.RLIM_INFINITY:
-        return 1 << 20
-    for folder in _OPEN_DESCRIPTORS:
-        with suppress(OSError):
-            return soft - sum(1 for _ in folder.iterdir())
-    return 0

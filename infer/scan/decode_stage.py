@@ -12,16 +12,9 @@ from ..images.limits import Isolation, Limits
 from ..images.shape import InputShape
 from ..results import ScanRow
 from ..stores.found import Remote
-from .decode_processes import (
-    CHUNK,
-    HELPED_SHARE,
-    Helper,
-    HelperGone,
-    Helpers,
-    HelperSetup,
-    affordable_helpers,
-)
+from .decode_processes import CHUNK, Helper, HelperGone, Helpers, HelperSetup
 from .prepare import PreparedImage, Resources, prepare
+from .process_count import HELPED_SHARE, affordable_helpers
 
 _ALONE_FIRST = 96
 """Files that a thread prepares before it starts a decode process: a small scan needs none."""

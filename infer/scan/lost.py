@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from ..errors import SourceLostError
-from ..files.long_paths import stat_path
+from ..files.paths import stat_path
 from ..files.read import is_lost, os_failure
 from ..results import ScanRow, is_address
 

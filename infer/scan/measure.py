@@ -22,7 +22,7 @@ from ..choices import Device
 from ..errors import InputError
 from ..files.walk import Found, walk
 from ..images.decode import Limits
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from ..images.shape import InputShape
 from ..model.batching import BatchedModel, Tell
 from ..model.providers import ON_CPU

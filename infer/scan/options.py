@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
 from ..choices import Device
-from ..files.walk import WalkOptions
+from ..files.options import WalkOptions
 from ..images.limits import Isolation, Limits
 from ..model.batching import Batches
 from ..model.providers import ON_CPU
 from ..stores.options import DEFAULT_STORE_OPTIONS, StoreOptions
 from ..system.cores import available_cores
 from ..system.memory import default_memory
-from .decode_processes import usual_decode_processes
+from .process_count import usual_decode_processes
 
 if TYPE_CHECKING:
     from ..provenance.options import ProvenanceOptions

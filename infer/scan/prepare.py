@@ -19,7 +19,7 @@ from ..images.encoded import EncodedImage
 from ..images.failures import unexpected
 from ..images.formats.registry import identify
 from ..images.limits import Isolation
-from ..images.preprocess import PixelArray
+from ..images.pixels import PixelArray
 from ..images.shape import InputShape
 from ..isolation.policy import needs_worker
 from ..isolation.pool import WorkerPool

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from ..files.long_paths import stat_path
+from ..files.paths import stat_path
 from ..files.walk import Found
 from ..output.earlier import EarlierRows
 from ..output.parts.shard import Shard

@@ -10,8 +10,8 @@ from ..files.read import ReadError
 from ..output.parts.folder import LocalFolder, RowsFolder, taken
 from ..results import is_address
 from .addresses import Address, parsed
+from .opening import open_client
 from .options import StoreOptions
-from .stores import open_client
 
 if TYPE_CHECKING:
     from .client import Client

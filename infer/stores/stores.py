@@ -1,14 +1,13 @@
 """Stores of one scan: one way to all of them, and what is fetched ahead."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import MissingExtraError
 from ..files.read import ReadError
 from ..images.limits import DEFAULT_LIMITS, Limits
 from ..results import FileStatus
 from ..system.memory import DEFAULT_MEMORY
 from .found import Remote
+from .opening import open_client
 from .options import DEFAULT_STORE_OPTIONS, StoreOptions
 from .prefetch import Prefetch
 
@@ -71,20 +70,6 @@ class Stores:
             return self.client.read(remote.address, most, remote.size, remote.tag)
         except ReadError as error:
             raise if_named(error) if remote.is_named else error from None
-
-
-def open_client(options: StoreOptions, deadline_s: float) -> "Client":
-    """Return a way to all stores.
-
-    Raises:
-        MissingExtraError: obstore is not installed.
-    """
-    try:
-        module = import_module(".client", __package__)
-    except ModuleNotFoundError as error:
-        raise MissingExtraError("reading from a store", "stores", "obstore") from error
-    client: Client = module.Client(options, deadline_s)
-    return client
 
 
 def if_named(error: ReadError) -> ReadError:

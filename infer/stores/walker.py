@@ -8,8 +8,9 @@ from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ImageError, InputError
-from ..files.choice import START, Choice, WalkOptions
+from ..files.choice import START, Choice
 from ..files.left_out import LeftOut
+from ..files.options import WalkOptions
 from ..files.read import ReadError
 from ..files.walk import Found, Walker
 from ..images.formats.registry import is_picture_start

@@ -11,7 +11,9 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def waited_for(name: str, work: Callable[[], Result]) -> Result:
+def waited_for(
+    name: str, work: Callable[[], Result], meanwhile: Callable[[], object] | None = None
+) -> Result:
     """Run ``work`` in a thread; return its result or raise its exception.
 
     A caller that is interrupted while it waits must end the process without waiting for the thread.
@@ -19,6 +21,7 @@ def waited_for(name: str, work: Callable[[], Result]) -> Result:
     Args:
         name: name of the thread, after ``THREAD_PREFIX``.
         work: the work of the thread.
+        meanwhile: called while the thread works.
     """
     results: list[Result] = []
     errors: list[BaseException] = []
@@ -31,6 +34,8 @@ def waited_for(name: str, work: Callable[[], Result]) -> Result:
 
     thread = threading.Thread(target=run, name=THREAD_PREFIX + name, daemon=True)
     thread.start()
+    if meanwhile is not None:
+        meanwhile()
     thread.join()
     if errors:
         raise errors[0]

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.files.folders import sorted_in_parts
 from trustthepixels.infer.files.left_out import LeftOut
-from trustthepixels.infer.files.walk import Found, WalkOptions, walk
+from trustthepixels.infer.files.options import WalkOptions
+from trustthepixels.infer.files.walk import Found, walk
 from trustthepixels.infer.images.formats.registry import image_extensions, known_extensions
 from trustthepixels.infer.results import FileStatus
 

@@ -116,7 +116,8 @@ def test_a_scan_in_python_goes_through_lanes_which_the_next_one_finds(tiny_model
     assert rows == [expected, expected]
     (lanes_of_both,) = made
     assert lanes_of_both.shape == (6, 1)
-    assert lanes_of_both.sizes == [6] * 7
+    # The built-in picture; the first picture of each scan, and three batches of the others.
+    assert lanes_of_both.sizes == [6] * (1 + 2 * 4)
 
 
 def test_bench_measures_what_a_scan_does(session, examples, made, monkeypatch):
@@ -132,7 +133,25 @@ def test_bench_measures_what_a_scan_does(session, examples, made, monkeypatch):
     folder = examples / "Real"
     report = bench.measure(folder, replace(batched, allocate=allocate), options, 1, 3)
     assert report.images == 3
-    # The built-in picture, the model alone, end to end.
-    assert made[0].sizes == [3, 3, 3]
+    # The built-in picture, the model alone, end to end: the first picture and the others.
+    assert made[0].sizes == [3, 3, 3, 3]
     # The model alone; decoding alone and end to end with a buffer in flight and two beside it.
     assert buffers == [(3, 224, 224, 3)] * 7
+
+
+def test_other_devices_get_whole_batches_and_the_cpu_only_what_is_there(session, made):
+    images = np.zeros((2, 224, 224, 3), np.uint8)
+    on_gpu = in_batches(on_cuda(session), 6, 1, pytest.fail).classifier
+    assert np.array_equal(on_gpu.run(images), session.run(images))
+    assert made[0].sizes == [6, 6]
+    seen: list[int] = []
+
+    class Counted:
+        def run(self, names, images):
+            seen.append(len(images["images"]))
+            return session.inference.run(names, images)
+
+    on_cpu = in_batches(replace(session, inference=Counted()), 6, 1, pytest.fail).classifier
+    assert sorted(seen) == [1, 2]
+    assert np.array_equal(on_cpu.run(images), session.run(images))
+    assert seen[2:] == [2]

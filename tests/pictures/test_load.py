@@ -11,7 +11,8 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.files.walk import Found
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
-from trustthepixels.infer.images.preprocess import PixelArray, resize
+from trustthepixels.infer.images.pixels import PixelArray
+from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.scan.prepare import PreparedImage, prepare
 from trustthepixels.train.data.manifest import Sample

@@ -30,22 +30,20 @@ from trustthepixels.infer.isolation.process import ChildProcess
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.results import FileStatus, ScanRow
-from trustthepixels.infer.scan import decode_processes as helper_count
 from trustthepixels.infer.scan import decode_processes as helpers
-from trustthepixels.infer.scan import decode_stage
+from trustthepixels.infer.scan import decode_stage, process_count
 from trustthepixels.infer.scan.decode_processes import (
     CHUNK,
     Helper,
     HelperGone,
     Helpers,
     HelperSetup,
-    affordable_helpers,
-    usual_decode_processes,
 )
 from trustthepixels.infer.scan.decode_stage import DecodeThread, DecodeThreads, helpers_of
 from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.scan.pipeline import scan_rows
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
+from trustthepixels.infer.scan.process_count import affordable_helpers, usual_decode_processes
 
 resource = pytest.importorskip("resource", reason="decode processes need POSIX")
 
@@ -387,10 +385,10 @@ class TestHelpersOf:
         assert not self.count(4, budget=MemoryBudget(40 << 20))
 
     def test_are_as_many_as_can_be_had(self, monkeypatch):
-        monkeypatch.setattr(helper_count, "usable_memory", lambda: 64 << 30)
+        monkeypatch.setattr(process_count, "usable_memory", lambda: 64 << 30)
         assert affordable_helpers(96, 2 << 30) == 48
         assert affordable_helpers(8, 2 << 30) == 8
-        monkeypatch.setattr(helper_count, "usable_memory", lambda: 4 << 30)
+        monkeypatch.setattr(process_count, "usable_memory", lambda: 4 << 30)
         assert affordable_helpers(96, 2 << 30) == 10
         few = sum(1 for _ in Path("/dev/fd").iterdir()) + 64 + 4 * 3
         monkeypatch.setattr(resource, "getrlimit", lambda _: (few, few))

@@ -107,7 +107,7 @@ def test_a_server_that_dies_in_a_scan_and_comes_back_costs_no_row(store, tiny_mo
 
 PEAK = """
 import resource, sys
-from trustthepixels.infer.files.walk import WalkOptions
+from trustthepixels.infer.files.options import WalkOptions
 from trustthepixels.infer.stores.options import StoreOptions
 from trustthepixels.infer.stores.source import AnyFiles
 from trustthepixels.infer.stores.stores import Stores

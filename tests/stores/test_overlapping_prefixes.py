@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from benchmarks.inputs.object_server import Objects, Server, served
-from trustthepixels.infer.files.walk import WalkOptions, walk
+from trustthepixels.infer.files.options import WalkOptions
+from trustthepixels.infer.files.walk import walk
 from trustthepixels.infer.stores.options import StoreOptions
 from trustthepixels.infer.stores.source import AnyFiles
 from trustthepixels.infer.stores.stores import Stores

@@ -30,7 +30,7 @@ from benchmarks.inputs.object_server import (
     sound,
     throttled,
 )
-from trustthepixels.infer.files.walk import WalkOptions
+from trustthepixels.infer.files.options import WalkOptions
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.output.rows import unescape_path
 from trustthepixels.infer.stores.found import Remote

@@ -46,7 +46,8 @@ for package in ("output", "files", "system"):
 
 SCAN = """
 from trustthepixels.infer.files.read import read_file
-from trustthepixels.infer.files.walk import WalkOptions, walk
+from trustthepixels.infer.files.options import WalkOptions
+from trustthepixels.infer.files.walk import walk
 from trustthepixels.infer.choices import Existing
 from trustthepixels.infer.output.output import open_output
 from trustthepixels.infer.choices import RowFormat

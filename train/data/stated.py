@@ -4,9 +4,10 @@ import os
 from pathlib import Path
 
 from trustthepixels.infer.errors import ImageError, InputError, MissingExtraError
+from trustthepixels.infer.files.options import WalkOptions
 from trustthepixels.infer.files.paths import path_text
 from trustthepixels.infer.files.read import read_file
-from trustthepixels.infer.files.walk import WalkOptions, walk
+from trustthepixels.infer.files.walk import walk
 from trustthepixels.infer.images.formats.registry import identify
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.isolation.origins import OriginReader

@@ -9,7 +9,7 @@ import torch
 
 from trustthepixels.infer.choices import Device
 from trustthepixels.infer.errors import ProviderError, UsageError
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.model.spec import ModelSpec
 
 from ..calibration.calibrate import probability

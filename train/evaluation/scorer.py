@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from trustthepixels.infer.choices import Device
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.model.bundled import installed_models, load_model
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import ModelSpec

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from trustthepixels.infer.errors import InputError, OutputError
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
 
 from ..data.manifest import Sample, fingerprint

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 
 from .hardware import Arithmetic
 from .network import Classifier

@@ -5,7 +5,8 @@ from enum import StrEnum
 import numpy as np
 from PIL import Image
 
-from trustthepixels.infer.images.preprocess import PixelArray, resize
+from trustthepixels.infer.images.pixels import PixelArray
+from trustthepixels.infer.images.preprocess import resize
 
 
 class Shown(StrEnum):

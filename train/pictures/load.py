@@ -12,7 +12,7 @@ from trustthepixels.infer.files.read import read_file
 from trustthepixels.infer.images.decode import ModelInput, Unlimited, decode, decode_to_size
 from trustthepixels.infer.images.failures import ImageHeader
 from trustthepixels.infer.images.limits import DEFAULT_LIMITS
-from trustthepixels.infer.images.preprocess import PixelArray
+from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.images.views import views_of
 

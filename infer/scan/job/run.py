@@ -3,26 +3,22 @@
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack, closing
+from importlib import import_module
+from typing import Any
 
 from ...choices import Existing, Mark
 from ...errors import UsageError
 from ...model.batching import Tell
 from ...output.details import open_details
 from ...output.output import open_output
-from ...output.parts.parts_output import open_parts
 from ...output.parts.shard import Shard
 from ...output.writer import RowSink
 from ...results import ScanRow, is_address
 from ...stores.rows_folder import rows_folder
-from ...stores.source import AnyFiles
-from ...stores.stores import Stores
 from ...system.background import waited_for
 from ...system.signals import Signals
 from ..counts import Report, ScanCounts
-from ..lost import while_present
-from ..pipeline import scan_found
 from ..request import ScanRequest
-from ..update import ShardFiles, Update, not_kept, object_stamp, stamp_of
 from .identity import run_identity
 from .settings import columns_of, options_for
 from .start import check_request, open_model, roots_of
@@ -57,7 +53,9 @@ def run_scan(
         stack.enter_context(signals.surfacing())
         # An import that swallowed the interruption must not let the scan wait for its model.
         signals.check()
-        model, rule = waited_for("model", lambda: open_model(request, tell))
+        opened = model, rule = waited_for(
+            "model", lambda: open_model(request, tell), meanwhile=_with_decoders
+        )
         session = model.session
         options = options_for(request, session.device)
         identity = run_identity(request, model, rule, options)
@@ -68,35 +66,21 @@ def run_scan(
             tell(f"all files are scanned again: {output.starts_anew}")
         # With the files that the output lays beside its rows.
         options = options_for(request, session.device, frozenset(output.identities))
-        shard = None if part is None else ShardFiles(roots, part)
-        updates = request.existing is Existing.UPDATE
-        # A long list would cost a request more for each line.
-        tags_named = updates or request.files_from is None
-        stores = Stores(options.stores, options.limits, options.memory, tags_named=tags_named)
-        named = roots if shard is None else shard.roots
-        source = AnyFiles(named, options.walk, report.left_out, stores)
-        files = source.find()
-        if shard is not None:
-            files = shard.chosen(files)
-        if report.counts.kept:
-            files = not_kept(files, output.kept(), output.is_outdated)
-        if shard is not None:
-            files = shard.noted(files)
-        update = Update(output.earlier, stamp_of if updates else object_stamp)
-        files = update.marked(files)
-        rows = stack.enter_context(
-            closing(scan_found(files, model.classifier, rule, options, model.allocate, source))
-        )
+        rows = _with_decoders().scanned(request, roots, opened, options, output, part, report)
+        stack.enter_context(closing(rows))
         show = stack.enter_context(progress(report.counts))
-        for row in while_present(rows):
+        for row, root, stamp in rows:
             details(row)
-            root = 0 if shard is None else shard.next_root()
-            output.write(row, root, update.next_stamp())
+            output.write(row, root, stamp)
             show(row)
             signals.check()
         dropped = output.drop_outdated()
         report.counts.drop_kept(dropped.verdicts, dropped.origins)
-        report.counts.kept += update.taken_over
+
+
+def _with_decoders() -> Any:
+    """Return the module of the rows, whose import takes as long as that of ONNX Runtime."""
+    return import_module(".rows", __package__)
 
 
 def _part_of(request: ScanRequest) -> Shard | None:
@@ -140,7 +124,12 @@ def _opened_sink(request: ScanRequest) -> AbstractContextManager[RowSink]:
     for option in filter(needs_file.__getitem__, needs_file):
         raise UsageError(f"{option} needs --out with a file of this machine")
     folder = rows_folder(request.out, request.stores, request.limits.timeout_s)
-    return open_parts(folder, request.row_format, request.existing, columns)
+    # Most scans write a file, so these modules wait.
+    parts = import_module("...output.parts.parts_output", __package__)
+    sink: AbstractContextManager[RowSink] = parts.open_parts(
+        folder, request.row_format, request.existing, columns
+    )
+    return sink
 
 
 def _has_objects(request: ScanRequest) -> bool:

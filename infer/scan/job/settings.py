@@ -5,7 +5,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from ...choices import Device
-from ...files.walk import WalkOptions
+from ...files.options import WalkOptions
 from ...output.rows import Columns
 from ...system.cores import available_cores
 from ...system.durable import Identity

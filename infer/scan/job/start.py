@@ -11,7 +11,7 @@ from ...errors import InputError, UsageError
 from ...files.lists import open_list
 from ...files.patterns import Patterns
 from ...images.limits import Isolation
-from ...isolation.pool import WorkerPool
+from ...isolation.availability import can_start
 from ...model.batching import BatchedModel, Tell, open_classifier
 from ...model.bundled import load_model
 from ...model.file import ModelFile
@@ -19,7 +19,7 @@ from ...model.providers import load_onnxruntime
 from ...model.spec import ModelSpec
 from ...model.verdicts import VerdictRule
 from ...results import is_address
-from ...stores.checks import check_addresses
+from ...stores.opening import check_addresses
 from ..request import ScanRequest
 from .settings import options_for
 
@@ -32,7 +32,7 @@ def check_request(request: ScanRequest) -> None:
     """
     for patterns in (request.include, request.exclude):
         Patterns(patterns)
-    if request.isolation is Isolation.ALL and not WorkerPool.is_available:
+    if request.isolation is Isolation.ALL and not can_start:
         raise UsageError(
             "--isolate all needs worker processes, which this system lacks; leave it out"
         )

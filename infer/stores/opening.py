@@ -1,9 +1,10 @@
-"""Check of named objects and prefixes before a scan."""
+"""Opening of stores, and the check of named objects and prefixes before a scan."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ..errors import InputError, MissingExtraError
 from ..files.read import NO_ANSWER, ReadError
 from ..results import FileStatus, is_address
 from .addresses import Address, parsed
@@ -12,10 +13,22 @@ from .options import StoreOptions
 if TYPE_CHECKING:
     from .client import Client
 
-from .stores import open_client
-
 _CHECK_S = 10.0
 """Seconds until a store that does not answer at the start of a scan is given up."""
+
+
+def open_client(options: StoreOptions, deadline_s: float) -> "Client":
+    """Return a way to all stores.
+
+    Raises:
+        MissingExtraError: obstore is not installed.
+    """
+    try:
+        module = import_module(".client", __package__)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("reading from a store", "stores", "obstore") from error
+    client: Client = module.Client(options, deadline_s)
+    return client
 
 
 def check_addresses(paths: Iterable[bytes], options: StoreOptions, deadline_s: float) -> None:
