@@ -9,7 +9,7 @@ import click
 
 from .inputs.models import default_weights
 from .names import CUDA, DEVICES, part_key
-from .parts.registry import PARTS, PEERS, chosen_parts
+from .parts.registry import EARLIER_PART, PARTS, PEERS, chosen_parts
 from .reporting.plots import write_plots
 from .reporting.report import report
 from .reporting.results import circumstances, load, store
@@ -32,6 +32,12 @@ from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
     "--tower",
     type=click.Path(path_type=Path, exists=True),
     help="CLIP's tower, from 'trustthepixels import-tower'; the part peers needs it.",
+)
+@click.option(
+    "--earlier",
+    type=click.Path(path_type=Path, exists=True),
+    metavar="CHECKOUT",
+    help="Compare with the scanner of this checkout of an earlier commit, too.",
 )
 @click.option(
     "--work",
@@ -67,6 +73,7 @@ def main(
     data: Path | None,
     photos: tuple[Path, ...],
     tower: Path | None,
+    earlier: Path | None,
     work: Path,
     out: Path,
     only: tuple[str, ...],
@@ -90,10 +97,15 @@ def main(
             f"--tower is missing; the peers run the default model's weights, and docs/bundled.md "
             f"has the way to them. Or use --skip {PEERS}"
         )
+    if EARLIER_PART in chosen and earlier is None:
+        raise click.UsageError(
+            f"--earlier is missing; the part {EARLIER_PART} compares with it. "
+            f"Or use --skip {EARLIER_PART}"
+        )
     work.mkdir(parents=True, exist_ok=True)
     counts = QUICK if quick else ON_CUDA if device == CUDA else Counts()
     settings = Settings(data or Path(), photos, work, device=device, counts=counts)
-    settings = settings.with_repeats(repeats)
+    settings = replace(settings.with_repeats(repeats), earlier=earlier)
     if tower is not None:
         settings = replace(settings, weights=default_weights(work, tower))
     results = out / "results.json"

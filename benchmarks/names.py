@@ -1,6 +1,7 @@
 """Names of contestants, image sets and parts in the results."""
 
 OURS, OURS_FP32, OURS_EDGE = "scan-folder", "scan-folder, fp32", "scan-folder, edge"
+EARLIER, EARLIER_EDGE = "earlier scan-folder", "earlier scan-folder, edge"
 PIPELINE, TORCH, TIMM = "transformers pipeline", "plain PyTorch loop", "timm-style loop"
 
 SMALL, CAMERA = "500×375 JPEG", "2–12 megapixels JPEG"

@@ -51,6 +51,7 @@ class Settings:
         work: folder for inputs and models; kept between runs.
         weights: the checkpoint that the peers run, see ``inputs.models.default_weights``; empty
             for none.
+        earlier: checkout of an earlier commit, to compare with; ``None`` for none.
         splits: splits of its training, see ``trustthepixels.train.data.splits``.
         device: device of the models, ``cpu`` or ``cuda``.
         counts: numbers of files and repeats.
@@ -60,6 +61,7 @@ class Settings:
     photos: tuple[Path, ...]
     work: Path
     weights: Path = Path()
+    earlier: Path | None = None
     splits: Path = ROOT / "train" / "bundled" / "splits.csv"
     device: str = "cpu"
     counts: Counts = Counts()

@@ -43,8 +43,8 @@ def measure(settings: Settings) -> Json:
         "us_per_file": {
             str(count): [_windows(done, counts) for done in runs[count]] for count in counts
         },
-        "one_core_files_per_s": [_rate(done) for done in one_core],
-        "all_cores_files_per_s": [_rate(done) for done in runs[largest]],
+        "one_core_files_per_s": [rate_of(done) for done in one_core],
+        "all_cores_files_per_s": [rate_of(done) for done in runs[largest]],
         "models_peak_mb": _model_memory(settings),
     }
 
@@ -67,7 +67,7 @@ def _windows(done: Run, counts: tuple[int, ...]) -> dict[str, float]:
     }
 
 
-def _rate(done: Run) -> float:
+def rate_of(done: Run) -> float:
     """Return files per second from the first row to the last."""
     (_, begin), (lines, end) = done.stamps[1], done.stamps[-1]
     return (lines - 2) / (end - begin)

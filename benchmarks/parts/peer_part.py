@@ -8,7 +8,7 @@ from typing import Any
 
 from ..inputs.models import float32_model, transformers_model
 from ..inputs.pictures import camera_jpegs, files_of, small_jpegs
-from ..names import OURS, OURS_EDGE, OURS_FP32
+from ..names import OURS, OURS_FP32
 from ..peers.agreement import P_AI, SAME_WEIGHTS, compare
 from ..peers.contestants import (
     Contestant,
@@ -21,6 +21,7 @@ from ..peers.contestants import (
     torch_loop,
     weights_spec,
 )
+from ..peers.earlier import earlier_scanners
 from ..peers.record import steady_rate
 from ..processes import Run, run
 from ..series import interleaved
@@ -43,13 +44,11 @@ def measure(settings: Settings) -> Json:
     timm = timm_loop(settings, best)
     loops = [in_python(settings, OURS_FP32, str(float32_model(settings)), SAME_WEIGHTS)]
     loops += [in_python(settings, OURS, "default", None), timm]
-    ours = scanners(settings)
+    ours = [*scanners(settings), *earlier_scanners(settings)]
     return {
         "absent": [] if has_transformers() else ["transformers"],
         "small": _compared(settings, small, [*ours, *peers, torch_loop(settings)]),
-        "camera": _compared(
-            settings, camera, [one for one in ours if one.name != OURS_EDGE] + camera_peers
-        ),
+        "camera": _compared(settings, camera, [*ours, *camera_peers]),
         "steady": _compared(settings, small, loops, steady=True),
     }
 
@@ -63,7 +62,7 @@ def _compared(
 
     def take(one: Contestant) -> Run:
         out[one.name].unlink(missing_ok=True)
-        done = run(one.arguments(folder, out[one.name]))
+        done = run(one.arguments(folder, out[one.name]), environment=one.environment)
         if steady:
             stamps = json.loads(out[one.name].read_text())["stamps"]
             rates[one.name].append(steady_rate(stamps))

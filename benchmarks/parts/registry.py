@@ -10,6 +10,7 @@ from . import (
     accuracy_part,
     cores_part,
     decoder_part,
+    earlier_part,
     fidelity_part,
     growth_part,
     peer_part,
@@ -43,7 +44,7 @@ class Part:
         return max(1, self.times * settings.counts.repeats)
 
 
-PEERS = "peers"
+PEERS, EARLIER_PART = "peers", "earlier"
 
 PARTS = {
     PEERS: Part(peer_part.measure),
@@ -54,6 +55,7 @@ PARTS = {
     "accuracy": Part(accuracy_part.measure, times=0),
     "decoders": Part(decoder_part.measure, is_on_cpu=True),
     # Fidelity changes with the models alone; tuning reopens settled questions.
+    EARLIER_PART: Part(earlier_part.measure, is_usual=False),
     "fidelity": Part(fidelity_part.measure, is_usual=False, times=0),
     "tuning": Part(tuning_part.measure, is_usual=False, is_on_cpu=True),
 }

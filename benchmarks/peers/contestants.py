@@ -1,7 +1,7 @@
 """Contestants: commands that score all pictures of a folder and write their answers."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from trustthepixels.infer.model.spec import ModelSpec
@@ -31,6 +31,7 @@ class Contestant:
         tolerance: largest difference of ``p_ai`` from our float32 model; ``None`` for other models
             and other precisions, whose differences are shown instead.
         settings: its chosen settings, in words.
+        environment: further environment variables.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Contestant:
     answers: Callable[[Path], P_AI]
     tolerance: float | None
     settings: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def scanners(settings: Settings) -> list[Contestant]:

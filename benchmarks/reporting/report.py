@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..names import CPU, CUDA, DEVICES, part_key, plot_name
+from ..names import CPU, CUDA, DEVICES, EARLIER, OURS, part_key, plot_name
 from ..series import median, spread
 from .goals import outcomes
 
@@ -117,6 +117,22 @@ def _contestant(name: str, one: Json, images: int) -> tuple[str, ...]:
         figure(one["peak_mb"], 0),
         f"{agreement['largest']:.4f}" + (" **void**" if one["void"] else ""),
         f"{agreement['verdicts']:.1%}",
+    )
+
+
+def _earlier(measured: Json) -> str:
+    rows = [
+        (
+            name,
+            figure(by_build[OURS], 2),
+            figure(by_build[EARLIER], 2),
+            f"{median(by_build[OURS]) / median(by_build[EARLIER]):.2f}",
+        )
+        for name, by_build in measured["figures"].items()
+    ]
+    head = ("", "now", f"commit {measured['commit']}", "now / then")
+    return "Whole processes by turns, each build with the models that it bundles.\n\n" + table(
+        head, rows
     )
 
 
@@ -286,6 +302,7 @@ class _Section:
 
 SECTIONS = {
     "peers": _Section("Next to other tools", _peers, "peers"),
+    "earlier": _Section("Next to an earlier build", _earlier),
     "stages": _Section("Stages", _stages, "stages"),
     "start": _Section("Start", _start),
     "cores": _Section("Cores", _cores, "cores"),

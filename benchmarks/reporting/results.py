@@ -95,9 +95,12 @@ def without_paths(arguments: Sequence[str]) -> list[str]:
     """Return the command line with ``DIR`` for folders, which differ between machines."""
     shown: list[str] = []
     for argument in arguments:
-        is_folder = bool(shown) and shown[-1] in ("--data", "--photos", "--work", "--out")
+        is_folder = bool(shown) and shown[-1] in _PATHS
         shown.append("DIR" if is_folder else argument)
     return shown
+
+
+_PATHS = ("--data", "--photos", "--work", "--out", "--tower", "--earlier")
 
 
 def load(path: Path) -> Json:
