@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ..inputs.models import EDGE, null_model
-from ..inputs.pictures import camera_jpegs, small_jpegs
+from ..inputs.pictures import camera_jpegs, files_of, small_jpegs
 from ..inputs.tiny_files import tiny_files
 from ..names import EARLIER, OURS
 from ..peers.earlier import earlier
@@ -21,7 +21,7 @@ _TINY = 20_000
 _STARTS = 3
 """Factor on the repeats of starts, as in the part ``start``."""
 
-_MANY_THREADS = 16
+_MANY_THREADS, _MANY_FILES = 16, 200
 
 
 def measure(settings: Settings) -> Json:
@@ -33,7 +33,7 @@ def measure(settings: Settings) -> Json:
     build = earlier(settings)
     if build is None:
         raise ValueError("the part needs --earlier")
-    small, camera = small_jpegs(settings), camera_jpegs(settings)
+    small, many = small_jpegs(settings), _many_camera_jpegs(settings)
     tiny, null = tiny_files(settings, _TINY), str(null_model(settings))
     names = ("scan-folder", "trustthepixels")
     commands: dict[str, dict[str, list[str | Path]]] = {
@@ -73,7 +73,7 @@ def measure(settings: Settings) -> Json:
     options = ("--threads", threads, "--decode-threads", threads)
     memory = {
         (f"peak memory, {model}, camera files, {threads} threads: MB", which): partial(
-            _peak, partial(scan, which, camera, model, *options)
+            _peak, partial(scan, which, many, model, *options)
         )
         for model in ("default", EDGE)
         for which in both
@@ -81,6 +81,18 @@ def measure(settings: Settings) -> Json:
     taken = interleaved(_STARTS * settings.counts.repeats, starts)
     taken |= interleaved(settings.counts.repeats, tiny_scans | memory)
     return {"commit": build.commit, "figures": _by_name(taken)}
+
+
+def _many_camera_jpegs(settings: Settings) -> Path:
+    """Return a folder of links to camera JPEGs, enough that decode processes start."""
+    originals = files_of(camera_jpegs(settings))
+    folder = settings.work / f"camera-{_MANY_FILES}-links"
+    folder.mkdir(exist_ok=True)
+    for number in range(_MANY_FILES):
+        link = folder / f"{number:03}.jpg"
+        link.unlink(missing_ok=True)
+        link.symlink_to(originals[number % len(originals)])
+    return folder
 
 
 def _first_row(scan: "partial[Run]") -> float:
