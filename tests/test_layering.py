@@ -286,7 +286,7 @@ DOORS = {
     "subprocess": {"infer/isolation", "train/prepare/from_git.py"},
     "pi_heif": {"infer/images/formats"},
     "pyarrow": {"infer/convert/parquet.py"},
-    "obstore": {"infer/stores/client.py", "infer/stores/failures.py"},
+    "obstore": {"infer/stores/requests"},
     "ray": {"infer/cluster/crew.py"},
 }
 """Libraries, and the only places that may import them."""

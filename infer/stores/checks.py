@@ -10,7 +10,7 @@ from .addresses import Address, parsed
 from .options import StoreOptions
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .requests.client import Client
 
 from .stores import open_client
 

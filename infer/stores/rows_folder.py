@@ -14,7 +14,7 @@ from .options import StoreOptions
 from .stores import open_client
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .requests.client import Client
 
 _LARGEST = 1 << 32
 """Bytes of the largest file that is read; no part comes near."""

@@ -13,7 +13,7 @@ from .options import DEFAULT_STORE_OPTIONS, StoreOptions
 from .prefetch import Prefetch
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .requests.client import Client
 
 
 class Stores:
@@ -80,7 +80,7 @@ def open_client(options: StoreOptions, deadline_s: float) -> "Client":
         MissingExtraError: obstore is not installed.
     """
     try:
-        module = import_module(".client", __package__)
+        module = import_module(".requests.client", __package__)
     except ModuleNotFoundError as error:
         raise MissingExtraError("reading from a store", "stores", "obstore") from error
     client: Client = module.Client(options, deadline_s)
