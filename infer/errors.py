@@ -23,6 +23,8 @@
 The number is the exit code of a command that ends with the error. Any other exception is a bug.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import TYPE_CHECKING
 
@@ -91,6 +93,15 @@ class SourceLostError(InputError):
 
 class OutputError(TrustThePixelsError):
     """The output cannot be created or written."""
+
+
+@contextmanager
+def failing_as(kind: type[InputError] | type[OutputError], failure: str) -> Iterator[None]:
+    """Turn an ``OSError`` of a block into a typed one: the failure, then the system's reason."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(f"{failure}: {error.strerror or error}") from error
 
 
 class ModelError(TrustThePixelsError):

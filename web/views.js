@@ -4,7 +4,7 @@ import { bandsOf, resized } from "./resize.js";
 
 const ROW_STEP = 8; // as infer/images/views.py
 const SCALED_MARGIN = 6; // as infer/images/decode.py
-const DIVISORS = [8, 4, 2]; // as infer/images/formats/jpeg.py
+const DIVISORS = [8, 4, 2]; // as infer/images/formats/strict_jpeg/decode.py
 
 /**
  * Return RGB bytes (views × height × width × 3) of a source as `resized` takes it.

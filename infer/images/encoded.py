@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from .failures import ImageHeader
-from .formats.jpeg_markers import JpegMarkers
+from .formats.strict_jpeg.markers import JpegMarkers
 from .limits import Limits
 from .orientation import Upright
 

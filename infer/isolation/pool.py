@@ -73,10 +73,6 @@ class WorkerPool:
             except TooSlow:
                 reason = f"not decoded within {limits.timeout_s:g} s"
                 raise DecodeError(FileStatus.TOO_SLOW, reason) from None
-            except Gone as error:
-                if self._cancelled:
-                    raise Cancelled from None
-                raise worker.post_mortem() from error
 
     def ask(
         self, requests: Sequence[tuple[dict[str, Any], bytes]], limits: Limits, max_size: int
@@ -93,12 +89,7 @@ class WorkerPool:
             Cancelled: the run was cancelled.
         """
         with self._worker() as worker:
-            try:
-                return worker.ask(requests, limits, max_size)
-            except (TooSlow, Gone) as error:
-                if self._cancelled:
-                    raise Cancelled from None
-                raise worker.post_mortem() from error
+            return worker.ask(requests, limits, max_size)
 
     def cancel(self) -> None:
         """Kill all workers; threads that wait for one stop."""
@@ -114,7 +105,12 @@ class WorkerPool:
     @contextmanager
     def _worker(self) -> Iterator["_Worker"]:
         with self._places, self._placed() as worker:
-            yield worker
+            try:
+                yield worker
+            except (TooSlow, Gone) as error:
+                if self._cancelled:
+                    raise Cancelled from None
+                raise worker.post_mortem() from error
 
     @contextmanager
     def _placed(self) -> Iterator["_Worker"]:

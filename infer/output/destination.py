@@ -1,5 +1,6 @@
 """Target of ``--out``, opened and locked: a new file, one to replace or resume, or a stream."""
 
+import contextlib
 import errno
 import os
 import stat
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..choices import STANDARD_OUTPUT, Existing
-from ..errors import OutputError
+from ..errors import OutputError, failing_as
 from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT, make_binary, make_blocking
 from ..system.durable import lock
 from ..system.mounts import is_mount_point
@@ -196,6 +197,24 @@ def release(descriptor: int) -> None:
         os.close(nowhere)
 
 
+def replace_file(old: Path, new: str, descriptor: int) -> None:
+    """Put an open file in the place of another, with that one's permissions.
+
+    Raises:
+        OutputError: it cannot be moved.
+    """
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            if hasattr(os, "fchmod"):
+                os.fchmod(descriptor, stat.S_IMODE(old.stat().st_mode))
+        release(descriptor)
+        Path(new).replace(old)
+    except OSError as error:
+        raise OutputError(
+            f"cannot replace {old}: {error.strerror}; the rows are in {new}"
+        ) from error
+
+
 def open_again(descriptor: int, path: str) -> None:
     """Have a descriptor stand for the file that has a path by now, and lock that one.
 
@@ -211,7 +230,5 @@ def open_again(descriptor: int, path: str) -> None:
 
 
 def _close(descriptor: int, path: str) -> None:
-    try:
+    with failing_as(OutputError, f"cannot write to {path}"):
         os.close(descriptor)
-    except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}") from error

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ..choices import Existing
-from ..errors import OutputError
+from ..errors import OutputError, failing_as
 from ..results import Provenance, ScanRow
 from ..system.descriptors import BINARY, read_at
 from .rows import escape_path
@@ -56,22 +56,18 @@ def open_details(path: str | None, existing: Existing) -> Iterator[Callable[[Sca
             nonlocal has_begun
             if has_begun:
                 return
-            try:
+            with failing_as(OutputError, f"cannot write {path}"):
                 if stat.S_ISREG(os.fstat(descriptor).st_mode):
                     os.ftruncate(descriptor, _whole(descriptor) if existing in _ADDING else 0)
-            except OSError as error:
-                raise OutputError(f"cannot write {path}: {error.strerror}") from error
             has_begun = True
 
         def write(row: ScanRow) -> None:
             begin()
             # A row that was taken over has its details in the file already.
             if row.provenance is not None and not is_taken_over(row.provenance):
-                try:
+                with failing_as(OutputError, f"cannot write {path}"):
                     file.write(details_line(row))
                     file.flush()
-                except OSError as error:
-                    raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
         try:
             yield write

@@ -6,16 +6,18 @@ from dataclasses import replace
 from typing import BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from ..choices import RowFormat
-from ..errors import OutputError
+from ..choices import Existing, RowFormat
+from ..errors import OutputError, failing_as
 from ..results import FileStatus, ScanRow
 from ..system.descriptors import BINARY, read_at
-from .reader import KeptRows, kept_rows, lines_of_rows, placed_rows
+from .destination import open_again, release
+from .lines import lines_of_rows, placed_rows
+from .reader import KeptRows, kept_rows
 from .rows import Columns, decode_row, unescape_path
 from .run_identity import RunIdentity
 from .stamps import Fingerprints, Stamp, Stamps, StampWriter, fingerprint, read_stamps
+from .whole_file import whole_file
 
 _PATH, _STATUS = 0, 1
 
@@ -26,8 +28,6 @@ class EarlierRows:
     Args:
         descriptor: descriptor of the file of rows; it stays open until ``close``.
         path: path of the file in messages.
-        row_format: format of the file.
-        columns: columns of its rows.
         stamps: stamps of the files at the time of these rows.
 
     Raises:
@@ -80,8 +80,6 @@ def earlier_rows(
 
     Args:
         path: path of a finished output.
-        row_format: format of the output.
-        columns: columns of its rows.
         identity: identity of the run that begins.
 
     Raises:
@@ -93,10 +91,8 @@ def earlier_rows(
     difference = stamps.identity.difference_in_judging(identity)
     if difference:
         return None, difference
-    try:
+    with failing_as(OutputError, f"cannot read {path}"):
         descriptor = os.open(path, os.O_RDONLY | BINARY)
-    except OSError as error:
-        raise OutputError(f"cannot read {path}: {error.strerror}") from error
     try:
         return EarlierRows(descriptor, path, row_format, columns, stamps), ""
     except BaseException:
@@ -104,64 +100,59 @@ def earlier_rows(
         raise
 
 
-def replaced_rows(
+def rewritten(
     descriptor: int,
+    path: str,
     rows: KeptRows,
     row_format: RowFormat,
     columns: Columns,
     stamps: StampWriter,
-) -> npt.NDArray[np.uint64]:
-    """Return the numbers of rows whose file has a newer row, in their order.
+) -> tuple[KeptRows, KeptRows] | None:
+    """Write a file anew without the rows whose file has a newer row.
 
     Args:
-        descriptor: descriptor of the file of rows.
+        descriptor: descriptor of the file of rows; it stands for the new one afterwards.
+        path: path of the file.
         rows: place of the rows in it.
-        row_format: format of the file.
-        columns: columns of its rows.
         stamps: stamps of these rows; a file that was scanned again has two.
 
+    Returns:
+        The counts of the rows that were left out, and of the others; ``None`` if all rows stay.
+
     Raises:
-        OutputError: the file can no longer be read.
+        OutputError: the file can no longer be read, or cannot be written.
     """
-    doubled = stamps.doubled()
-    numbers, prints = array("Q"), array("Q")
-    if len(doubled):
-        lines = placed_rows(descriptor, rows.start, rows.size, row_format, columns)
-        for number, (_, _, values) in enumerate(lines):
-            value = np.uint64(fingerprint(unescape_path(values[_PATH]), stamps.key))
-            place = int(doubled.searchsorted(value))
-            if place < len(doubled) and doubled[place] == value:
-                numbers.append(number)
-                prints.append(int(value))
-    found = np.array(prints, np.uint64)
-    order = found.argsort(kind="stable")
-    is_older = found[order][1:] == found[order][:-1]
-    return np.sort(np.array(numbers, np.uint64)[order[:-1][is_older]])
+    doubled = set(stamps.doubled().tolist())
+    if not doubled:
+        return None
+    form = row_format, columns
+    latest, older = dict[int, int](), list[int]()
+    for number, row in enumerate(placed_rows(descriptor, rows.start, rows.size, *form)):
+        value = fingerprint(unescape_path(row[2][_PATH]), stamps.key)
+        if value in doubled:
+            if value in latest:
+                older.append(latest[value])
+            latest[value] = number
+    if not older:
+        return None
+    with whole_file(path, Existing.REPLACE) as new, new.open("wb") as file:
+        counts = _write_without(descriptor, rows, *form, sorted(older), file)
+        release(descriptor)
+    open_again(descriptor, path)
+    return counts
 
 
-def write_without(
+def _write_without(
     descriptor: int,
     rows: KeptRows,
     row_format: RowFormat,
     columns: Columns,
-    numbers: npt.NDArray[np.uint64],
+    numbers: list[int],
     file: BinaryIO,
 ) -> tuple[KeptRows, KeptRows]:
-    """Copy a file of rows without some of them; return the counts of those and of the others.
-
-    Args:
-        descriptor: descriptor of the file of rows.
-        rows: place of the rows in it.
-        row_format: format of the file.
-        columns: columns of its rows.
-        numbers: numbers of the rows that are left out, in their order.
-        file: takes the copy.
-
-    Raises:
-        OutputError: the file can no longer be read.
-    """
+    """Copy a file of rows without those of these numbers, which are in their order."""
     dropped, rest = KeptRows(), KeptRows(rows.start)
-    left_out = iter(numbers.tolist())
+    left_out = iter(numbers)
     following = next(left_out, -1)
     file.write(read_at(descriptor, rows.start, 0))
     lines = lines_of_rows(descriptor, rows.start, rows.size, row_format, columns)

@@ -13,9 +13,9 @@ from itertools import product
 from pathlib import Path
 
 from ..choices import Mark, RowFormat
-from ..errors import InputError, OutputError
+from ..errors import InputError, OutputError, failing_as
 from ..system.descriptors import BINARY, NO_WAIT, read_at
-from .reader import lines_of_rows
+from .lines import lines_of_rows
 from .rows import Columns, header, names_of
 from .run_identity import RunIdentity, state_path
 from .stamps import Stamps, read_stamps
@@ -166,10 +166,8 @@ def _not_rows(path: str, reason: str) -> InputError:
 
 
 def _open(path: str) -> int:
-    try:
+    with failing_as(InputError, f"cannot read {path}"):
         return os.open(path, os.O_RDONLY | BINARY | NO_WAIT)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from error
 
 
 class CommonFolder:

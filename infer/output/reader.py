@@ -9,33 +9,22 @@ files are compared side by side, in constant memory. Only if the tree has change
 rest of the kept paths is held, in eight bytes for each.
 """
 
-import csv
-import json
 import os
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from hashlib import blake2b
 
 import numpy as np
 
 from ..choices import Mark, RowFormat
 from ..errors import OutputError
-from ..results import FileStatus, VerdictLabel
 from ..system.descriptors import read_at
+from .lines import NotRowsError, parsed_lines, placed_rows, whole_lines
 from .rows import COLUMNS, Columns, header, names_of, unescape_path
+from .stamps import fingerprint, fingerprints
 
-_BLOCK = 1 << 20
-_LONGEST_FIELD = 1 << 24
-"""Longest field in characters; Python's own limit of 131,072 is too short for the deepest trees."""
-
-_LONGEST_LINE = 1 << 24
-"""Longest line in bytes; a longer one is not a row, torn or not."""
-
-_STATUSES = frozenset(status.value for status in FileStatus)
-_VERDICTS = frozenset(["", *(label.value for label in VerdictLabel)])
-_PATH, _STATUS, _VERDICT = (COLUMNS.index(name) for name in ("path", "status", "verdict"))
+_PATH, _VERDICT = COLUMNS.index("path"), COLUMNS.index("verdict")
 _ORIGIN = names_of(Columns.WITH_PROVENANCE).index("origin")
 
 
@@ -74,7 +63,6 @@ def kept_rows(
     Args:
         descriptor: open for reading; its position is neither used nor moved.
         path: path of the file in messages.
-        row_format: format of the file.
         columns: columns that its rows should have.
         may_stay: returns whether a row with this path is kept; the first that is not ends them.
             ``None`` keeps all.
@@ -87,8 +75,8 @@ def kept_rows(
         if start is None:
             return KeptRows()
         size, counted = start, KeptRows()
-        end = os.fstat(descriptor).st_size
-        for line, values in _rows(descriptor, size, end, row_format, columns):
+        lines = whole_lines(descriptor, start, os.fstat(descriptor).st_size)
+        for line, values in parsed_lines(lines, row_format, columns):
             if may_stay is not None and not may_stay(unescape_path(values[_PATH])):
                 break
             size += len(line)
@@ -121,8 +109,6 @@ def kept_paths(
     Args:
         descriptor: as for ``kept_rows``; it may be closed after the first path.
         kept: kept rows of the file; rows that were added later are not read.
-        row_format: format of the file.
-        columns: columns of its rows.
 
     Raises:
         OutputError: the file can no longer be read.
@@ -135,52 +121,6 @@ def kept_paths(
         os.close(own)
 
 
-def placed_rows(
-    descriptor: int,
-    start: int,
-    end: int,
-    row_format: RowFormat,
-    columns: Columns = Columns.USUAL,
-) -> Iterator[tuple[int, int, Sequence[str]]]:
-    """Yield the rows between two places in a file: the place and size of each, and its values.
-
-    Values are texts in the order of the columns, empty for nothing.
-
-    Raises:
-        OutputError: the file can no longer be read.
-    """
-    for line, values in lines_of_rows(descriptor, start, end, row_format, columns):
-        yield start, len(line), values
-        start += len(line)
-
-
-def lines_of_rows(
-    descriptor: int,
-    start: int,
-    end: int,
-    row_format: RowFormat,
-    columns: Columns = Columns.USUAL,
-    block: int = _BLOCK,
-) -> Iterator[tuple[bytes, Sequence[str]]]:
-    """Yield the rows between two places in a file: the bytes of each line, and its values.
-
-    Args:
-        descriptor: open for reading; its position is neither used nor moved.
-        start: first byte.
-        end: byte after the last.
-        row_format: format of the file.
-        columns: columns of its rows.
-        block: bytes that are read at a time.
-
-    Raises:
-        OutputError: the file can no longer be read.
-    """
-    try:
-        yield from _rows(descriptor, start, end, row_format, columns, block)
-    except (OSError, NotRowsError) as error:
-        raise OutputError(f"the kept rows changed while they were read: {error}") from error
-
-
 class PathSet:
     """Set of paths in eight bytes for each.
 
@@ -189,97 +129,11 @@ class PathSet:
 
     def __init__(self, paths: Iterable[bytes]) -> None:
         self._key = secrets.token_bytes(16)
-        self._sorted = np.fromiter((self._of(path) for path in paths), np.uint64)
+        self._sorted = fingerprints(paths, self._key)
         self._sorted.sort()
 
     def __contains__(self, path: bytes) -> bool:
         """Return whether a path is among them, or, very rarely, has the fingerprint of one."""
-        value = np.uint64(self._of(path))
+        value = np.uint64(fingerprint(path, self._key))
         place = int(self._sorted.searchsorted(value))
         return place < len(self._sorted) and bool(self._sorted[place] == value)
-
-    def _of(self, path: bytes) -> int:
-        return int.from_bytes(blake2b(path, digest_size=8, key=self._key).digest())
-
-
-class NotRowsError(Exception):
-    """A line is not a row; the text names the line."""
-
-
-def parsed_lines(
-    lines: Iterator[bytes], row_format: RowFormat, columns: Columns
-) -> Iterator[tuple[bytes, Sequence[str]]]:
-    """Yield lines with their values: texts in the order of the columns, empty for nothing.
-
-    Raises:
-        NotRowsError: a line is not a row.
-    """
-    number, names = 0, names_of(columns)
-    is_csv = row_format is RowFormat.CSV
-    try:
-        parsed = _parsed_csv(lines) if is_csv else _parsed_json(lines, names)
-        for number, (line, values) in enumerate(parsed, 1):
-            if (
-                len(values) != len(names)
-                or values[_STATUS] not in _STATUSES
-                or values[_VERDICT] not in _VERDICTS
-            ):
-                raise NotRowsError(f"line {number} is not a row")
-            yield line, values
-    except (ValueError, TypeError, csv.Error, RecursionError) as error:
-        raise NotRowsError(f"line {number + 1} is not a row") from error
-
-
-def _rows(
-    descriptor: int,
-    start: int,
-    end: int,
-    row_format: RowFormat,
-    columns: Columns,
-    block: int = _BLOCK,
-) -> Iterator[tuple[bytes, Sequence[str]]]:
-    """Return the rows between two places in a file: each line, and its values."""
-    lines = _whole_lines(descriptor, start, end, block)
-    return parsed_lines(lines, row_format, columns)
-
-
-def _whole_lines(descriptor: int, start: int, end: int, most: int) -> Iterator[bytes]:
-    """Yield lines with their line feed, up to the first that is torn or holds a NUL."""
-    rest = b""
-    while block := read_at(descriptor, min(most, max(0, end - start)), start):
-        start += len(block)
-        *lines, rest = (rest + block).split(b"\n")
-        if b"\0" in block:
-            lines = lines[: next((i for i, line in enumerate(lines) if b"\0" in line), len(lines))]
-            start = end
-        yield from (line + b"\n" for line in lines)
-        if len(rest) > _LONGEST_LINE:
-            raise NotRowsError("a line has no end")
-
-
-def _parsed_csv(lines: Iterator[bytes]) -> Iterator[tuple[bytes, Sequence[str]]]:
-    csv.field_size_limit(max(csv.field_size_limit(), _LONGEST_FIELD))
-    line = b""
-
-    def texts() -> Iterator[str]:
-        nonlocal line
-        for line in lines:
-            yield line.decode()
-
-    reader = csv.reader(texts(), strict=True)
-    for number, values in enumerate(reader, 1):
-        if reader.line_num != number or not line.endswith(b"\r\n"):
-            raise ValueError("a row is not a line")
-        yield line, values
-
-
-def _parsed_json(
-    lines: Iterator[bytes], names: tuple[str, ...]
-) -> Iterator[tuple[bytes, Sequence[str]]]:
-    for line in lines:
-        values = json.loads(line)
-        if not isinstance(values, dict) or tuple(values) != names:
-            raise ValueError("other columns")
-        if not isinstance(values["path"], str):
-            raise TypeError("a path is not a text")
-        yield line, ["" if value is None else str(value) for value in values.values()]

@@ -232,22 +232,17 @@ COLUMNS = tuple(column.name for column in TABLE)
 """Names of all columns."""
 
 
-def _origin(row: ScanRow) -> str | None:
-    return None if row.provenance is None else row.provenance.origin.value or None
-
-
-def _origin_grade(row: ScanRow) -> str | None:
-    return None if row.provenance is None else row.provenance.grade.value or None
-
-
-def _origin_evidence(row: ScanRow) -> str | None:
-    return None if row.provenance is None else ";".join(row.provenance.evidence) or None
+def _stated(name: str, value: Callable[[Provenance], str]) -> Column:
+    """Return a column of provenance."""
+    return _same(
+        name, lambda row: None if row.provenance is None else value(row.provenance) or None
+    )
 
 
 PROVENANCE_TABLE = (
-    _same("origin", _origin),
-    _same("origin_grade", _origin_grade),
-    _same("origin_evidence", _origin_evidence),
+    _stated("origin", lambda stated: stated.origin.value),
+    _stated("origin_grade", lambda stated: stated.grade.value),
+    _stated("origin_evidence", lambda stated: ";".join(stated.evidence)),
 )
 """Columns of rows with provenance alone."""
 

@@ -13,10 +13,10 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ..errors import OutputError
+from ..errors import OutputError, failing_as
 from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT
 from ..system.durable import sync_file, sync_folder_of
-from .beside import LARGEST_HEAD, open_to_read, remove_if_there
+from .beside.records import LARGEST_HEAD, open_to_read, remove_if_there
 
 STATE_SUFFIX = ".resume"
 
@@ -91,15 +91,12 @@ def read_identity(rows: str) -> RunIdentity | None:
         OutputError: the identity cannot be read.
     """
     path = state_path(rows)
-    try:
-        with open_to_read(path) as file:
-            values = json.loads(file.read(LARGEST_HEAD))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise OutputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, RecursionError):
-        return None
+    with failing_as(OutputError, f"cannot read {path}"):
+        try:
+            with open_to_read(path) as file:
+                values = json.loads(file.read(LARGEST_HEAD))
+        except (FileNotFoundError, ValueError, RecursionError):
+            return None
     return RunIdentity(values) if isinstance(values, dict) else None
 
 
@@ -111,15 +108,15 @@ def write_identity(rows: str, identity: RunIdentity) -> None:
     """
     path = state_path(rows)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | BINARY | NO_FOLLOW | NO_WAIT
-    try:
-        with os.fdopen(os.open(path, flags, 0o666), "wb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise OutputError(f"cannot write to {path}: not a regular file; remove it")
-            file.write(identity.to_json().encode())
-            file.flush()
-            sync_file(file.fileno())
-    except OSError as error:
-        raise OutputError(f"cannot write to {path}: {error.strerror}") from error
+    with (
+        failing_as(OutputError, f"cannot write to {path}"),
+        os.fdopen(os.open(path, flags, 0o666), "wb") as file,
+    ):
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OutputError(f"cannot write to {path}: not a regular file; remove it")
+        file.write(identity.to_json().encode())
+        file.flush()
+        sync_file(file.fileno())
     sync_folder_of(path)
 
 

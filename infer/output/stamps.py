@@ -19,8 +19,8 @@ from hashlib import blake2b
 import numpy as np
 import numpy.typing as npt
 
-from ..errors import OutputError
-from .beside import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
+from ..errors import OutputError, failing_as
+from .beside.records import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
 from .run_identity import RunIdentity
 
 STAMPS_SUFFIX = ".update"
@@ -140,17 +140,14 @@ def read_stamps(rows: str) -> Stamps | None:
         OutputError: the stamps cannot be read.
     """
     path = stamps_path(rows)
-    try:
-        with open_to_read(path) as file:
-            head = json.loads(file.readline(LARGEST_HEAD))
-            content = file.read()
-        identity, key = RunIdentity(dict(head["identity"])), bytes.fromhex(head["key"])
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise OutputError(f"cannot read {path}: {error.strerror}") from error
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
+    with failing_as(OutputError, f"cannot read {path}"):
+        try:
+            with open_to_read(path) as file:
+                head = json.loads(file.readline(LARGEST_HEAD))
+                content = file.read()
+            identity, key = RunIdentity(dict(head["identity"])), bytes.fromhex(head["key"])
+        except (FileNotFoundError, ValueError, TypeError, KeyError, RecursionError):
+            return None
     # A kill can leave a part of the last record.
     whole = len(content) // _RECORD.itemsize
     return Stamps(identity, key, np.frombuffer(content, _RECORD, whole))

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..choices import STANDARD_OUTPUT, Mark, RowFormat
-from ..errors import OutputError
+from ..errors import OutputError, failing_as
 from ..results import ScanRow
 from ..system.durable import sync_file
 from .rows import Columns, encode_row, header
@@ -71,7 +71,7 @@ class RowSink(Protocol):
         """True if the output can be resumed after an early end of this run."""
 
     def begin(self, identity: "RunIdentity") -> "KeptRows":
-        """Settle which rows stay, before the first row."""
+        """Settle which rows stay, before the first row, and return those of an earlier run."""
 
     def kept(self) -> Iterator[bytes]:
         """Return the paths of an earlier run's rows that stay, lazily."""
@@ -80,7 +80,13 @@ class RowSink(Protocol):
         """Return whether an object is not the one that a row was kept of."""
 
     def write(self, row: ScanRow, root: int = 0, stamp: "Stamp | None" = None) -> None:
-        """Write one row."""
+        """Write one row.
+
+        Args:
+            row: the row.
+            root: number of the root that led to its file; of use to shards and parts alone.
+            stamp: taken of the file before it was read; ``None`` has the next update scan it again.
+        """
 
     def drop_outdated(self) -> "KeptRows":
         """Leave out rows of objects that have a newer row, and return their counts."""
@@ -131,6 +137,8 @@ class RowWriter:
     ) -> None:
         self.rows = 0
         self._path = path
+        name = "standard output" if path == STANDARD_OUTPUT else path
+        self._failing = f"cannot write to {name}"
         self._descriptor = descriptor
         self._format, self._columns = row_format, columns
         self._is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
@@ -167,10 +175,8 @@ class RowWriter:
         """
         if not self._is_file:
             return
-        try:
+        with failing_as(OutputError, self._failing):
             sync_file(self._descriptor)
-        except OSError as error:
-            raise self._failure(error) from error
         self._rows_at_sync, self._synced_at = self.rows, time.monotonic()
 
     def check_size(self) -> None:
@@ -194,11 +200,9 @@ class RowWriter:
         """
         if not self._is_file:
             return
-        try:
+        with failing_as(OutputError, self._failing):
             if os.fstat(self._descriptor).st_size > self._size:
                 os.ftruncate(self._descriptor, self._size)
-        except OSError as error:
-            raise self._failure(error) from error
 
     def _write(self, line: bytes) -> None:
         self.check_size()
@@ -213,7 +217,7 @@ class RowWriter:
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise self._failure(error) from error
+            raise OutputError(f"{self._failing}: {error.strerror or error}") from error
         self._size += len(line)
         self._seen = self._size_now()
 
@@ -223,7 +227,3 @@ class RowWriter:
         if not self._is_file or self._path == STANDARD_OUTPUT:
             return self._size
         return os.fstat(self._descriptor).st_size
-
-    def _failure(self, error: OSError) -> OutputError:
-        name = "standard output" if self._path == STANDARD_OUTPUT else self._path
-        return OutputError(f"cannot write to {name}: {error.strerror or error}")

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from ..choices import DEFAULT_MODEL, Existing
-from ..errors import InputError, OutputError, UsageError
+from ..errors import InputError, OutputError, UsageError, failing_as
 from ..model.bundled import load_model
 from ..output.whole_file import whole_file
 from ..report.style import page_style
@@ -105,19 +105,15 @@ def _own_files() -> dict[str, bytes]:
 
 
 def _make_folder(folder: Path, existing: Existing) -> None:
-    try:
+    with failing_as(OutputError, f"cannot write {folder}"):
         if folder.is_dir() and any(folder.iterdir()) and existing is Existing.REFUSE:
             raise OutputError(
                 f"{folder} holds files; choose another folder, or replace the page with --force"
             )
         for name in ("models", "runtime"):
             (folder / name).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"cannot write {folder}: {error.strerror or error}") from error
 
 
 def _content(path: Path) -> bytes:
-    try:
+    with failing_as(InputError, f"cannot read {path}"):
         return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from error

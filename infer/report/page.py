@@ -10,10 +10,10 @@ from html import escape
 from pathlib import Path
 from urllib.parse import quote_from_bytes
 
-from ..model.verdicts import VerdictRule
 from ..results import VerdictLabel
 from .chart import histogram, largest_bar
 from .facts import Facts
+from .sheets import Sheet
 from .style import page_style
 from .tally import Shown, Tally
 from .thumbnails import Thumbnail, path_on_disk
@@ -23,110 +23,6 @@ _FAILED = "failed"
 
 _LONGEST_NAME, _LONGEST_PATH = 64, 300
 """Characters of a name below a picture, and of a path in a list; the whole path is its title."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A contact sheet.
-
-    Attributes:
-        anchor: id of the section.
-        title: heading.
-        text: sentence on which pictures these are.
-        rows: pictures in their order.
-        count: number of all pictures of this kind.
-    """
-
-    anchor: str
-    title: str
-    text: str
-    rows: Sequence[Shown]
-    count: int
-
-
-def sheets(tally: Tally, rule: VerdictRule | None, pictures: int) -> list[Sheet]:
-    """Return the contact sheets of a page; those without pictures are left out.
-
-    Args:
-        tally: rows to show.
-        rule: thresholds in force, if known.
-        pictures: most pictures of a sheet.
-    """
-    judged = sum(tally.verdicts[label.value] for label in VerdictLabel)
-    counts = {label: tally.verdicts[label.value] for label in VerdictLabel}
-    all_sheets = [
-        Sheet(
-            "contradictions",
-            "The file says otherwise",
-            "The file's own metadata contradict the verdict. Look at these first.",
-            tally.contradicting,
-            tally.contradictions,
-        ),
-        Sheet(
-            "likeliest",
-            "Likeliest AI",
-            "The highest p_ai, whatever the verdict.",
-            tally.likeliest,
-            judged,
-        ),
-        Sheet(
-            "unsure",
-            "Unsure, nearest to the limits",
-            "Pictures without a verdict that came closest to one.",
-            nearest_unsure(tally, rule)[:pictures],
-            counts[VerdictLabel.UNSURE],
-        ),
-        Sheet(
-            "real",
-            "Real, at random",
-            "A random sample of the pictures called real, to see what passes.",
-            tally.real,
-            counts[VerdictLabel.REAL],
-        ),
-    ]
-    return [sheet for sheet in all_sheets if sheet.rows]
-
-
-def nearest_unsure(tally: Tally, rule: VerdictRule | None) -> list[Shown]:
-    """Return the kept ``unsure`` pictures, nearest to a limit first.
-
-    Args:
-        tally: rows to show.
-        rule: thresholds in force; without them the ends of the unsure range stand for them.
-    """
-    candidates = {row.path: row for row in (*tally.highest_unsure, *tally.lowest_unsure)}
-    unsure = tally.ranges[VerdictLabel.UNSURE.value]
-    low, high = (unsure.least, unsure.most) if rule is None else (rule.real, rule.ai)
-
-    def distance(row: Shown) -> float:
-        p_ai = row.p_ai or 0.0
-        return min(abs(high - p_ai), abs(p_ai - low))
-
-    return sorted(candidates.values(), key=distance)
-
-
-def page_lines(
-    tally: Tally,
-    facts: Facts,
-    all_sheets: Sequence[Sheet],
-    thumbnails: Mapping[str, Thumbnail],
-    places: "Places",
-) -> Iterator[str]:
-    """Yield the page, in pieces of any length."""
-    title = f"Scan of {facts.scanned}"
-    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
-    yield '<meta name="referrer" content="no-referrer">\n'
-    yield f"<title>{escape(title)}</title>\n<style>\n{page_style()}</style>\n</head>\n<body>\n"
-    yield from _head(title, tally, facts, places)
-    yield "<main>\n"
-    yield from _glance(tally, facts)
-    yield from _contents(all_sheets, tally)
-    for sheet in all_sheets:
-        yield from _sheet(sheet, thumbnails, places)
-    yield from _failures(tally)
-    yield "</main>\n</body>\n</html>\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +44,30 @@ class Places:
         file = Path(os.fsdecode(path_on_disk(row, self.folder))).absolute()
         relative = os.path.relpath(file, Path(self.page).parent)
         return quote_from_bytes(os.fsencode(relative))
+
+
+def page_lines(
+    tally: Tally,
+    facts: Facts,
+    all_sheets: Sequence[Sheet],
+    thumbnails: Mapping[str, Thumbnail],
+    places: Places,
+) -> Iterator[str]:
+    """Yield the page, in pieces of any length."""
+    title = f"Scan of {facts.scanned}"
+    yield '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+    yield '<meta name="referrer" content="no-referrer">\n'
+    yield f"<title>{escape(title)}</title>\n<style>\n{page_style()}</style>\n</head>\n<body>\n"
+    yield from _head(title, tally, facts, places)
+    yield "<main>\n"
+    yield from _glance(tally, facts)
+    yield from _contents(all_sheets, tally)
+    for sheet in all_sheets:
+        yield from _sheet(sheet, thumbnails, places)
+    yield from _failures(tally)
+    yield "</main>\n</body>\n</html>\n"
 
 
 def _head(title: str, tally: Tally, facts: Facts, places: Places) -> Iterator[str]:

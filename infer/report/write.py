@@ -8,8 +8,9 @@ from ..output.finished import finished_rows
 from ..output.rows import escape_path
 from ..output.whole_file import check_absent, whole_file
 from .facts import gather_facts
-from .page import Places, page_lines, sheets
+from .page import Places, page_lines
 from .request import ReportRequest
+from .sheets import sheets
 from .tally import tally
 from .thumbnails import make_thumbnails
 

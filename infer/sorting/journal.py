@@ -12,10 +12,9 @@ It lies in the folder, one JSON object on each line:
 
 Actions are written in batches, and a batch is on the disk before its first action. So after a kill
 or a power cut, an action without an end either happened or not, and the files themselves tell.
-Paths are escaped as in rows. A torn last line is written over.
+Paths are escaped as in rows.
 """
 
-import json
 import os
 from array import array
 from collections.abc import Iterator, Mapping
@@ -27,14 +26,13 @@ from typing import Any
 from ..errors import InputError, OutputError
 from ..output.rows import escape_path, unescape_path
 from ..output.stamps import Stamp
-from ..system.descriptors import BINARY, NO_FOLLOW, read_at
-from ..system.durable import lock, sync_file
+from ..system.descriptors import BINARY, NO_FOLLOW
+from ..system.durable import lock
+from .json_lines import JsonLines
 from .request import Action
 
 NAME = ".trustthepixels-sort"
 """Name of the journal in the sorted folder."""
-
-_BLOCK = 1 << 20
 
 
 class State(IntEnum):
@@ -78,13 +76,12 @@ class Journal:
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
-        self._descriptor, self._path = descriptor, path
+        self._file = JsonLines(descriptor, path)
         self._places, self._ends = array("Q"), array("Q")
         self._states = bytearray()
         self._folders = array("Q")
         self._undoing: set[int] = set()
         self.made_folder = False
-        self._size = 0
         self._read()
 
     def __len__(self) -> int:
@@ -102,53 +99,39 @@ class Journal:
         Args:
             made: true if it made the folder itself.
         """
-        self._write({"begin": 1, "made": made})
+        self._file.write({"begin": 1, "made": made})
         self.made_folder |= made
 
     def plan(self, action: Action, source: bytes, target: bytes, stamp: Stamp) -> Entry:
         """Note an action; ``sync`` comes before it may happen."""
         entry = Entry(len(self._places), action, source, target, stamp)
-        self._note_action(self._size)
-        size, time = stamp
-        self._write(
-            {
-                "do": action.value,
-                "from": _text(source),
-                "to": _text(target),
-                "size": size,
-                "time": time,
-            }
-        )
+        values = {"do": action.value, "from": _text(source), "to": _text(target), **_stamped(stamp)}
+        self._note_action(self._file.write(values))
         return entry
 
     def plan_folder(self, folder: bytes) -> None:
         """Note a folder; ``sync`` comes before it may be made."""
-        self._folders.append(self._size)
-        self._write({"folder": _text(folder)})
+        self._folders.append(self._file.write({"folder": _text(folder)}))
 
     def sync(self) -> None:
         """Wait until the journal is on the disk."""
-        try:
-            sync_file(self._descriptor)
-        except OSError as error:
-            raise self._failure(error) from error
+        self._file.sync()
 
     def done(self, entry: Entry, stamp: Stamp) -> None:
         """Note that an action happened, and size and time of what is at its place now."""
         self._states[entry.number] = State.DONE
-        self._ends[entry.number] = self._size
-        self._write({"done": entry.number, "size": stamp[0], "time": stamp[1]})
+        self._ends[entry.number] = self._file.write({"done": entry.number} | _stamped(stamp))
 
     def dropped(self, entry: Entry) -> None:
         """Note that an action did not happen, or was undone."""
         self._states[entry.number] = State.DROPPED
         self._undoing.discard(entry.number)
-        self._write({"dropped": entry.number})
+        self._file.write({"dropped": entry.number})
 
     def undoing(self, entry: Entry) -> None:
         """Note that the undoing of an action begins."""
         self._undoing.add(entry.number)
-        self._write({"undoing": entry.number})
+        self._file.write({"undoing": entry.number})
 
     def was_undoing(self, entry: Entry) -> bool:
         """Return whether the undoing of an action began."""
@@ -160,7 +143,7 @@ class Journal:
 
     def entry(self, number: int) -> Entry:
         """Return an action."""
-        values = self._line(self._places[number])
+        values = self._file.at(self._places[number])
         return Entry(
             number,
             Action(values["do"]),
@@ -171,17 +154,17 @@ class Journal:
 
     def result(self, number: int) -> Stamp:
         """Return size and time of what a done action left at its place."""
-        values = self._line(self._ends[number])
+        values = self._file.at(self._ends[number])
         return values["size"], values["time"]
 
     def folders(self) -> Iterator[bytes]:
         """Yield the folders that runs made, last first."""
         for place in reversed(self._folders):
-            yield unescape_path(self._line(place)["folder"])
+            yield unescape_path(self._file.at(place)["folder"])
 
     def remove(self) -> None:
         """Remove the journal; nothing is left to undo."""
-        self._path.unlink()
+        self._file.path.unlink()
 
     def _note_action(self, place: int) -> None:
         self._places.append(place)
@@ -190,31 +173,30 @@ class Journal:
 
     def _read(self) -> None:
         try:
-            for line in self._lines():
-                self._take(_checked(json.loads(line), is_first=not self._size))
-                self._size += len(line)
-            os.lseek(self._descriptor, self._size, os.SEEK_SET)
-        except OSError as error:
-            raise self._failure(error) from error
+            for values in self._file.read():
+                place = self._file.size
+                if not isinstance(values, dict) or not (place or "begin" in values):
+                    raise ValueError("not a journal")
+                self._take(values, place)
         except (ValueError, TypeError, LookupError, RecursionError) as error:
             raise InputError(
-                f"{self._path}: not a journal of this version; choose another folder"
+                f"{self._file.path}: not a journal of this version; choose another folder"
             ) from error
 
-    def _take(self, values: Mapping[str, Any]) -> None:
-        kind = next(iter(values))
+    def _take(self, values: Mapping[str, Any], place: int) -> None:
+        kind = next(iter(values), "")
         number = values[kind]
         match kind:
             case "begin":
                 self.made_folder |= values["made"]
             case "do":
                 Action(number)
-                self._note_action(self._size)
+                self._note_action(place)
             case "folder":
-                self._folders.append(self._size)
+                self._folders.append(place)
             case "done":
                 self._states[number] = State.DONE
-                self._ends[number] = self._size
+                self._ends[number] = place
             case "dropped":
                 self._states[number] = State.DROPPED
                 self._undoing.discard(number)
@@ -222,34 +204,6 @@ class Journal:
                 self._undoing.add(number)
             case _:
                 raise ValueError(kind)
-
-    def _lines(self) -> Iterator[bytes]:
-        """Yield the whole lines with their line feed."""
-        place, rest = 0, b""
-        while block := read_at(self._descriptor, _BLOCK, place):
-            place += len(block)
-            *lines, rest = (rest + block).split(b"\n")
-            yield from (line + b"\n" for line in lines)
-
-    def _line(self, place: int) -> dict[str, Any]:
-        size = 1 << 10
-        while b"\n" not in (text := read_at(self._descriptor, size, place)) and len(text) == size:
-            size *= 4
-        values: dict[str, Any] = json.loads(text.partition(b"\n")[0])
-        return values
-
-    def _write(self, values: Mapping[str, object]) -> None:
-        line = json.dumps(values).encode() + b"\n"
-        rest = memoryview(line)
-        try:
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
-        except OSError as error:
-            raise self._failure(error) from error
-        self._size += len(line)
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write to {self._path}: {error.strerror or error}")
 
 
 def open_journal(folder: str, flags: int = 0) -> tuple[Journal, int]:
@@ -280,16 +234,9 @@ def open_journal(folder: str, flags: int = 0) -> tuple[Journal, int]:
         raise
 
 
-def _checked(values: Any, *, is_first: bool) -> dict[str, Any]:
-    """Return a line's values, if they can be a journal's.
-
-    Raises:
-        ValueError: they are those of something else.
-    """
-    if not isinstance(values, dict) or not values or (is_first and "begin" not in values):
-        raise ValueError("not a line of a journal")
-    return values
-
-
 def _text(path: bytes) -> str:
     return escape_path(path.decode("utf-8", "surrogateescape"))
+
+
+def _stamped(stamp: Stamp) -> dict[str, int]:
+    return {"size": stamp[0], "time": stamp[1]}

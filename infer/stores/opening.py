@@ -11,7 +11,7 @@ from .addresses import Address, parsed
 from .options import StoreOptions
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .requests.client import Client
 
 _CHECK_S = 10.0
 """Seconds until a store that does not answer at the start of a scan is given up."""
@@ -24,7 +24,7 @@ def open_client(options: StoreOptions, deadline_s: float) -> "Client":
         MissingExtraError: obstore is not installed.
     """
     try:
-        module = import_module(".client", __package__)
+        module = import_module(".requests.client", __package__)
     except ModuleNotFoundError as error:
         raise MissingExtraError("reading from a store", "stores", "obstore") from error
     client: Client = module.Client(options, deadline_s)

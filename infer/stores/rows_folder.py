@@ -14,7 +14,7 @@ from .opening import open_client
 from .options import StoreOptions
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .requests.client import Client
 
 _LARGEST = 1 << 32
 """Bytes of the largest file that is read; no part comes near."""

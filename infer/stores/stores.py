@@ -12,7 +12,7 @@ from .options import DEFAULT_STORE_OPTIONS, StoreOptions
 from .prefetch import Prefetch
 
 if TYPE_CHECKING:
-    from .client import Client
+    from .requests.client import Client
 
 
 class Stores:

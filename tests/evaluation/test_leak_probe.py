@@ -11,16 +11,13 @@ from PIL import Image
 from trustthepixels.infer.images.decode import decode
 from trustthepixels.infer.results import FileStatus, Verdict, VerdictLabel
 from trustthepixels.train.data.manifest import Sample
-from trustthepixels.train.evaluation.leak_probe import (
+from trustthepixels.train.evaluation.leaks.file_facts import (
     FEATURES,
     Chroma,
     FileFacts,
-    Stage,
     file_facts,
-    probe_facts,
-    probe_swap,
-    swapped_file,
 )
+from trustthepixels.train.evaluation.leaks.probe import Stage, probe_facts, probe_swap, swapped_file
 from trustthepixels.train.evaluation.predictions import Prediction
 
 

@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["trustthepixels.infer"]):
     from trustthepixels.infer.errors import OutputError
     from trustthepixels.infer.images import orientation as exif
     from trustthepixels.infer.images.formats import containers, pillow, registry
-    from trustthepixels.infer.images.formats import jpeg_markers as jpeg_structure
+    from trustthepixels.infer.images.formats.strict_jpeg import markers as jpeg_structure
     from trustthepixels.infer.images.limits import Limits
     from trustthepixels.infer.isolation import policy as placement
     from trustthepixels.infer.output import reader as kept_rows

@@ -10,8 +10,8 @@ from PIL import Image
 from trustthepixels.infer.errors import ImageError
 from trustthepixels.infer.flow.budget import MemoryBudget
 from trustthepixels.infer.images.decode import DecodedImage, decode, decode_to_size
-from trustthepixels.infer.images.formats.jpeg import decode_jpeg
-from trustthepixels.infer.images.formats.jpeg_markers import read_markers
+from trustthepixels.infer.images.formats.strict_jpeg.decode import decode_jpeg
+from trustthepixels.infer.images.formats.strict_jpeg.markers import read_markers
 from trustthepixels.infer.images.limits import DecodeSize, Limits, TruncatedPolicy
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.images.shape import InputShape

@@ -17,8 +17,8 @@ from torchvision.models import feature_extraction
 
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.train.networks.architectures import slimmed
+from trustthepixels.train.networks.grow import load_or_grow
 from trustthepixels.train.networks.network import Classifier
-from trustthepixels.train.networks.starting_weights import load_or_grow
 from trustthepixels.train.networks.teacher import Teacher, distillation_loss, shrink, view_size
 from trustthepixels.train.networks.weights import read_state, save_weights
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.networks.starting_weights import load_or_grow
+from trustthepixels.train.networks.grow import load_or_grow
 
 
 def _lived_in_resnet18(classes: int = 10) -> nn.Module:

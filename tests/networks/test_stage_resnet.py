@@ -23,10 +23,10 @@ from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.fitting.last_layer import fit_last_layer, fit_regression
 from trustthepixels.train.fitting.recipes import REFERENCE
+from trustthepixels.train.networks.grow import load_or_grow
 from trustthepixels.train.networks.hardware import Arithmetic
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.stage_resnet import STAGE_FEATURES
-from trustthepixels.train.networks.starting_weights import load_or_grow
 from trustthepixels.train.networks.weights import load_checkpoint, read_state, save_weights
 from trustthepixels.train.pictures.load import load_pixels
 

@@ -27,10 +27,10 @@ from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 from trustthepixels.train.data.manifest import load_samples, targets_of
 from trustthepixels.train.fitting.last_layer import fit_last_layer
 from trustthepixels.train.fitting.recipes import REFERENCE
+from trustthepixels.train.networks.grow import load_or_grow
 from trustthepixels.train.networks.hardware import Arithmetic
 from trustthepixels.train.networks.network import Classifier
 from trustthepixels.train.networks.stage_vit import StageViT
-from trustthepixels.train.networks.starting_weights import load_or_grow
 from trustthepixels.train.networks.weights import load_checkpoint, save_weights
 from trustthepixels.train.pictures.load import load_pixels
 

@@ -15,7 +15,7 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 from trustthepixels.infer.output.finished import CommonFolder, finished_rows
 from trustthepixels.infer.output.rows import Columns, names_of
 from trustthepixels.infer.report.chart import histogram, largest_bar
-from trustthepixels.infer.report.page import nearest_unsure
+from trustthepixels.infer.report.sheets import nearest_unsure
 from trustthepixels.infer.report.tally import BINS, tally
 from trustthepixels.infer.results import FileStatus, ScanRow
 

@@ -13,7 +13,8 @@ import pytest
 from scanning import SCRIPTS
 from sorting.trees import make_tree, put, snapshot
 
-from trustthepixels.infer.sorting import journal as journal_module
+from trustthepixels.infer.sorting import json_lines
+from trustthepixels.infer.sorting.journal import NAME
 from trustthepixels.infer.sorting.request import Action, Mode, SortRequest
 from trustthepixels.infer.sorting.run import sort_pictures
 from trustthepixels.infer.sorting.undo import undo_sorts
@@ -61,7 +62,7 @@ def killed(step: int, work) -> bool:
         code = 1
         try:
             killer = Killer(step)
-            journal_module.os = type("os", (), {**vars(os), "write": staticmethod(killer.write)})
+            json_lines.os = type("os", (), {**vars(os), "write": staticmethod(killer.write)})
             sys.addaudithook(killer)
             work()
             code = 0
@@ -132,7 +133,7 @@ def is_as_before(folder: Path, before) -> bool:
 
 def try_undo(undo) -> None:
     """Undo; a sort that was killed before its journal began has nothing to undo."""
-    if (Path("sorted") / journal_module.NAME).exists():
+    if (Path("sorted") / NAME).exists():
         undo()
 
 
@@ -204,7 +205,7 @@ def test_kills_at_random_moments(tmp_path, action):
                 time.sleep(chance.uniform(0.1, 1.2))
                 process.kill()
             deaths += process.returncode == -signal.SIGKILL
-        if (folder / "sorted" / journal_module.NAME).exists():
+        if (folder / "sorted" / NAME).exists():
             subprocess.run(undo, cwd=folder, check=True)
         assert is_as_before(folder, before)
     assert deaths

@@ -8,7 +8,7 @@ from trustthepixels.infer.model.verdicts import VerdictRule
 
 from ..pictures.tiers import Tier
 from .figures import Evaluation
-from .leak_probe import LeakProbe
+from .leaks.probe import LeakProbe
 from .parts import Part
 from .scorer import Scorer
 

@@ -13,7 +13,7 @@ from trustthepixels.infer.system.terminal import note
 from ..pictures.load import see_picture
 from ..pictures.tiers import Tier
 from .figures import evaluate
-from .leak_probe import LeakProbe, probe_facts, probe_swap, see_swapped
+from .leaks.probe import LeakProbe, probe_facts, probe_swap, see_swapped
 from .measurement import Measurement, Report
 from .parts import Part, Portion, choose_parts
 from .predictions import Prediction, See, predict

@@ -14,7 +14,7 @@ from trustthepixels.infer.results import LABELS
 from ..data.manifest import fingerprint
 from ..evaluation.figures import SourceResult
 from ..evaluation.goals import TargetResult, check_targets
-from ..evaluation.leak_probe import LeakProbe
+from ..evaluation.leaks.probe import LeakProbe
 from ..evaluation.measurement import Measurement, Report
 from ..evaluation.parts import Part
 from ..evaluation.scorer import Scorer

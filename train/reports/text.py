@@ -7,7 +7,7 @@ from trustthepixels.infer.system.terminal import printable
 
 from ..evaluation.figures import VERDICTS, SourceResult
 from ..evaluation.goals import TargetResult, check_targets
-from ..evaluation.leak_probe import LeakProbe
+from ..evaluation.leaks.probe import LeakProbe
 from ..evaluation.measurement import Measurement, Report
 from ..evaluation.parts import Part
 from ..metrics.bootstrap import CONFIDENCE

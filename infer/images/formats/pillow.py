@@ -224,19 +224,12 @@ def _upright_size(image: Image.Image) -> tuple[int, int]:
 _PLAIN, _ALPHA, _CONVERTED = 9, 14, 24
 """Bytes per pixel, see ``pillow_memory``; the tests measure that they suffice."""
 
-
 _PLAIN_MODES = frozenset({"RGB", "L", "1"})
-
-
 _ALPHA_MODES = _PLAIN_MODES | {"LA", "RGBA", "P"}
-
-
 _KEEPING_FRAMES = frozenset({"WEBP", "AVIF", "HEIF"})
-
 
 _STILLS = frozenset({"PNG", "TIFF", "BMP"})
 """Formats whose decoders hold a picture with alpha once, and which is composited in bands."""
-
 
 _OVERHEAD = 4 << 20
 

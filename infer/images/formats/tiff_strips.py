@@ -12,7 +12,7 @@ from PIL import Image
 
 from ...errors import ImageError
 from ...results import FileStatus
-from .jpeg import decode_jpeg
+from .strict_jpeg.decode import decode_jpeg
 from .tails import UNWRITTEN, ends_in_zeros
 
 _WIDTH, _HEIGHT, _BITS, COMPRESSION, _PHOTOMETRIC = 256, 257, 258, 259, 262

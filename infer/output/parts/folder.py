@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Protocol, Self
 
 from ...choices import Existing, RowFormat
-from ...errors import InputError, OutputError
+from ...errors import InputError, OutputError, failing_as
 from ..whole_file import whole_file
 
 RUN = "run.json"
@@ -158,13 +158,12 @@ class LocalFolder:
             InputError: it cannot be read.
         """
         path = Path(self.shown, name)
-        try:
-            # A new file is empty for a moment, before it has its content.
-            return path.read_bytes() or None
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            raise InputError(f"cannot read {path}: {error.strerror}") from error
+        with failing_as(InputError, f"cannot read {path}"):
+            try:
+                # A new file is empty for a moment, before it has its content.
+                return path.read_bytes() or None
+            except (FileNotFoundError, NotADirectoryError):
+                return None
 
     def remove(self, name: str) -> None:
         """Remove a file, if it is there.
@@ -173,16 +172,12 @@ class LocalFolder:
             OutputError: it cannot be removed.
         """
         path = Path(self.shown, name)
-        try:
+        with failing_as(OutputError, f"cannot remove {path}"):
             path.unlink(missing_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot remove {path}: {error.strerror}") from error
 
     def _write(self, name: str, content: bytes, existing: Existing) -> None:
-        try:
+        with failing_as(OutputError, f"cannot write to {self.shown}"):
             Path(self.shown).mkdir(exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"cannot write to {self.shown}: {error.strerror}") from error
         with whole_file(str(Path(self.shown, name)), existing) as path:
             path.write_bytes(content)
 

@@ -15,7 +15,7 @@ from typing import Self
 from ...choices import RowFormat
 from ...errors import InputError
 from ...results import ScanRow, is_address
-from ..reader import NotRowsError, parsed_lines
+from ..lines import NotRowsError, parsed_lines
 from ..rows import COLUMNS, Columns, encode_row, header, unescape_path
 from ..run_identity import Json
 from ..stamps import Stamp

@@ -67,12 +67,6 @@ class PartsOutput(RowSink):
     def begin(self, identity: RunIdentity) -> KeptRows:
         """Settle which rows stay, and write the run's identity, before the first row.
 
-        Args:
-            identity: identity of this run.
-
-        Returns:
-            The rows of an earlier run that stay.
-
         Raises:
             OutputError: the rows are those of another run, or the folder cannot be written.
             InputError: a part cannot be read, or is damaged.
@@ -121,11 +115,6 @@ class PartsOutput(RowSink):
     def write(self, row: ScanRow, root: int = 0, stamp: Stamp | None = None) -> None:
         """Write one row; ``begin`` comes first.
 
-        Args:
-            row: the row.
-            root: number of the root that led to its file.
-            stamp: size and tag of an object; ``None`` if unknown.
-
         Raises:
             OutputError: a part cannot be written.
         """
@@ -162,22 +151,13 @@ class PartsOutput(RowSink):
         self._size = 0
 
     def new_name(self, root: int) -> str:
-        """Return the name of a new part.
-
-        Args:
-            root: number of its first row's root.
-        """
+        """Return the name of a new part; ``root`` is the number of its first row's root."""
         name = PartName(self._attempt, self._number, root, self._run.name, self._run.row_format)
         self._number += 1
         return str(name)
 
     def add(self, part: Part, totals: Totals) -> None:
-        """Note a part that another process has written.
-
-        Args:
-            part: its description.
-            totals: counts of its rows.
-        """
+        """Note a part that another process has written, with the counts of its rows."""
         self._parts.append(part)
         self._totals.statuses.update(totals.statuses)
         self._totals.verdicts.update(totals.verdicts)
@@ -233,11 +213,7 @@ class PartsOutput(RowSink):
         return [name for name, part in parts if part and part.run != spared and name not in named]
 
     def abandon(self, *, keep_empty: bool) -> None:
-        """End the run early: write the rows that are held, or leave nothing if there are none.
-
-        Args:
-            keep_empty: leave the beginning of a run in place even without a row.
-        """
+        """End the run early: write the rows that are held, or leave nothing if there are none."""
         with contextlib.suppress(OutputError, InputError):
             if not self._is_lost:
                 self.sync()

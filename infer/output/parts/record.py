@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import InputError, OutputError
-from ..beside import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
+from ..beside.records import LARGEST_HEAD, BesideWriter, open_to_read, remove_if_there
 from ..run_identity import RunIdentity
 from ..stamps import fingerprint
 

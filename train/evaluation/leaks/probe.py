@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 import numpy as np
-from PIL import Image, JpegImagePlugin
+from PIL import Image
 from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
 
@@ -23,13 +23,14 @@ from trustthepixels.infer.images.limits import DEFAULT_LIMITS
 from trustthepixels.infer.images.preprocess import resize
 from trustthepixels.infer.images.shape import InputShape
 
-from ..arrays import FloatArray
-from ..data.manifest import Sample
-from ..metrics.bootstrap import Estimate, Metric, Share, bootstrap, ratio
-from ..metrics.detector import mean_of
-from ..pictures.tiers import encode_jpeg, web_file
-from .parts import Part
-from .predictions import Prediction
+from ...arrays import FloatArray
+from ...data.manifest import Sample
+from ...metrics.bootstrap import Estimate, Metric, Share, bootstrap, ratio
+from ...metrics.detector import mean_of
+from ...pictures.tiers import encode_jpeg, web_file
+from ..parts import Part
+from ..predictions import Prediction
+from .file_facts import file_facts
 
 SWAP_QUALITY = 90
 """JPEG quality to which the re-encoding probe writes AI pictures, with 4:2:0 chroma."""
@@ -197,83 +198,3 @@ def _cross_validated(features: FloatArray, samples: Sequence[Sample]) -> Estimat
     right = guessed_ai == ai
     metric = mean_of(Share(right, ai), Share(right, ~ai))
     return bootstrap({"balanced_accuracy": metric}, groups)["balanced_accuracy"]
-
-
-_BASE_TABLE_SUM = 3685
-"""Sum of the luminance table of ITU-T T.81, annex K.1, to which libjpeg's quality 50 is equal."""
-
-
-_FORMATS = ("JPEG", "PNG", "WEBP")
-
-
-class Chroma(StrEnum):
-    """Chroma subsampling of a JPEG file."""
-
-    FULL = "4:4:4"
-    HALF = "4:2:2"
-    QUARTER = "4:2:0"
-    OTHER = "other"
-    NONE = "no JPEG"
-
-
-_CHROMA = {0: Chroma.FULL, 1: Chroma.HALF, 2: Chroma.QUARTER}
-"""Chroma by the numbers of ``JpegImagePlugin.get_sampling``."""
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """Facts about one file.
-
-    Attributes:
-        format: Pillow's name, such as ``JPEG``.
-        width: pixels as stored.
-        height: pixels as stored.
-        bytes: size of the file.
-        quality: quality of a JPEG's luminance table on libjpeg's scale of 1 to 100; 0 for other
-            formats.
-        chroma: its chroma subsampling.
-    """
-
-    format: str
-    width: int
-    height: int
-    bytes: int
-    quality: float = 0.0
-    chroma: Chroma = Chroma.NONE
-
-    def features(self) -> list[float]:
-        """Facts as numbers for a classifier, in the order of ``FEATURES``."""
-        formats = [float(self.format == name) for name in _FORMATS]
-        kinds = [float(self.chroma is chroma) for chroma in Chroma]
-        shape = [float(self.width), float(self.height), self.width / self.height]
-        return [*formats, *shape, self.bytes / (self.width * self.height), self.quality, *kinds]
-
-
-FEATURES = (
-    *(f"is {name}" for name in _FORMATS),
-    "width",
-    "height",
-    "aspect",
-    "bytes per pixel",
-    "quality",
-    *(f"chroma {chroma}" for chroma in Chroma),
-)
-"""Names of the features."""
-
-
-def file_facts(content: bytes) -> FileFacts:
-    """Read the facts from a file that is known to be a picture."""
-    with Image.open(io.BytesIO(content)) as image:
-        facts = (image.format or "", image.width, image.height, len(content))
-        if isinstance(image, JpegImagePlugin.JpegImageFile) and image.quantization:
-            chroma = _CHROMA.get(JpegImagePlugin.get_sampling(image), Chroma.OTHER)
-            return FileFacts(*facts, _quality(image.quantization), chroma)
-    return FileFacts(*facts)
-
-
-def _quality(tables: dict[int, list[int]]) -> float:
-    """Return the inverse of libjpeg's scale for the table's sum; single clipped entries matter
-    little."""
-    percent = 100.0 * sum(tables[min(tables)]) / _BASE_TABLE_SUM
-    quality = (200.0 - percent) / 2.0 if percent <= 100.0 else 5000.0 / percent
-    return round(min(100.0, max(1.0, quality)), 1)

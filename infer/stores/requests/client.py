@@ -1,33 +1,26 @@
-"""The door to obstore: stores with one policy of retries, and typed failures without credentials.
-
-obstore repeats what can succeed later: throttling (503, 429), lost connections and time-outs. A
-body that breaks off is continued at its place, if the ETag is still the same.
-"""
+"""Requests to the stores of one scan, with typed failures without credentials."""
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from typing import Any, Literal
 
 import obstore
 from obstore import exceptions
-from obstore.store import AzureStore, GCSStore, HTTPStore, ObjectStore, S3Store
+from obstore.store import ObjectStore
 
-from ..files.read import ReadError
-from ..results import FileStatus
-from .addresses import Address, Scheme
+from ...files.read import ReadError
+from ...results import FileStatus
+from ..addresses import Address, Scheme
+from ..options import StoreOptions
 from .failures import KEY_REFUSED, NO_OBJECT, failure_of
 from .odd_keys import has_dots, is_odd, object_query, page_of, page_query, url_of_bucket
-from .options import StoreOptions
+from .opening import opened_store
 
 PAGE = 1000
 """Keys of one page of a listing; S3 sends no more."""
-
-_CONNECT_S = 5.0
-_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.1, 5.0
-_MOST_RETRIES = 1000
-"""So many that the deadline ends the retries, and not their number."""
 
 _MD5 = re.compile(r'"?([0-9a-f]{32})"?')
 _PLAIN = re.compile(r"(?:[\w-][\w.-]*/)*[\w-][\w.-]*", re.ASCII)
@@ -53,11 +46,9 @@ class Client:
         Raises:
             ReadError: there is no such object, or the store refuses or does not answer.
         """
-        try:
+        with self._failing():
             store, key = self._placed(address)
             meta = obstore.get(store, key, options={"head": address.scheme.has_listing}).meta
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise failure_of(error, self._deadline) from None
         return meta["size"], meta["e_tag"]
 
     def pages(self, address: Address) -> Iterator[Sequence[Any]]:
@@ -69,7 +60,7 @@ class Client:
             ReadError: the store refuses or does not answer.
         """
         after, is_cut = "", True
-        try:
+        with self._failing():
             while is_cut:
                 try:
                     if not is_odd(after) and not is_odd(address.key):
@@ -83,8 +74,6 @@ class Client:
                 page, is_cut = self._page(address, after)
                 yield page
                 after = page[-1]["path"] if page else ""
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise failure_of(error, self._deadline) from None
 
     def read(self, address: Address, most: int, size: int | None, tag: str | None) -> bytes:
         """Return the bytes of an object.
@@ -99,15 +88,13 @@ class Client:
             ReadError: it is gone, refused, too large, changed or damaged on the way, or the store
                 does not answer.
         """
-        try:
+        with self._failing():
             content = self._read(address, most, size, tag)
             md5 = _MD5.fullmatch(tag or "")
             if md5 is None or md5[1] == _digest(content):
                 return content
             # The ETag of an encrypted object is no MD5, so only two reads can tell.
             again = self._read(address, most, size, tag)
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise failure_of(error, self._deadline) from None
         if again == content or md5[1] == _digest(again):
             return again
         raise ReadError(FileStatus.UNREADABLE, "checksum mismatch: two reads differ", len(again))
@@ -132,11 +119,9 @@ class Client:
         Raises:
             ReadError: it cannot be read.
         """
-        try:
+        with self._failing():
             store, key = self._placed(address)
             return obstore.get_range(store, key, start=0, end=count).to_bytes()
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise failure_of(error, self._deadline) from None
 
     def put(self, address: Address, content: bytes) -> None:
         """Write an object in one request; it replaces one of that key.
@@ -144,7 +129,8 @@ class Client:
         Raises:
             ReadError: the store refuses or does not answer.
         """
-        self._put(address, content, "overwrite")
+        with self._failing():
+            self._put(address, content, "overwrite")
 
     def create(self, address: Address, content: bytes) -> bool:
         """Write an object in one request; return whether its key was free.
@@ -154,12 +140,13 @@ class Client:
         Raises:
             ReadError: the store refuses or does not answer.
         """
-        try:
-            self._put(address, content, "create")
-        except exceptions.AlreadyExistsError:
-            return False
-        except exceptions.NotSupportedError:
-            self.put(address, content)
+        with self._failing():
+            try:
+                self._put(address, content, "create")
+            except exceptions.AlreadyExistsError:
+                return False
+            except exceptions.NotSupportedError:
+                self._put(address, content, "overwrite")
         return True
 
     def remove(self, address: Address) -> None:
@@ -168,13 +155,9 @@ class Client:
         Raises:
             ReadError: the store refuses or does not answer.
         """
-        try:
+        with self._failing(), suppress(FileNotFoundError):
             store, key = self._placed(address)
             obstore.delete(store, key)
-        except FileNotFoundError:
-            return
-        except (exceptions.BaseError, OSError, ValueError) as error:
-            raise failure_of(error, self._deadline) from None
 
     def _read(self, address: Address, most: int, size: int | None, tag: str | None) -> bytes:
         store, key = self._placed(address)
@@ -192,11 +175,14 @@ class Client:
         return content
 
     def _put(self, address: Address, content: bytes, mode: Literal["create", "overwrite"]) -> None:
+        store, key = self._placed(address)
+        obstore.put(store, key, content, mode=mode, use_multipart=False)
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        """Turn errors of obstore in a block into failures of one object."""
         try:
-            store, key = self._placed(address)
-            obstore.put(store, key, content, mode=mode, use_multipart=False)
-        except (exceptions.AlreadyExistsError, exceptions.NotSupportedError):
-            raise
+            yield
         except (exceptions.BaseError, OSError, ValueError) as error:
             raise failure_of(error, self._deadline) from None
 
@@ -208,11 +194,12 @@ class Client:
             return self._at(address.bucket, object_query(address.key)), ""
         if not address.scheme.has_listing and not _PLAIN.fullmatch(address.key):
             # What is escaped, and a query, must reach the server as it was given.
-            return self._opened(address.scheme, f"{address.bucket}/{address.key}"), ""
+            url = f"{address.bucket}/{address.key}"
+            return opened_store(address.scheme, url, self._options, self._deadline), ""
         place = address.scheme, address.bucket
         store = self._stores.get(place)
         if store is None:
-            store = self._stores[place] = self._opened(*place)
+            store = self._stores[place] = opened_store(*place, self._options, self._deadline)
         return store, address.key
 
     def _listed(self, address: Address, after: str) -> Iterator[Sequence[Any]]:
@@ -235,42 +222,7 @@ class Client:
             "endpoint": f"{url_of_bucket(bucket, self._options)}{query}",
             "virtual_hosted_style_request": True,
         }
-        return self._opened(Scheme.S3, bucket, config)
-
-    def _opened(
-        self, scheme: Scheme, bucket: str, special: Mapping[str, Any] | None = None
-    ) -> ObjectStore:
-        options = self._options
-        common: dict[str, Any] = {
-            "client_options": {
-                "allow_http": True,
-                "connect_timeout": min(timedelta(seconds=_CONNECT_S), self._deadline),
-                "timeout": self._deadline,
-            },
-            "retry_config": {
-                "max_retries": _MOST_RETRIES,
-                "retry_timeout": self._deadline,
-                "backoff": {
-                    "init_backoff": timedelta(seconds=_FIRST_WAIT_S),
-                    "max_backoff": timedelta(seconds=_LONGEST_WAIT_S),
-                    "base": 2,
-                },
-            },
-        }
-        config: Any = {"skip_signature": True} if options.anonymous else {}
-        match scheme:
-            case Scheme.HTTP | Scheme.HTTPS:
-                return HTTPStore.from_url(f"{scheme}://{bucket}", **common)
-            case Scheme.S3:
-                config |= {"region": options.region} if options.region else {}
-                config |= {"endpoint": options.endpoint} if options.endpoint else {}
-                return S3Store(bucket, config=config | (special or {}), **common)
-            case Scheme.GS:
-                config |= {"base_url": options.endpoint} if options.endpoint else {}
-                return GCSStore(bucket, config=config, **common)
-            case Scheme.AZ:
-                config |= {"endpoint": options.endpoint} if options.endpoint else {}
-                return AzureStore(bucket, config=config, **common)
+        return opened_store(Scheme.S3, bucket, self._options, self._deadline, config)
 
 
 def _is_of_odd_key(error: Exception) -> bool:

@@ -11,10 +11,10 @@ import re
 
 from PIL import Image, ImageChops, JpegImagePlugin
 
-from ...errors import ImageError
-from ...results import FileStatus
-from ..failures import DECODER_ERRORS
-from .jpeg_markers import JpegMarkers, regular
+from ....errors import ImageError
+from ....results import FileStatus
+from ...failures import DECODER_ERRORS
+from .markers import JpegMarkers, regular
 
 _END_OF_CODES = re.compile(rb"\xff[\x01-\xfe]")
 _RESTARTS, _EOI, _SOS = range(0xD0, 0xD8), 0xD9, 0xDA

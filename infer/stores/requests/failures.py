@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from obstore import exceptions
 
-from ..files.read import NO_ANSWER, ReadError
-from ..results import FileStatus
+from ...files.read import NO_ANSWER, ReadError
+from ...results import FileStatus
 
 _NO_BUCKET = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _OTHER_REGION = frozenset({"PermanentRedirect", "AuthorizationHeaderMalformed"})

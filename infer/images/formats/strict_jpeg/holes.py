@@ -7,8 +7,8 @@ tables whose first code ends a block write flat areas as zeros.
 Source of all codes: ITU-T T.81, annex B.2.4.2 and F.1.2.
 """
 
-from .jpeg_markers import JpegMarkers
-from .tails import zeros_at_end
+from ..tails import zeros_at_end
+from .markers import JpegMarkers
 
 _NO_CODE = bytes(32)
 _TABLES, _AC, _END_OF_BLOCK, _LENGTHS = b"\xff\xc4", 1, 0, 16

@@ -1,4 +1,4 @@
-"""Files beside the rows of a run, ``NAME.SUFFIX``: one line, then records of one size."""
+"""A file beside the rows of a run, ``NAME.SUFFIX``: one line, then records of one size."""
 
 import contextlib
 import os
@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from ..errors import OutputError
-from ..system.descriptors import BINARY, NO_FOLLOW, NO_WAIT
-from ..system.durable import sync_file
+from ...errors import OutputError, failing_as
+from ...system.descriptors import BINARY, NO_FOLLOW, NO_WAIT
+from ...system.durable import sync_file
 
 LARGEST_HEAD = 1 << 24
 """Most bytes of the first line; a longer one comes from another program."""
@@ -46,9 +46,10 @@ class BesideWriter:
         self, rows: str, suffix: str, head: bytes | None, keeps: Callable[[int], int]
     ) -> None:
         self._suffix, self._path = suffix, f"{rows}{suffix}"
+        self._failing = f"cannot write to {self._path}"
         begin = 0 if head is None else os.O_TRUNC
         flags = os.O_RDWR | os.O_CREAT | begin | BINARY | NO_FOLLOW | NO_WAIT
-        try:
+        with failing_as(OutputError, self._failing):
             self._file = os.fdopen(os.open(self._path, flags, 0o666), "r+b")
             if head is None:
                 start = len(self._file.readline(LARGEST_HEAD))
@@ -58,20 +59,14 @@ class BesideWriter:
             else:
                 self._file.write(head)
                 self._file.flush()
-        except OSError as error:
-            raise self._failure(error) from error
 
     def _write(self, record: bytes) -> None:
-        try:
+        with failing_as(OutputError, self._failing):
             self._file.write(record)
-        except OSError as error:
-            raise self._failure(error) from error
 
     def _flush(self) -> None:
-        try:
+        with failing_as(OutputError, self._failing):
             self._file.flush()
-        except OSError as error:
-            raise self._failure(error) from error
 
     def sync(self) -> None:
         """Sync the records so far to the disk.
@@ -80,10 +75,8 @@ class BesideWriter:
             OutputError: the disk failed.
         """
         self._flush()
-        try:
+        with failing_as(OutputError, self._failing):
             sync_file(self._file.fileno())
-        except OSError as error:
-            raise self._failure(error) from error
 
     def complete(self, rows: str) -> None:
         """Move the file next to the finished file of rows.
@@ -92,16 +85,11 @@ class BesideWriter:
             OutputError: it cannot be written or moved.
         """
         self.sync()
-        try:
+        with failing_as(OutputError, self._failing):
             self._file.close()
             Path(self._path).replace(f"{rows}{self._suffix}")
-        except OSError as error:
-            raise self._failure(error) from error
 
     def abandon(self) -> None:
         """Leave the records so far for the next run."""
         with contextlib.suppress(OSError):
             self._file.close()
-
-    def _failure(self, error: OSError) -> OutputError:
-        return OutputError(f"cannot write to {self._path}: {error.strerror or error}")

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote, unquote_plus, urlencode
 from xml.etree import ElementTree
 
-from .options import StoreOptions
+from ..options import StoreOptions
 
 _DOTS = re.compile(r"(?:^|/)\.{1,2}(?:/|$)")
 _ODD = re.compile(r"//|[\x00-\x1f\x7f]")

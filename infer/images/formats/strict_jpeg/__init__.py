@@ -1,0 +1,1 @@
+"""Strict decoding of JPEG: markers, holes, unusual sampling, pixels."""

@@ -1,0 +1,1 @@
+"""Files beside the rows of a run, ``NAME.SUFFIX``."""

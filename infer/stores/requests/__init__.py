@@ -1,0 +1,1 @@
+"""Requests to object stores: all that speaks to obstore."""

@@ -1,0 +1,1 @@
+"""File facts that reveal a picture's class, and probes for them."""
