@@ -1,6 +1,6 @@
 """Part ``earlier``: start, bookkeeping and memory, next to an earlier checkout."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,11 @@ from ..processes import Run, command, run
 from ..series import interleaved
 from ..settings import Settings
 from .growth_part import rate_of
+from .start_part import FIRST_FILES, MORE_REPEATS
 
 Json = dict[str, Any]
 
 _TINY = 20_000
-_STARTS = 3
-"""Factor on the repeats of starts, as in the part ``start``."""
-
 _MANY_THREADS, _MANY_FILES = 16, 200
 
 
@@ -33,7 +31,7 @@ def measure(settings: Settings) -> Json:
     build = earlier(settings)
     if build is None:
         raise ValueError("the part needs --earlier")
-    small, many = small_jpegs(settings), _many_camera_jpegs(settings)
+    first, many = files_of(small_jpegs(settings))[:FIRST_FILES], _many_camera_jpegs(settings)
     tiny, null = tiny_files(settings, _TINY), str(null_model(settings))
     names = ("scan-folder", "trustthepixels")
     commands: dict[str, dict[str, list[str | Path]]] = {
@@ -42,9 +40,11 @@ def measure(settings: Settings) -> Json:
     }
     environments = {OURS: {}, EARLIER: build.environment}
 
-    def scan(which: str, folder: Path, model: str, *options: str, cores: int | None = None) -> Run:
+    def scan(
+        which: str, paths: Sequence[Path], model: str, *options: str, cores: int | None = None
+    ) -> Run:
         told = ["--out", "-", "--quiet", "--model", model, "--device", settings.device, *options]
-        arguments = [*commands[which]["scan-folder"], folder, *told]
+        arguments = [*commands[which]["scan-folder"], *paths, *told]
         return run(arguments, cores=cores, environment=environments[which])
 
     def help_of(which: str, name: str) -> float:
@@ -53,7 +53,7 @@ def measure(settings: Settings) -> Json:
 
     both = (OURS, EARLIER)
     starts = {
-        (f"first row, {model}: s", which): partial(_first_row, partial(scan, which, small, model))
+        (f"first row, {model}: s", which): partial(_first_row, partial(scan, which, first, model))
         for model in ("default", EDGE)
         for which in both
     }
@@ -64,7 +64,7 @@ def measure(settings: Settings) -> Json:
     }
     tiny_scans = {
         (f"bookkeeping, {cores or 'all'} core{'' if cores else 's'}: files/s", which): partial(
-            _rate, partial(scan, which, tiny, null, cores=cores)
+            _rate, partial(scan, which, [tiny], null, cores=cores)
         )
         for cores in (1, None)
         for which in both
@@ -73,12 +73,12 @@ def measure(settings: Settings) -> Json:
     options = ("--threads", threads, "--decode-threads", threads)
     memory = {
         (f"peak memory, {model}, camera files, {threads} threads: MB", which): partial(
-            _peak, partial(scan, which, many, model, *options)
+            _peak, partial(scan, which, [many], model, *options)
         )
         for model in ("default", EDGE)
         for which in both
     }
-    taken = interleaved(_STARTS * settings.counts.repeats, starts)
+    taken = interleaved(MORE_REPEATS * settings.counts.repeats, starts)
     taken |= interleaved(settings.counts.repeats, tiny_scans | memory)
     return {"commit": build.commit, "figures": _by_name(taken)}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..inputs.models import EDGE, has_edge_model
-from ..inputs.pictures import small_jpegs
+from ..inputs.pictures import files_of, small_jpegs
 from ..processes import command, run
 from ..series import interleaved
 from ..settings import ROOT, Settings
@@ -17,6 +17,9 @@ Json = dict[str, Any]
 
 MORE_REPEATS = 3
 """Factor on the repeats: starts are short, so they are taken more often than other figures."""
+
+FIRST_FILES = 8
+"""Pictures that a scan gets for its first row: two batches."""
 
 _LIBRARIES = ("numpy.libs", "pillow.libs")
 
@@ -28,7 +31,13 @@ def measure(settings: Settings) -> Json:
     def first_row(model: str, *, cold: bool = False) -> float:
         if cold:
             drop_from_cache(folder)
-        arguments: list[str | Path] = [command("scan-folder"), folder, "--out", "-", "--quiet"]
+        arguments: list[str | Path] = [
+            command("scan-folder"),
+            *files_of(folder)[:FIRST_FILES],
+            "--out",
+            "-",
+            "--quiet",
+        ]
         return run([*arguments, "--model", model, "--device", settings.device]).first_row_s
 
     def help_text(name: str) -> float:
