@@ -191,11 +191,11 @@ def _reencode(
     image: Image.Image, quality: tuple[int, int], rng: np.random.Generator
 ) -> Image.Image:
     level = int(rng.integers(quality[0], quality[1], endpoint=True))
-    stream = io.BytesIO()
     if rng.random() < 0.75:
         subsampling = _CHROMA_SUBSAMPLINGS[rng.integers(len(_CHROMA_SUBSAMPLINGS))]
+        stream = io.BytesIO()
         image.save(stream, "JPEG", quality=level, subsampling=subsampling)
     else:
-        image.save(stream, "WEBP", quality=level, method=0)
+        stream = io.BytesIO(encode_webp(image, level, method=0))
     with Image.open(stream) as encoded:
         return encoded.convert("RGB")

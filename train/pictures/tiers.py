@@ -5,6 +5,8 @@ from enum import StrEnum
 
 from PIL import Image
 
+from .webp import encode_webp, shrink
+
 
 class Tier(StrEnum):
     """Degradation of a picture before preprocessing.
@@ -33,10 +35,6 @@ _UPSCALED_SIDE = 4096
 """Longest side after enlarging, which bounds the memory."""
 
 
-_WEBP_SIDE = 16383
-"""Longest side that the WebP format can hold."""
-
-
 def degrade(image: Image.Image, tier: Tier) -> Image.Image:
     """Return the RGB picture after the tier's degradation; nothing here is random.
 
@@ -48,32 +46,24 @@ def degrade(image: Image.Image, tier: Tier) -> Image.Image:
         case Tier.WEB:
             return _decoded(web_file(image))
         case Tier.HARD:
-            return _decoded(encode_jpeg(_shrink(image, 512), 40))
+            return _decoded(encode_jpeg(shrink(image, 512), 40))
         case Tier.WEBP:
-            return _decoded(_encode(_shrink(image, _WEBP_SIDE), "WEBP", quality=75, method=4))
+            return _decoded(encode_webp(image, quality=75, method=4))
         case Tier.SCREENSHOT:
-            return _show(_shrink(image, _SCREEN_SIDE), 0.8)
+            return _show(shrink(image, _SCREEN_SIDE), 0.8)
         case Tier.UPSCALE:
-            small = _shrink(image, _UPSCALED_SIDE // 2)
+            small = shrink(image, _UPSCALED_SIDE // 2)
             return small.resize((2 * small.width, 2 * small.height), Image.Resampling.BICUBIC)
 
 
 def web_file(image: Image.Image) -> bytes:
     """Return an RGB picture as the JPEG file of the web tier."""
-    return encode_jpeg(_shrink(image, 768), 60)
+    return encode_jpeg(shrink(image, 768), 60)
 
 
 def encode_jpeg(image: Image.Image, quality: int) -> bytes:
     """Return an RGB picture as a JPEG file of Pillow's quality, chroma subsampled (4:2:0)."""
     return _encode(image, "JPEG", quality=quality, subsampling="4:2:0")
-
-
-def _shrink(image: Image.Image, longest: int) -> Image.Image:
-    """Reduce with Lanczos until the longest side fits; smaller pictures stay unchanged."""
-    factor = longest / max(image.size)
-    if factor >= 1.0:
-        return image
-    return image.resize(_scaled(image, factor), Image.Resampling.LANCZOS)
 
 
 def _show(image: Image.Image, factor: float) -> Image.Image:
