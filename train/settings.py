@@ -44,6 +44,8 @@ class TrainSettings:
         teachers: weights of trained networks whose mean answers replace the labels.
         held_out: fit on all sources, and calibrate on five fits that leave sources out, see
             ``all_sources``.
+        inverse_penalty: scikit-learn's ``C`` of the last layer, with ``epochs`` 0; ``None`` for the
+            network's usual one, see ``last_layer``.
         views: changed views of each training picture to keep in memory, see ``kept_views``; 0
             changes each picture anew in every epoch.
     """
@@ -65,6 +67,7 @@ class TrainSettings:
     teachers: tuple[str, ...] = ()
     average_with: tuple[str, ...] = ()
     held_out: bool = False
+    inverse_penalty: float | None = None
     views: int = 0
     part_init: str = ""
     input_views: tuple[View, ...] = (View.WHOLE,)

@@ -175,3 +175,21 @@ def test_too_few_sources_are_refused_before_any_work(pictures, tmp_path):
     assert done.returncode != 0
     assert "of sources has no pictures of class" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_smaller_inverse_penalty_gives_smaller_weights(run, pictures, tmp_path):
+    smooth = tmp_path / "smooth"
+    options = (*SMALL, "--inverse-penalty", "0.00001")
+    done = trustthepixels("train", pictures, "--out", smooth, *options)
+    assert done.returncode == 0, done.stderr
+    usual, smaller = (
+        load_checkpoint(folder / "weights.safetensors")[0].backbone.fc.weight.abs().sum()
+        for folder in (run, smooth)
+    )
+    assert smaller < 0.5 * usual
+
+
+def test_an_inverse_penalty_without_a_last_layer_to_fit_is_refused(pictures, tmp_path):
+    done = trustthepixels("train", pictures, "--out", tmp_path / "run", "--inverse-penalty", "0.1")
+    assert done.returncode == 2
+    assert "--inverse-penalty needs --epochs 0" in done.stderr

@@ -221,3 +221,34 @@ def test_what_follows_the_end_of_a_file_is_noted_as_an_inserted_block_leaves_it(
     assert "bytes follow its end" in decode(inserted).note
     assert decode(inserted).image.tobytes() == decode(data).image.tobytes()
     assert decode(data + bytes(3000)).note == ""
+
+
+def flat_jpeg_with_thumbnail() -> bytes:
+    """Return a picture with a flat area that its own tables write as zeros.
+
+    The thumbnail in its metadata has the standard's tables, which cannot.
+    """
+    picture = Image.new("RGB", (512, 512), (255, 255, 255))
+    picture.paste(scene().resize((64, 64)), (0, 0))
+    thumbnail = encoded("JPEG", scene().resize((80, 60)))
+    exif = b"Exif\0\0" + thumbnail
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    data = encoded("JPEG", picture, optimize=True)
+    assert bytes(64) in data
+    return data[:2] + segment + data[2:]
+
+
+def test_flat_areas_of_a_jpeg_with_a_thumbnail_are_no_lost_block():
+    data = flat_jpeg_with_thumbnail()
+    assert isinstance(outcome(data), DecodedImage)
+
+
+def test_a_lost_block_is_found_although_a_thumbnail_could_write_zeros():
+    thumbnail = encoded("JPEG", Image.new("RGB", (160, 120), (9, 9, 9)), optimize=True)
+    exif = b"Exif\0\0" + thumbnail
+    segment = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    lost = hole(CODED["jpeg"], 512)
+    for data in (lost, lost[:2] + segment + lost[2:]):
+        result = outcome(data)
+        assert isinstance(result, DecodeError)
+        assert result.status is FileStatus.CORRUPT

@@ -92,6 +92,13 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
     "sources out.",
 )
 @click.option(
+    "--inverse-penalty",
+    type=click.FloatRange(0, min_open=True),
+    metavar="C",
+    help="With --epochs 0: scikit-learn's C of the last layer; smaller is smoother. By default "
+    "0.005 for a ResNet's stages and 0.0003 for a tower's.",
+)
+@click.option(
     "--hard",
     multiple=True,
     metavar="DIR",
@@ -146,6 +153,8 @@ def train(
             raise click.UsageError(
                 f"--epochs 0 fits the last layer alone, without {option}", context
             )
+    elif context.params["inverse_penalty"] is not None:
+        raise click.UsageError("--inverse-penalty needs --epochs 0", context)
     from ..fitting.run import train_run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -38,8 +38,8 @@ from .fit import Start, prepare_fit
 from .last_layer import (
     CHANGED_VIEWS,
     fit_on_views,
-    inverse_penalty,
     set_last_layer,
+    usual_inverse_penalty,
 )
 from .result import described, rounded_network
 
@@ -185,7 +185,7 @@ def _look(
             store.changed(samples, start.recipe.augmentation, repeat)
             for repeat in range(CHANGED_VIEWS)
         ),
-        inverse_penalty(start.network),
+        settings.inverse_penalty or usual_inverse_penalty(start.network),
     )
 
 

@@ -55,6 +55,7 @@ def fit_last_layer(
     shape: InputShape,
     arithmetic: Arithmetic,
     teacher: Teacher | None = None,
+    inverse_penalty: float | None = None,
 ) -> None:
     """Set the last layer; all other weights stay unchanged.
 
@@ -65,21 +66,24 @@ def fit_last_layer(
         shape: shape of the network's input.
         arithmetic: device and precision of the stages and the teacher.
         teacher: networks whose answers to the same pictures, as they see them, replace the labels.
+        inverse_penalty: scikit-learn's ``C``; ``None`` for the network's usual one.
 
     Raises:
         UsageError: the network's last layer does not see its stages.
         InputError: a picture cannot be used.
     """
     staged_backbone(network)
+    penalty = inverse_penalty or usual_inverse_penalty(network)
     features = stage_statistics(network, _shown(samples, augmentation, shape), arithmetic)
     if teacher is None:
         times = 1 + CHANGED_VIEWS
         targets = np.tile(targets_of(samples), times)
         weights = np.tile(source_weights(samples), times)
-        regression = fit_regression(features, targets, weights, inverse_penalty(network))
+        regression = fit_regression(features, targets, weights, penalty)
     else:
         shown = _shown(samples, augmentation, teacher.input_shape)
-        regression = fit_soft_regression(features, softened_answers(teacher, shown, arithmetic))
+        answers = softened_answers(teacher, shown, arithmetic)
+        regression = fit_soft_regression(features, answers, penalty)
     set_last_layer(network, regression)
 
 
@@ -127,8 +131,8 @@ def source_weights(samples: Sequence[Sample]) -> FloatArray:
     return scaled
 
 
-def inverse_penalty(network: Classifier) -> float:
-    """Return scikit-learn's ``C`` for a network's stages."""
+def usual_inverse_penalty(network: Classifier) -> float:
+    """Return the usual ``C`` of scikit-learn for a network's stages."""
     is_resnet = isinstance(network.backbone, StageResNet)
     return INVERSE_PENALTY if is_resnet else _TOWER_INVERSE_PENALTY
 
@@ -197,18 +201,21 @@ def softened_answers(
     return np.concatenate(answers)
 
 
-def fit_soft_regression(features: Features, probability: FloatArray) -> Pipeline:
+def fit_soft_regression(
+    features: Features, probability: FloatArray, inverse_penalty: float = INVERSE_PENALTY
+) -> Pipeline:
     """Run ``fit_regression`` with probabilities of the second label instead of labels.
 
     Args:
         features: (n, features).
         probability: (n,), 0 to 1.
+        inverse_penalty: scikit-learn's ``C``.
     """
     # Each view counts as either label, weighted by its probability: the cross entropy.
     targets = np.repeat([1, 0], len(features))
     scaler = _scaler(features)
     scaled = scaler.transform(features)
-    model = LogisticRegression(C=INVERSE_PENALTY, max_iter=1000)
+    model = LogisticRegression(C=inverse_penalty, max_iter=1000)
     weights = np.concatenate([probability, 1 - probability])
     model.fit(np.concatenate([scaled, scaled]), targets, sample_weight=weights)
     return make_pipeline(scaler, model)

@@ -83,6 +83,7 @@ def _trained(
             settings.input_shape,
             start.arithmetic,
             start.teacher,
+            settings.inverse_penalty,
         )
         return start.network.backbone.state_dict()
     best = fit(settings, start, parts[Split.TRAIN], parts[Split.VALIDATION], folder)

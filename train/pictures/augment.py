@@ -12,6 +12,7 @@ from trustthepixels.infer.images.shape import InputShape
 from trustthepixels.infer.images.views import views_of
 
 from .crops import Shown, native_part
+from .webp import encode_webp
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from ..tails import zeros_at_end
 from .markers import JpegMarkers
 
 _NO_CODE = bytes(32)
-_TABLES, _AC, _END_OF_BLOCK, _LENGTHS = b"\xff\xc4", 1, 0, 16
-"""Marker of Huffman tables, their class for AC coefficients, a symbol, and code lengths."""
+_AC, _END_OF_BLOCK, _LENGTHS = 1, 0, 16
+"""Class of Huffman tables for AC coefficients, a symbol, and the number of code lengths."""
 
 
 def has_hole(data: bytes, markers: JpegMarkers) -> bool:
@@ -28,23 +28,23 @@ def has_hole(data: bytes, markers: JpegMarkers) -> bool:
         return False
     if data.find(_NO_CODE, coded.start, end - zeros_at_end(data, coded)) < 0:
         return False
-    ends_blocks = [symbol == _END_OF_BLOCK for symbol in _first_symbols(data[:end])]
+    ends_blocks = [symbol == _END_OF_BLOCK for symbol in _first_symbols(data, markers)]
     # In one scan, the components take turns; in scans of their own, one table is enough.
     writes_zeros = any(ends_blocks) if markers.scans > 1 else all(ends_blocks)
     return not writes_zeros
 
 
-def _first_symbols(data: bytes) -> list[int]:
-    """Return the symbol of the code of zeros alone, in each table for AC coefficients."""
+def _first_symbols(data: bytes, markers: JpegMarkers) -> list[int]:
+    """Return the symbol of the code of zeros alone, in each table for AC coefficients.
+
+    Tables of an embedded thumbnail lie in its segment and do not count.
+    """
     symbols = []
-    position = data.find(_TABLES)
-    while position >= 0:
-        length = int.from_bytes(data[position + 2 : position + 4], "big")
-        content = data[position + 4 : position + 2 + length]
+    for table in markers.huffman_tables:
+        content = data[table]
         while len(content) > 1 + _LENGTHS:
             count = sum(content[1 : 1 + _LENGTHS])
             if content[0] >> 4 == _AC:
                 symbols.append(content[1 + _LENGTHS])
             content = content[1 + _LENGTHS + count :]
-        position = data.find(_TABLES, position + 2)
     return symbols

@@ -10,8 +10,8 @@ _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """End of entropy-coded data, to which stuffed zeros, restarts and fill bytes belong."""
 
 _SOI, _EOI, _SOS = 0xD8, 0xD9, 0xDA
-_ADOBE, _COMMENT = 0xEE, 0xFE
-_NO_FRAMES = frozenset({0xC4, 0xC8, 0xCC})
+_DHT, _ADOBE, _COMMENT = 0xC4, 0xEE, 0xFE
+_NO_FRAMES = frozenset({_DHT, 0xC8, 0xCC})
 _STANDALONE = frozenset({0x01, _SOI, *range(0xD0, 0xD8)})
 _PROGRESSIVE = frozenset({0xC2, 0xCA})
 _ARITHMETIC = frozenset({0xC9, 0xCA})
@@ -38,6 +38,7 @@ class JpegMarkers:
         components: identifiers of the colour components.
         sampling: their sampling factors, horizontal in the high half of each byte.
         applications: marker (0xE0 to 0xEF) and content of the header's application segments.
+        huffman_tables: contents of the segments with Huffman tables.
         markers: number of segments that were read.
         scans: number of scans that begin.
         first_scan: position of the first scan's header; 0 if there is none.
@@ -52,6 +53,7 @@ class JpegMarkers:
     components: tuple[int, ...] = ()
     sampling: tuple[int, ...] = ()
     applications: list[tuple[int, slice]] = field(default_factory=list)
+    huffman_tables: list[slice] = field(default_factory=list)
     markers: int = 0
     scans: int = 0
     first_scan: int = 0
@@ -162,7 +164,9 @@ def read_markers(data: bytes, max_markers: int | None = None) -> JpegMarkers:
             structure.process = marker
             structure._frame(data, position + 2)
         length = max(2, int.from_bytes(data[position : position + 2], "big"))
-        if 0xE0 <= marker <= 0xEF and not structure.scans:
+        if marker == _DHT:
+            structure.huffman_tables.append(slice(position + 2, position + length))
+        elif 0xE0 <= marker <= 0xEF and not structure.scans:
             structure.applications.append((marker, slice(position + 2, position + length)))
         position += length
     return structure
