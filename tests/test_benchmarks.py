@@ -339,9 +339,9 @@ def test_float32_is_compared_on_camera_files_too():
 
 def test_how_often_figures_were_taken_is_told_where_it_is_known():
     parts = results([2.0], [10.0])
-    assert "| peers | 2026-01-01 00:00 UTC | earlier ones |  | 0.00 |" in report(parts)
+    assert "| peers | 2026-01-01 00:00 UTC | 1 | earlier ones |  | 0.00 |" in report(parts)
     parts["peers"]["circumstances"] |= {"repeats": 5, "models": {"default": "0a", "edge": "1b"}}
-    assert "| peers | 2026-01-01 00:00 UTC | default 0a, edge 1b | 5 | 0.00 |" in report(parts)
+    assert "| peers | 2026-01-01 00:00 UTC | 1 | default 0a, edge 1b | 5 | 0.00 |" in report(parts)
 
 
 def test_one_option_measures_every_part():
@@ -443,7 +443,7 @@ def test_the_document_has_every_goal_and_every_measured_figure(tmp_path):
     for goal in GOALS:
         assert f"| {goal.what} |" in text
     assert "| scan-folder | 3.8 ± 5% | 2.10 ± 5% |" in text
-    assert "some processor, 2 cores" in text
+    assert "1. some processor, 2 cores" in text
 
 
 def test_an_earlier_build_stands_beside_this_one():

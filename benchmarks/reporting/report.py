@@ -41,19 +41,22 @@ def _goals(parts: Json) -> str:
 
 
 def _circumstances(parts: Json) -> str:
+    machines = sorted({_machine(part["circumstances"]) for part in parts.values()})
     rows = []
     for name, part in parts.items():
         about = part["circumstances"]
+        machine = str(1 + machines.index(_machine(about)))
         # Older parts have no number of repeats.
         repeats = str(about.get("repeats", ""))
         load, command = f"{about['load']:.2f}", f"`{about['command']}`"
         # Parts of an earlier release name no models.
         models = ", ".join(f"{name} {digest}" for name, digest in about.get("models", {}).items())
-        rows.append((name, about["date"], models or "earlier ones", repeats, load, command))
-    head = ("part", "date", "models", "repeats", "load before", "command")
-    text = "## Where and when\n\n" + table(head, rows)
-    machines = {_machine(part["circumstances"]) for part in parts.values()}
-    return text + "".join(f"\n{machine}\n" for machine in sorted(machines))
+        rows.append(
+            (name, about["date"], machine, models or "earlier ones", repeats, load, command)
+        )
+    head = ("part", "date", "machine", "models", "repeats", "load before", "command")
+    numbered = [f"{number}. {machine}\n" for number, machine in enumerate(machines, 1)]
+    return "## Where and when\n\n" + table(head, rows) + "\n" + "".join(numbered)
 
 
 def _machine(about: Json) -> str:

@@ -14,9 +14,9 @@ _ALWAYS_FITS = 1024
 def encode_webp(image: Image.Image, quality: int, method: int) -> bytes:
     """Return an RGB picture as a lossy WebP file, reduced if the format cannot hold it.
 
-    WebP keeps the modes of all blocks in a partition of at most 512 KiB (RFC 6386, section 9.2). A
-    picture of some 25 megapixels with much detail exceeds it, and Pillow then raises a
-    ``ValueError`` with a number.
+    WebP keeps the modes of all blocks in a partition whose size has 19 bits (RFC 6386, section
+    9.1). At method 0 a picture of 16 megapixels with much detail exceeds it, and Pillow raises a
+    ``ValueError`` with a number; see ``findings/webp-fastest-method-refuses.sh``.
 
     Args:
         image: the picture.
