@@ -84,7 +84,7 @@ def measure(settings: Settings) -> Json:
 
 
 def _many_camera_jpegs(settings: Settings) -> Path:
-    """Return a folder of links to camera JPEGs, enough that decode processes start."""
+    """Return a folder of links to camera JPEGs, too few for a thread to get a decode process."""
     originals = files_of(camera_jpegs(settings))
     folder = settings.work / f"camera-{_MANY_FILES}-links"
     folder.mkdir(exist_ok=True)

@@ -54,8 +54,9 @@ PARTS = {
     "growth": Part(growth_part.measure),
     "accuracy": Part(accuracy_part.measure, times=0),
     "decoders": Part(decoder_part.measure, is_on_cpu=True),
-    # Fidelity changes with the models alone; tuning reopens settled questions.
+    # The earlier checkout must be made first.
     EARLIER_PART: Part(earlier_part.measure, is_usual=False),
+    # Fidelity changes with the models alone; tuning reopens settled questions.
     "fidelity": Part(fidelity_part.measure, is_usual=False, times=0),
     "tuning": Part(tuning_part.measure, is_usual=False, is_on_cpu=True),
 }
