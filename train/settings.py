@@ -46,6 +46,8 @@ class TrainSettings:
             ``all_sources``.
         inverse_penalty: scikit-learn's ``C`` of the last layer, with ``epochs`` 0; ``None`` for the
             network's usual one, see ``last_layer``.
+        learned_sources: CSV whose column ``source`` names what the stages learned, or empty; with
+            ``held_out`` these sources calibrate nothing.
         views: changed views of each training picture to keep in memory, see ``kept_views``; 0
             changes each picture anew in every epoch.
     """
@@ -68,6 +70,7 @@ class TrainSettings:
     average_with: tuple[str, ...] = ()
     held_out: bool = False
     inverse_penalty: float | None = None
+    learned_sources: str = ""
     views: int = 0
     part_init: str = ""
     input_views: tuple[View, ...] = (View.WHOLE,)

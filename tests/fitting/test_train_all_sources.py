@@ -14,6 +14,7 @@ from trustthepixels.train.data.folds import source_folds
 from trustthepixels.train.data.manifest import load_samples, targets_of
 from trustthepixels.train.data.splits import Split
 from trustthepixels.train.data.trained_on import training_splits
+from trustthepixels.train.fitting import features
 from trustthepixels.train.fitting.features import FeatureStore
 from trustthepixels.train.fitting.last_layer import (
     CHANGED_VIEWS,
@@ -113,6 +114,22 @@ def test_a_resumed_run_takes_the_features_that_are_there(run, pictures):
     assert (run / "held-out.csv").read_bytes() == before
 
 
+def test_a_pass_that_was_cut_short_keeps_its_finished_parts(pictures, tmp_path, monkeypatch):
+    monkeypatch.setattr(features, "_PART_SIZE", features._BATCH_SIZE)
+    run = tmp_path / "run"
+    start = ("train", pictures, "--out", run, *SMALL)
+    assert trustthepixels(*start).returncode == 0
+    before = (run / "held-out.csv").read_bytes()
+    parts = sorted((run / "features").iterdir())
+    assert len(parts) > 1 + CHANGED_VIEWS
+    kept = {path: path.stat().st_mtime_ns for path in parts[1:]}
+    parts[0].unlink()
+    assert trustthepixels(*start, "--resume").returncode == 0
+    assert parts[0].exists()
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept
+    assert (run / "held-out.csv").read_bytes() == before
+
+
 def test_a_changed_picture_is_looked_at_again(run, pictures, tmp_path):
     copy, again = tmp_path / "pictures", tmp_path / "again"
     shutil.copytree(pictures, copy)
@@ -148,6 +165,62 @@ def test_stages_that_learned_labels_are_said_to(run_command, run, pictures, tmp_
     done = run_command("trustthepixels", "train", pictures, "--out", tmp_path / "run", *options)
     assert done.returncode == 0, done.stderr
     assert "the held-out figures are too good" in done.stderr
+
+
+def test_sources_that_the_stages_learned_calibrate_nothing(run, run_command, pictures, tmp_path):
+    ranked = sorted(answers(run), key=lambda row: float(row["p_ai"]))
+    highest = max(float(row["p_ai"]) for row in ranked if row["class"] == "real")
+    learned = [row for row in ranked if row["class"] == "real" and float(row["p_ai"]) == highest]
+    manifest = tmp_path / "learned.csv"
+    manifest.write_text("class,source\n" + "".join(f"real,{row['source']}\n" for row in learned))
+    weights = run / "weights.safetensors"
+    options = [weights if one == "random" else one for one in SMALL]
+    done = run_command(
+        "trustthepixels", "train", pictures, "--out", tmp_path / "run", *options,
+        "--learned-sources", manifest,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "the held-out figures are too good" not in done.stderr
+    _, spec = load_checkpoint(tmp_path / "run" / "weights.safetensors")
+    barred = {row["source"] for row in learned}
+    rows = [row for row in answers(tmp_path / "run") if row["source"] not in barred]
+    assert len(rows) < len(ranked)
+    targets = [row["class"] == "ai" for row in rows]
+    auc = roc_auc_score(targets, [float(row["p_ai"]) for row in rows])
+    assert spec.evaluation["held_out_auc"] == pytest.approx(auc, abs=0.001)
+    # A threshold above every new photograph need not be above a learned one.
+    assert spec.thresholds.ai_threshold() >= max(
+        float(row["p_ai"]) for row in rows if row["class"] == "real"
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "needed"),
+    [
+        ("file\na.jpg\n", "has no column source"),
+        ("source\nelsewhere\n", "has no source of"),
+    ],
+)
+def test_a_list_of_learned_sources_that_says_nothing_is_refused(
+    pictures, tmp_path, content, needed
+):
+    manifest = tmp_path / "learned.csv"
+    manifest.write_text(content)
+    done = trustthepixels(
+        "train", pictures, "--out", tmp_path / "run", *SMALL, "--learned-sources", manifest
+    )
+    assert done.returncode != 0
+    assert done.stderr.count("\n") == 1
+    assert needed in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_learned_sources_without_held_out_ones_are_refused(pictures, tmp_path):
+    done = trustthepixels(
+        "train", pictures, "--out", tmp_path / "run", "--learned-sources", tmp_path / "l.csv"
+    )
+    assert done.returncode == 2
+    assert "--learned-sources needs --held-out" in done.stderr
 
 
 @pytest.mark.parametrize(

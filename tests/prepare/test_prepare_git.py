@@ -10,6 +10,8 @@ from in_process import trustthepixels
 from picture_sets import crops, manifest_rows, tree
 from PIL import Image
 
+from trustthepixels.train.data.manifest import load_samples
+
 COLUMNS = ("class", "source", "group", "repo", "path", "commit", "blob10", "box")
 
 
@@ -140,3 +142,29 @@ def test_a_damaged_list_is_one_line(repositories, tmp_path, change, reason):
     assert done.returncode == 2
     assert reason in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_original_files_are_kept_byte_for_byte(repositories, tmp_path):
+    rows = rows_of(repositories)
+    rows[0]["box"] = "10;20;90;80"
+    manifest = write(tmp_path / "sources.csv", rows)
+    out = tmp_path / "out"
+    options = ("--git-manifest", manifest, "--out", out, "--files", "original")
+    assert trustthepixels("prepare-data", *options).returncode == 0
+    published = {
+        path.read_bytes() for folder in repositories.values() for path in folder.glob("my *")
+    }
+    written = manifest_rows(out)
+    parts = [row for row in written if (out / row["file"]).read_bytes() not in published]
+    assert len(written) == 24
+    assert len(parts) == 1
+    assert parts[0]["file"].endswith(".png")
+    with Image.open(out / parts[0]["file"]) as part:
+        assert part.size == (80, 60)
+    suffixes = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
+    assert {Path(row["file"]).suffix for row in written} <= set(suffixes.values())
+    for row in written:
+        assert Path(row["file"]).suffix == suffixes[row["original_format"]]
+    # The same folder does not take up a run with other files.
+    assert prepared(manifest, out).returncode != 0
+    assert {sample.file for sample in load_samples(out)} == {row["file"] for row in written}

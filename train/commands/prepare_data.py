@@ -8,7 +8,7 @@ import click
 from trustthepixels.infer.system.terminal import note
 
 from ..data.sampling import Sampling
-from ..prepare.request import DatasetRequest, PrepareRequest
+from ..prepare.request import DatasetRequest, PictureFiles, PrepareRequest
 
 _OF_DATA_SETS = (
     "subset",
@@ -87,6 +87,14 @@ class _PerClass(click.ParamType[int | str]):
     help="Of the draw and of the splits.",
 )
 @click.option(
+    "--files",
+    type=click.Choice([files.value for files in PictureFiles]),
+    default=PictureFiles.JPEG.value,
+    show_default=True,
+    help="What to write: jpeg, equal for both classes and without metadata; or each picture's own "
+    "file, with the traces of its maker. A part of a grid becomes PNG.",
+)
+@click.option(
     "--quality", default=95, show_default=True, type=click.IntRange(1, 100), help="Of the JPEGs."
 )
 @click.option(
@@ -127,11 +135,12 @@ def prepare_data(
     dataset: str | None,
     root: Path,
     per_class: int | str | None,
+    files: str,
     sampling: str,
     group_by: str | None,
     **options: Any,
 ) -> None:
-    """Draw pictures of both classes from DATASET and write them as JPEG, with splits by group.
+    """Draw pictures of both classes from DATASET and write their files, with splits by group.
 
     DATASET is an id on the Hugging Face Hub, a parquet file, or a folder of parquet files or of
     images.  [default: theminji/ai-vs-real-200k]
@@ -148,6 +157,7 @@ def prepare_data(
         dataset=wanted,
         per_class=_count(per_class, takes_all=takes_all),
         group_by=group_by,
+        files=PictureFiles(files),
         sampling=None if sampling == "auto" else Sampling(sampling),
         **options,
     )

@@ -99,6 +99,13 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
     "0.005 for a ResNet's stages and 0.0003 for a tower's.",
 )
 @click.option(
+    "--learned-sources",
+    default="",
+    metavar="CSV",
+    help="With --held-out: a manifest of what the stages were trained on. Its sources take part in "
+    "the fit, but not in calibration and held-out figures.",
+)
+@click.option(
     "--hard",
     multiple=True,
     metavar="DIR",
@@ -155,6 +162,8 @@ def train(
             )
     elif context.params["inverse_penalty"] is not None:
         raise click.UsageError("--inverse-penalty needs --epochs 0", context)
+    if context.params["learned_sources"] and not context.params["held_out"]:
+        raise click.UsageError("--learned-sources needs --held-out", context)
     from ..fitting.run import train_run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")

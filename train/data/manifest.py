@@ -1,5 +1,6 @@
 """List of labelled pictures for training and evaluation."""
 
+import csv
 import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
-from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.errors import InputError, one_line
 from trustthepixels.infer.files.labelled import LabelledFile, labelled_files
 from trustthepixels.infer.results import LABELS
 
@@ -97,3 +98,19 @@ def without_sources(samples: Sequence[Sample], sources: Iterable[str]) -> list[S
     if unknown:
         raise InputError(f"no such source in the data: {', '.join(sorted(unknown))}")
     return [sample for sample in samples if sample.source not in excluded]
+
+
+def read_sources(path: Path) -> frozenset[str]:
+    """Return the values of the column ``source`` of a manifest, whose pictures need not be there.
+
+    Raises:
+        InputError: the file cannot be read, or has no such column.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            table = csv.DictReader(stream)
+            if "source" not in (table.fieldnames or ()):
+                raise InputError(f"{path} has no column source; give a manifest")
+            return frozenset(row["source"] for row in table)
+    except (OSError, ValueError, csv.Error) as error:
+        raise InputError(f"cannot read {path}: {one_line(error)}") from error

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from trustthepixels.infer.errors import OutputError, UsageError
+from trustthepixels.infer.errors import InputError, OutputError, UsageError
 from trustthepixels.infer.model.spec import METADATA_KEY
 from trustthepixels.infer.results import LABELS
 
@@ -24,6 +24,7 @@ from ..data.folds import FOLDS, source_folds
 from ..data.manifest import (
     Sample,
     load_samples,
+    read_sources,
     require_both_classes,
     targets_of,
     without_sources,
@@ -73,7 +74,7 @@ class _Seen:
         """Fit the layer on some pictures, unchanged and changed."""
         samples = [one for one, taken in zip(self.samples, chosen, strict=True) if taken]
         tables = [table[chosen] for table in (self.unchanged, *self.changed)]
-        return fit_on_views(tables, samples, self.inverse_penalty)
+        return fit_on_views(np.concatenate(tables), samples, self.inverse_penalty)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,22 +114,24 @@ def train_on_all_sources(
         # Too few sources are refused before an hour's work.
         held_out_part = [sample for sample in samples if folds[sample.source] == fold]
         require_both_classes(held_out_part, f"fold {fold} of sources")
+    is_new = _is_new(settings, samples)
     start = prepare_fit(settings, folder, device, precision)
     open_run(folder, settings, resume=resume)
-    _warn_of_learned_stages(settings)
+    if is_new.all():
+        _warn_of_learned_stages(settings)
     seen = _look(settings, start, samples, folds, folder)
     full = seen.fit(np.ones(len(samples), dtype=np.bool_))
     held_out = _held_out_answers(seen, full)
     targets = targets_of(samples)
-    fitted = calibrate(logits_of(held_out.unchanged), targets)
+    fitted = calibrate(logits_of(held_out.unchanged[is_new]), targets[is_new])
     p_ai, p_ai_changed = (
         probability(logits_of(margin), fitted[0])
         for margin in (held_out.unchanged, held_out.changed)
     )
     figures = {
-        "held_out_auc": float(roc_auc_score(targets, p_ai)),
-        "held_out_changed_auc": float(roc_auc_score(targets, p_ai_changed)),
-        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai, targets),
+        "held_out_auc": float(roc_auc_score(targets[is_new], p_ai[is_new])),
+        "held_out_changed_auc": float(roc_auc_score(targets[is_new], p_ai_changed[is_new])),
+        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai[is_new], targets[is_new]),
     }
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)
@@ -153,6 +156,22 @@ def _warn_of_learned_stages(settings: TrainSettings) -> None:
                 "and the thresholds too low, as far as its training pictures are among these",
                 path,
             )
+
+
+def _is_new(settings: TrainSettings, samples: Sequence[Sample]) -> BoolArray:
+    """Return whether each picture's source taught the stages nothing, (n,)."""
+    if not settings.learned_sources:
+        return np.ones(len(samples), dtype=np.bool_)
+    learned = read_sources(Path(settings.learned_sources))
+    is_new = np.array([sample.source not in learned for sample in samples])
+    if is_new.all():
+        raise InputError(
+            f"{settings.data} has no source of {settings.learned_sources}; compare the columns "
+            "source, or leave --learned-sources out"
+        )
+    new = [sample for sample, taken in zip(samples, is_new, strict=True) if taken]
+    require_both_classes(new, f"the part of {settings.data} that is not learned")
+    return is_new
 
 
 def _require_plain(settings: TrainSettings) -> None:

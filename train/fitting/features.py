@@ -1,12 +1,14 @@
 """Features of frozen stages on disk, computed once for all fits on the same pictures."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
+from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.pixels import PixelArray
@@ -24,10 +26,13 @@ from .last_layer import changed_view
 
 _BATCH_SIZE = 16
 
+_PART_SIZE = 64 * _BATCH_SIZE
+"""Pictures in each file of a table; an interrupted pass loses fewer than these."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeatureStore:
-    """Features on disk; each table is computed on first use.
+    """Features on disk; each table is computed on first use, part by part.
 
     Attributes:
         folder: folder of the tables.
@@ -54,7 +59,7 @@ class FeatureStore:
                 return seen_as_input(sample, self.shape, tier)
             return views_of_sample(sample, view, self.shape.size, tier)
 
-        return self._table(samples, see, f"seen {view} {tier}")
+        return self._table(samples, see, f"seen {view} {tier}", "unchanged views")
 
     def changed(
         self, samples: Sequence[Sample], augmentation: Augmentation, repeat: int
@@ -71,17 +76,22 @@ class FeatureStore:
             OutputError: the table cannot be written.
         """
         see = partial(changed_view, augmentation=augmentation, shape=self.shape, repeat=repeat)
-        return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
+        what = f"changed {augmentation} {repeat}"
+        return self._table(samples, see, what, f"changed views, pass {repeat + 1}")[:, 0]
 
-    def _table(self, samples: Sequence[Sample], see: See, what: str) -> Features:
-        path = self.folder / f"{self._key(samples, what)}.npy"
-        if not path.exists():
-            self._write(path, self._compute(samples, see))
-        try:
-            features: Features = np.load(path).astype(np.float32)
-        except (OSError, ValueError, EOFError) as error:
-            raise InputError(f"cannot read {path}; delete it to compute it again") from error
-        return features
+    def _table(self, samples: Sequence[Sample], see: See, what: str, title: str) -> Features:
+        key = self._key(samples, what)
+        parts = []
+        with tqdm(total=len(samples), desc=title, unit="picture", disable=None) as bar:
+            for start in range(0, len(samples), _PART_SIZE):
+                part = samples[start : start + _PART_SIZE]
+                path = self.folder / f"{key}-{start // _PART_SIZE:03}.npy"
+                if path.exists():
+                    bar.update(len(part))
+                else:
+                    self._write(path, self._compute(part, see, bar))
+                parts.append(_read(path))
+        return np.concatenate(parts)
 
     def _key(self, samples: Sequence[Sample], what: str) -> str:
         """Return a digest of everything that decides a table."""
@@ -97,10 +107,13 @@ class FeatureStore:
             digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
         return digest.hexdigest()[:16]
 
-    def _compute(self, samples: Sequence[Sample], see: See) -> Features:
-        batches = in_batches(samples, see, _BATCH_SIZE)
-        shown = ([view for one in batch for view in one] for batch in batches)
-        features = stage_statistics(self.network, shown, self.arithmetic)
+    def _compute(self, samples: Sequence[Sample], see: See, bar: "tqdm[NoReturn]") -> Features:
+        def shown() -> Iterator[list[PixelArray]]:
+            for batch in in_batches(samples, see, _BATCH_SIZE):
+                yield [view for one in batch for view in one]
+                bar.update(len(batch))
+
+        features = stage_statistics(self.network, shown(), self.arithmetic)
         values = features.shape[-1]
         return features.reshape(len(samples), -1, values)
 
@@ -113,3 +126,11 @@ class FeatureStore:
             temporary.replace(path)
         except OSError as error:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
+
+
+def _read(path: Path) -> Features:
+    try:
+        features: Features = np.load(path).astype(np.float32)
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(f"cannot read {path}; delete it to compute it again") from error
+    return features

@@ -76,10 +76,7 @@ def fit_last_layer(
     penalty = inverse_penalty or usual_inverse_penalty(network)
     features = stage_statistics(network, _shown(samples, augmentation, shape), arithmetic)
     if teacher is None:
-        times = 1 + CHANGED_VIEWS
-        targets = np.tile(targets_of(samples), times)
-        weights = np.tile(source_weights(samples), times)
-        regression = fit_regression(features, targets, weights, penalty)
+        regression = fit_on_views(features, samples, penalty)
     else:
         shown = _shown(samples, augmentation, teacher.input_shape)
         answers = softened_answers(teacher, shown, arithmetic)
@@ -138,20 +135,19 @@ def usual_inverse_penalty(network: Classifier) -> float:
 
 
 def fit_on_views(
-    tables: Sequence[Features],
-    samples: Sequence[Sample],
-    inverse_penalty: float = INVERSE_PENALTY,
+    features: Features, samples: Sequence[Sample], inverse_penalty: float = INVERSE_PENALTY
 ) -> Pipeline:
     """Run ``fit_regression`` on several views of the same pictures, weighed by their sources.
 
     Args:
-        tables: features of each view, (n, features) each.
+        features: (views * n, features), all first views before all second ones.
         samples: the n pictures.
         inverse_penalty: scikit-learn's ``C``.
     """
-    targets = np.tile(targets_of(samples), len(tables))
-    weights = np.tile(source_weights(samples), len(tables))
-    return fit_regression(np.concatenate(tables), targets, weights, inverse_penalty)
+    views = len(features) // len(samples)
+    targets = np.tile(targets_of(samples), views)
+    weights = np.tile(source_weights(samples), views)
+    return fit_regression(features, targets, weights, inverse_penalty)
 
 
 def fit_regression(

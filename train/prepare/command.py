@@ -41,7 +41,9 @@ def prepare_data(request: PrepareRequest) -> PrepareSummary:
     else:
         source, affordable = _open_dataset(request)
     sampling = request.sampling or affordable
-    settings = PrepareSettings(request.per_class, request.seed, request.quality, sampling)
+    settings = PrepareSettings(
+        request.per_class, request.seed, request.quality, sampling, request.files
+    )
     return prepare(source, request.root, settings)
 
 

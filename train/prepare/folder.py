@@ -91,10 +91,10 @@ class PrepareFolder:
         except (OSError, ValueError, LookupError, TypeError) as error:
             raise OutputError(f"cannot resume in {root}: {one_line(error)}") from error
 
-    def accept(self, key: str, picture: PreparedPicture, jpeg: bytes) -> None:
+    def accept(self, key: str, picture: PreparedPicture, content: bytes) -> None:
         """Write one picture and note it."""
-        self._write(self.root / picture.file, jpeg)
-        self._note({"accepted": key, "size": len(jpeg), **asdict(picture)})
+        self._write(self.root / picture.file, content)
+        self._note({"accepted": key, "size": len(content), **asdict(picture)})
         self.accepted[key] = picture
 
     def reject(self, key: str, picture: RejectedPicture) -> None:

@@ -1,9 +1,17 @@
 """Request of ``trustthepixels prepare-data``."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 from ..data.sampling import Sampling
+
+
+class PictureFiles(StrEnum):
+    """Files of a prepared data set."""
+
+    JPEG = "jpeg"
+    ORIGINAL = "original"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,7 @@ class PrepareRequest:
         per_class: pictures of each class; ``None`` for all.
         seed: seed of the draw and of the splits.
         quality: quality of the JPEG files.
+        files: kind of file to write.
         sampling: way of choosing pictures; ``None`` for the affordable one of the source.
     """
 
@@ -62,4 +71,5 @@ class PrepareRequest:
     per_class: int | None
     seed: int
     quality: int
+    files: PictureFiles
     sampling: Sampling | None

@@ -1,8 +1,8 @@
-"""Prepare a data set: a seeded, balanced draw of pictures as JPEG, with manifest and splits."""
+"""Prepare a data set: a seeded, balanced draw of pictures, with manifest and splits."""
 
 import csv
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from ..data.sampling import Sampling, shuffled
 from ..data.splits import MINIMUM_GROUPS, split_by_group
 from .convert import ConvertedPicture, convert_all
 from .folder import REJECTED_NAME, PreparedPicture, PrepareFolder, RejectedPicture, is_complete
+from .request import PictureFiles
 from .source import BlockSource, Candidate, PictureSource
 
 _FOLDER_OF = {label: folder for folder, label in CLASS_FOLDERS.items()}
@@ -34,12 +35,22 @@ class PrepareSettings:
         seed: seed of the draw and of the splits.
         quality: quality of the JPEG files, 1 to 100.
         sampling: way of choosing pictures.
+        files: kind of file to write.
     """
 
     per_class: int | None = 5000
     seed: int = 42
     quality: int = 95
     sampling: Sampling = Sampling.UNIFORM
+    files: PictureFiles = PictureFiles.JPEG
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings for JSON; equal if a run may be resumed."""
+        settings = asdict(self)
+        if self.files is PictureFiles.JPEG:
+            # Folders from before there was a choice have no such entry.
+            del settings["files"]
+        return settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ def prepare(source: PictureSource, root: Path, settings: PrepareSettings) -> Pre
         OutputError: the folder cannot be written or holds something else.
         UsageError: streaming was requested of a source that has no blocks.
     """
-    recipe = {"source": source.identity(), "settings": asdict(settings)}
+    recipe = {"source": source.identity(), "settings": settings.identity()}
     if is_complete(root, recipe):
         return summarise(root)
     draw: Callable[[_Run], list[PreparedPicture]]
@@ -122,6 +133,12 @@ class _Run:
         known = candidate.key in self.folder.accepted or candidate.key in self.folder.rejected
         return not known and not self.is_full(candidate.label)
 
+    def converted(
+        self, candidates: Iterable[Candidate]
+    ) -> Iterator[tuple[Candidate, ConvertedPicture | ImageError]]:
+        """Return each picture with its file, or with the reason why it has none."""
+        return convert_all(candidates, self.settings.files, self.settings.quality)
+
     def take(self, candidate: Candidate, outcome: ConvertedPicture | ImageError) -> None:
         """Accept a picture, or note why it cannot be used."""
         if isinstance(outcome, ImageError):
@@ -130,7 +147,7 @@ class _Run:
             self.folder.reject(candidate.key, row)
             return
         picture = PreparedPicture(
-            file=f"{_FOLDER_OF[candidate.label]}/{candidate.stem}.jpg",
+            file=f"{_FOLDER_OF[candidate.label]}/{candidate.stem}{outcome.suffix}",
             label=candidate.label,
             source=_utf8(candidate.source),
             # A picture of unknown origin still belongs with its exact copies.
@@ -140,7 +157,7 @@ class _Run:
             original_height=outcome.header.height,
             original_bytes=outcome.original_bytes,
         )
-        self.folder.accept(candidate.key, picture, outcome.jpeg)
+        self.folder.accept(candidate.key, picture, outcome.content)
         self.counts[candidate.label] += 1
         self._bar.update()
 
@@ -172,7 +189,7 @@ def _draw_uniform(
         pending = [key for key in chosen if key not in accepted]
         if not pending:
             break
-        for candidate, outcome in convert_all(source.fetch(pending), run.settings.quality):
+        for candidate, outcome in run.converted(source.fetch(pending)):
             run.take(candidate, outcome)
     run.check_enough()
     return [accepted[key] for key in chosen]
@@ -186,7 +203,7 @@ def _draw_streamed(source: BlockSource, run: _Run) -> list[PreparedPicture]:
         if block in run.folder.finished_blocks:
             continue
         wanted = filter(run.is_wanted, source.read_block(block))
-        for candidate, outcome in convert_all(wanted, run.settings.quality):
+        for candidate, outcome in run.converted(wanted):
             # They were read ahead, so the last ones of a class may be too many.
             if not run.is_full(candidate.label):
                 run.take(candidate, outcome)

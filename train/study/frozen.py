@@ -50,7 +50,7 @@ def train_frozen(
             for view in views
         ),
     ]
-    model = fit_on_views(shown, run.train)
+    model = fit_on_views(np.concatenate(shown), run.train)
 
     def seen(pictures: tuple[Sample, ...], tier: Tier = Tier.CLEAN) -> Features:
         return np.concatenate([store.seen(pictures, view, tier) for view in views], axis=1)
