@@ -33,10 +33,11 @@ from benchmarks.series import interleaved, median, spread
 from benchmarks.settings import Counts, Settings
 from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.bundled import load_model
+from trustthepixels.infer.model.machine import Machine
 from trustthepixels.infer.model.session import open_session
 from trustthepixels.infer.model.spec import Calibration
 from trustthepixels.infer.model.verdicts import VerdictRule
-from trustthepixels.infer.scan.measure import BenchReport, Machine
+from trustthepixels.infer.scan.measure import BenchReport
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.splits import split_by_group, write_splits
 

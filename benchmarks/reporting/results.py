@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 
 from trustthepixels.infer.model.bundled import bundled_models, load_model
-from trustthepixels.infer.scan.measure import processor_name
+from trustthepixels.infer.model.machine import processor_name
 from trustthepixels.infer.system.cores import available_cores
 from trustthepixels.infer.system.versions import installed_version
 

@@ -6,7 +6,6 @@ overlap, and the slower of ``t_decode / cores`` and ``t_model`` is the bound.
 """
 
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -25,13 +24,13 @@ from ..images.decode import Limits
 from ..images.pixels import PixelArray
 from ..images.shape import InputShape
 from ..model.batching import BatchedModel, Tell
+from ..model.machine import Machine, machine
 from ..model.providers import ON_CPU
 from ..model.session import Classifier, Session
 from ..model.spec import ModelSpec
 from ..results import FileStatus
 from ..system.cores import available_cores
 from ..system.memory import peak_memory_mb
-from ..system.versions import installed_version
 from .job.settings import options_for
 from .job.start import open_model
 from .options import ScanOptions
@@ -41,27 +40,6 @@ from .request import ScanRequest
 
 _MODEL_SECONDS = 2.0
 """Least seconds that the model runs in each round, so that single batches do not decide."""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Machine of a measurement.
-
-    Attributes:
-        cores: cores that the process may use, by affinity and quota.
-        processor: name of the processor, empty if unknown.
-        system: operating system and architecture.
-        device: device of the model.
-        provider: ONNX Runtime's name for it.
-        versions: versions of Python and of the packages that do the work.
-    """
-
-    cores: int
-    processor: str
-    system: str
-    device: str
-    provider: str
-    versions: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,24 +190,6 @@ def upper_bound(decode_one_core: float, model_only: float, cores: int, device: D
     return 1 / max(decode_seconds, model_seconds)
 
 
-def machine(session: Session) -> Machine:
-    """Return this machine, with the model's session on it."""
-    packages = ["trustthepixels", "numpy", "pillow"]
-    packages += [name for name in _RUNTIMES if installed_version(name)]
-    return Machine(
-        cores=available_cores(),
-        processor=processor_name(),
-        system=f"{platform.system()} {platform.machine()}",
-        device=session.device.value,
-        provider=session.provider,
-        versions={"python": platform.python_version()}
-        | {name: installed_version(name) for name in packages},
-    )
-
-
-_RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino")
-
-
 def _survey(files: Sequence[Found], shape: InputShape, limits: Limits) -> tuple[list[int], int]:
     """Return the pixels of each sound picture, and the number of other files."""
     rows = []
@@ -284,13 +244,3 @@ def _seconds(work: Callable[[], None]) -> float:
     start = time.perf_counter()
     work()
     return time.perf_counter() - start
-
-
-def processor_name() -> str:
-    """Return the name of the processor; empty if unknown."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor()
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.processor())

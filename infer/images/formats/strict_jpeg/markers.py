@@ -5,6 +5,7 @@ Source of all codes: ITU-T T.81, annex B. Bytes that are not markers are skipped
 
 import re
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 _NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 """End of entropy-coded data, to which stuffed zeros, restarts and fill bytes belong."""
@@ -81,27 +82,14 @@ class JpegMarkers:
             return f"{self.precision}-bit JPEG"
         if len(self.components) not in (0, 1, 3, 4):
             return f"JPEG of {len(self.components)} components"
-        if not self._has_whole_shares:
+        if not _has_whole_shares(self.sampling):
             return "JPEG with this chroma subsampling"
         return ""
 
     @property
     def has_usual_sampling(self) -> bool:
         """``True`` if ``simplejpeg`` decodes these sampling factors."""
-        if len(self.sampling) < 2:
-            return True
-        first, *others = self.sampling
-        if len(others) == 3 and others.pop() != first:
-            return False
-        second = others[0]
-        same = all(other == second for other in others)
-        return same and ((first, second) in _SHARES or (first == second and first in _EQUAL))
-
-    @property
-    def _has_whole_shares(self) -> bool:
-        """True if all factors divide the largest, as libjpeg's upsampling needs."""
-        across, down = [[by >> 4 for by in self.sampling], [by & 15 for by in self.sampling]]
-        return all(by and max(side) % by == 0 for side in (across, down) for by in side)
+        return _is_usual(self.sampling)
 
     @property
     def has_all_coefficients(self) -> bool:
@@ -134,6 +122,27 @@ class JpegMarkers:
         for component in components:
             if component in self._missing:
                 self._missing[component] &= ~covered
+
+
+# A folder has few kinds of sampling, and each file is asked several times.
+@lru_cache(maxsize=64)
+def _is_usual(sampling: tuple[int, ...]) -> bool:
+    """Return whether ``simplejpeg`` decodes these sampling factors."""
+    if len(sampling) < 2:
+        return True
+    first, *others = sampling
+    if len(others) == 3 and others.pop() != first:
+        return False
+    second = others[0]
+    same = all(other == second for other in others)
+    return same and ((first, second) in _SHARES or (first == second and first in _EQUAL))
+
+
+@lru_cache(maxsize=64)
+def _has_whole_shares(sampling: tuple[int, ...]) -> bool:
+    """Return whether all factors divide the largest, as libjpeg's upsampling needs."""
+    across, down = [by >> 4 for by in sampling], [by & 15 for by in sampling]
+    return all(by and max(side) % by == 0 for side in (across, down) for by in side)
 
 
 def read_markers(data: bytes, max_markers: int | None = None) -> JpegMarkers:
