@@ -1,7 +1,6 @@
 """A transformer whose last layer sees every block: what it gets, how it is fitted and exported."""
 
 from collections import Counter
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -31,7 +30,7 @@ from trustthepixels.train.fitting.recipes import REFERENCE
 from trustthepixels.train.networks.grow import load_or_grow
 from trustthepixels.train.networks.hardware import Arithmetic
 from trustthepixels.train.networks.network import Classifier
-from trustthepixels.train.networks.stage_vit import BlockStatistics, StageViT
+from trustthepixels.train.networks.stage_vit import StageViT
 from trustthepixels.train.networks.weights import load_checkpoint, save_weights
 from trustthepixels.train.pictures.load import load_pixels
 
@@ -52,15 +51,9 @@ def tiny_vit_stages(pretrained=False, num_classes=2, **options):
     return StageViT(SEEN, num_classes, **size)
 
 
-@register_model
-def tiny_vit_means(pretrained=False, num_classes=2, **options):
-    size = {"img_size": SIDE, "patch_size": 16, "embed_dim": WIDTH, "num_heads": 3}
-    return StageViT(SEEN, num_classes, BlockStatistics.MEAN, **size)
-
-
-def _network(architecture="tiny_vit_stages"):
+def _network():
     torch.manual_seed(0)
-    network = Classifier(architecture).eval()
+    network = Classifier("tiny_vit_stages").eval()
     for parameter in network.parameters():
         # timm's starting weights are so small that all pictures look alike.
         torch.nn.init.normal_(parameter, std=0.1)
@@ -96,22 +89,6 @@ def test_the_last_layer_gets_class_token_mean_and_deviation_of_the_seen_blocks()
     ]
     assert features.shape == (5, 3 * WIDTH * len(SEEN))
     np.testing.assert_allclose(features, np.concatenate(wanted, axis=1), rtol=1e-4, atol=1e-5)
-
-
-@torch.inference_mode()
-def test_a_last_layer_on_means_gets_those_of_all_statistics_and_exports_the_same():
-    everything, means = _network(), _network("tiny_vit_means")
-    missing = means.load_state_dict(
-        {k: v for k, v in everything.state_dict().items() if ".fc." not in k}, strict=False
-    )
-    assert all(".fc." in name for name in missing.missing_keys)
-    features = everything.backbone.forward_features(*everything.normalised(_images()))
-    shown = means.backbone.forward_features(*means.normalised(_images()))
-    middle = features.reshape(5, len(SEEN), 3, WIDTH)[:, :, 1].flatten(1)
-    assert torch.equal(shown, middle)
-    logits = means(_images()).numpy()
-    graph = export_graph(means, replace(SPEC, architecture="tiny_vit_means"))
-    np.testing.assert_allclose(_answers(graph, _images())[0], logits, rtol=1e-4, atol=1e-4)
 
 
 def test_blocks_after_the_last_seen_one_are_left_out():

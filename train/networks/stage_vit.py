@@ -6,7 +6,6 @@ its last one (RINE, Koutlis and Papadopoulos 2024).
 """
 
 from collections.abc import Mapping
-from enum import Enum, auto
 from functools import partial
 from typing import Any
 
@@ -20,21 +19,8 @@ from torch import Tensor, nn
 
 from .stage_resnet import BOOKKEEPING
 
-
-class BlockStatistics(Enum):
-    """What the last layer sees of each block."""
-
-    ALL = auto()
-    """Class token, mean and deviation of the patches."""
-
-    MEAN = auto()
-    """The mean of the patches alone: a third of the numbers, which changed pictures move less."""
-
-    @property
-    def tables(self) -> int:
-        """Numbers for each of a block's outputs."""
-        return 1 if self is BlockStatistics.MEAN else 3
-
+_STATISTICS = 3
+"""Numbers of each of a block's outputs: class token, mean and deviation of the patches."""
 
 _SMALLEST_VARIANCE = 1e-6
 """Lower bound of a variance, as in ``stage_resnet``."""
@@ -48,18 +34,11 @@ class StageViT(VisionTransformer):
 
     Args:
         seen: indices of the blocks that the last layer sees; those after the last one are left out.
-        statistics: what it sees of each.
         num_classes: size of the output.
         options: options of timm's ``VisionTransformer``, at least its width and number of heads.
     """
 
-    def __init__(
-        self,
-        seen: tuple[int, ...],
-        num_classes: int,
-        statistics: BlockStatistics = BlockStatistics.ALL,
-        **options: Any,
-    ) -> None:
+    def __init__(self, seen: tuple[int, ...], num_classes: int, **options: Any) -> None:
         super().__init__(
             depth=max(seen) + 1,
             pre_norm=True,
@@ -71,8 +50,7 @@ class StageViT(VisionTransformer):
             **options,
         )
         self.seen = seen
-        self.statistics = statistics
-        self.fc = nn.Linear(statistics.tables * self.embed_dim * len(seen), num_classes)
+        self.fc = nn.Linear(_STATISTICS * self.embed_dim * len(seen), num_classes)
 
     def get_classifier(self) -> nn.Module:
         """Return the last layer."""
@@ -96,7 +74,7 @@ class StageViT(VisionTransformer):
         for index, block in enumerate(tower.blocks):
             x = block(x)
             if index in self.seen:
-                found.append(_seen_of(x.float(), self.statistics))
+                found.append(_statistics(x.float()))
         return torch.cat(found, dim=1)
 
     def forward_head(self, x: Tensor, pre_logits: bool = False) -> Tensor:
@@ -106,15 +84,13 @@ class StageViT(VisionTransformer):
         return logits
 
 
-def _seen_of(tokens: Tensor, statistics: BlockStatistics) -> Tensor:
-    """Return the chosen statistics of a block's output, (batch, tables * width)."""
+def _statistics(tokens: Tensor) -> Tensor:
+    """Return class token, mean and deviation of the patches, (batch, 3 * width)."""
     patches = tokens[:, 1:]
     # A product: in ONNX Runtime, a sum over the middle axis depends on the batch size.
     count = patches.shape[1]
     share = torch.full((1, 1, count), 1.0 / count, dtype=patches.dtype, device=patches.device)
     mean = share @ patches
-    if statistics is BlockStatistics.MEAN:
-        return mean.flatten(1)
     centred = patches - mean
     variance = (share @ (centred * centred)).flatten(1)
     deviation = (variance + _SMALLEST_VARIANCE).sqrt()
@@ -127,7 +103,6 @@ default_cfgs = generate_default_cfgs(
     {
         "clip_vit_b16_stages.openai": _NORMALISATION,
         "clip_vit_b16_early_stages.openai": _NORMALISATION,
-        "clip_vit_b16_early_means.openai": _NORMALISATION,
     }
 )
 """The normalisation of the tower's training; timm looks for it under this name."""
@@ -144,7 +119,7 @@ def clip_vit_b16_stages(
         num_classes: size of the output.
         options: options of timm's ``VisionTransformer``.
     """
-    return _tower(tuple(range(12)), 224, BlockStatistics.ALL, pretrained, num_classes, options)
+    return _tower(tuple(range(12)), 224, pretrained, num_classes, options)
 
 
 @register_model
@@ -155,15 +130,7 @@ def clip_vit_b16_early_stages(
 
     They take a fifth of the time. The sixth block alone tells more than any other one.
     """
-    return _tower(tuple(range(6)), 160, BlockStatistics.ALL, pretrained, num_classes, options)
-
-
-@register_model
-def clip_vit_b16_early_means(
-    pretrained: bool = False, num_classes: int = 1000, **options: Any
-) -> nn.Module:
-    """Return ``clip_vit_b16_early_stages`` with a last layer on the means of its blocks alone."""
-    return _tower(tuple(range(6)), 160, BlockStatistics.MEAN, pretrained, num_classes, options)
+    return _tower(tuple(range(6)), 160, pretrained, num_classes, options)
 
 
 _PUBLISHED = "vit_base_patch16_clip_quickgelu_224"
@@ -173,14 +140,13 @@ _PUBLISHED = "vit_base_patch16_clip_quickgelu_224"
 def _tower(
     seen: tuple[int, ...],
     side: int,
-    statistics: BlockStatistics,
     pretrained: bool,
     num_classes: int,
     options: Mapping[str, Any],
 ) -> StageViT:
     own = {key: value for key, value in options.items() if key not in BOOKKEEPING}
     shape = {"img_size": side, "patch_size": 16, "embed_dim": 768, "num_heads": 12}
-    network = StageViT(seen, num_classes, statistics, **{**shape, **own})
+    network = StageViT(seen, num_classes, **{**shape, **own})
     if pretrained:
         state = timm.create_model(_PUBLISHED, pretrained=True, num_classes=0).state_dict()
         network.load_state_dict(fitted_tower(state, network), strict=False)
