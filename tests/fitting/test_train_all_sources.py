@@ -10,10 +10,11 @@ from in_process import trustthepixels
 from labelled_pictures import write_pictures_of_many_sources
 from sklearn.metrics import roc_auc_score
 
+from trustthepixels.train.calibration.calibrate import calibrate, logits_of
 from trustthepixels.train.data.folds import source_folds
-from trustthepixels.train.data.manifest import load_samples, targets_of
+from trustthepixels.train.data.manifest import Sample, load_samples, targets_of
 from trustthepixels.train.data.splits import Split
-from trustthepixels.train.data.trained_on import training_splits
+from trustthepixels.train.data.trained_on import learned_sources, training_splits
 from trustthepixels.train.fitting import features
 from trustthepixels.train.fitting.features import FeatureStore
 from trustthepixels.train.fitting.last_layer import (
@@ -130,6 +131,16 @@ def test_a_pass_that_was_cut_short_keeps_its_finished_parts(pictures, tmp_path, 
     assert (run / "held-out.csv").read_bytes() == before
 
 
+def test_a_part_with_too_few_rows_is_refused_in_one_line(run, pictures, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(run, copy)
+    part = sorted((copy / "features").iterdir())[0]
+    np.save(part, np.load(part)[:-1])
+    done = trustthepixels("train", pictures, "--out", copy, *SMALL, "--resume")
+    assert done.returncode == 2
+    assert "delete it to compute it again" in done.stderr
+
+
 def test_a_changed_picture_is_looked_at_again(run, pictures, tmp_path):
     copy, again = tmp_path / "pictures", tmp_path / "again"
     shutil.copytree(pictures, copy)
@@ -168,37 +179,62 @@ def test_stages_that_learned_labels_are_said_to(run_command, run, pictures, tmp_
 
 
 def test_sources_that_the_stages_learned_calibrate_nothing(run, run_command, pictures, tmp_path):
-    ranked = sorted(answers(run), key=lambda row: float(row["p_ai"]))
-    highest = max(float(row["p_ai"]) for row in ranked if row["class"] == "real")
-    learned = [row for row in ranked if row["class"] == "real" and float(row["p_ai"]) == highest]
+    rows = answers(run)
+    photographs = [row for row in rows if row["class"] == "real"]
+    learned = {max(photographs, key=lambda row: float(row["p_ai"]))["source"]}
     manifest = tmp_path / "learned.csv"
-    manifest.write_text("class,source\n" + "".join(f"real,{row['source']}\n" for row in learned))
-    weights = run / "weights.safetensors"
-    options = [weights if one == "random" else one for one in SMALL]
+    manifest.write_text("class,source\n" + "".join(f"real,{source}\n" for source in learned))
+    options = [run / "weights.safetensors" if one == "random" else one for one in SMALL]
     done = run_command(
         "trustthepixels", "train", pictures, "--out", tmp_path / "run", *options,
         "--learned-sources", manifest,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "the held-out figures are too good" not in done.stderr
+    again = answers(tmp_path / "run")
+    new = [row for row in again if row["source"] not in learned]
+    assert [row for row in again if row["calibrates"] == "1"] == new
+    assert f"{len(new)} of {len(again)} pictures calibrate" in done.stderr
     _, spec = load_checkpoint(tmp_path / "run" / "weights.safetensors")
-    barred = {row["source"] for row in learned}
-    rows = [row for row in answers(tmp_path / "run") if row["source"] not in barred]
-    assert len(rows) < len(ranked)
-    targets = [row["class"] == "ai" for row in rows]
-    auc = roc_auc_score(targets, [float(row["p_ai"]) for row in rows])
-    assert spec.evaluation["held_out_auc"] == pytest.approx(auc, abs=0.001)
-    # A threshold above every new photograph need not be above a learned one.
-    assert spec.thresholds.ai_threshold() >= max(
-        float(row["p_ai"]) for row in rows if row["class"] == "real"
+    targets = np.array([row["class"] == "ai" for row in new])
+    for column, figure in (("p_ai", "held_out_auc"), ("p_ai_changed", "held_out_changed_auc")):
+        auc = roc_auc_score(targets, [float(row[column]) for row in new])
+        assert spec.evaluation[figure] == pytest.approx(auc, abs=0.001)
+    # What these answers calibrate to is calibrated already: nothing is left to correct.
+    p_ai = np.array([float(row["p_ai"]) for row in new])
+    refitted, thresholds = calibrate(logits_of(np.log(p_ai / (1 - p_ai))), targets.astype(int))
+    assert refitted.temperature == pytest.approx(1.0, abs=0.02)
+    assert refitted.bias == pytest.approx(0.0, abs=0.02)
+    assert thresholds.ai_threshold() == pytest.approx(spec.thresholds.ai_threshold(), abs=0.01)
+
+
+def test_a_source_that_shares_a_group_with_a_learned_one_is_learned_too(tmp_path):
+    manifest = tmp_path / "learned.csv"
+    manifest.write_text("source\nphotographs\n")
+    groups = {"photographs": "a", "reconstructions": "a", "others": "b"}
+    samples = [
+        Sample(tmp_path / source, source, "real", source, group) for source, group in groups.items()
+    ]
+    assert learned_sources(manifest, samples) == {"photographs", "reconstructions"}
+
+
+def test_too_few_new_sources_are_refused_before_any_work(pictures, tmp_path):
+    manifest = tmp_path / "learned.csv"
+    sources = sorted({one.source for one in load_samples(pictures) if one.label == "ai"})
+    manifest.write_text("source\n" + "\n".join(sources[4:]) + "\n")
+    done = trustthepixels(
+        "train", pictures, "--out", tmp_path / "run", *SMALL, "--learned-sources", manifest
     )
+    assert done.returncode == 2
+    assert "4 have AI pictures and 9 photographs; calibration needs 5 of each" in done.stderr
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
     ("content", "needed"),
     [
         ("file\na.jpg\n", "has no column source"),
-        ("source\nelsewhere\n", "has no source of"),
+        ("source\nelsewhere\n", "names no source of the data"),
     ],
 )
 def test_a_list_of_learned_sources_that_says_nothing_is_refused(
@@ -209,7 +245,7 @@ def test_a_list_of_learned_sources_that_says_nothing_is_refused(
     done = trustthepixels(
         "train", pictures, "--out", tmp_path / "run", *SMALL, "--learned-sources", manifest
     )
-    assert done.returncode != 0
+    assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert needed in done.stderr
     assert not (tmp_path / "run").exists()

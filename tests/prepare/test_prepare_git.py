@@ -162,9 +162,32 @@ def test_original_files_are_kept_byte_for_byte(repositories, tmp_path):
     with Image.open(out / parts[0]["file"]) as part:
         assert part.size == (80, 60)
     suffixes = {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}
-    assert {Path(row["file"]).suffix for row in written} <= set(suffixes.values())
     for row in written:
         assert Path(row["file"]).suffix == suffixes[row["original_format"]]
     # The same folder does not take up a run with other files.
-    assert prepared(manifest, out).returncode != 0
+    other = prepared(manifest, out)
+    assert other.returncode == 2
+    assert "kind_of_files" in other.stderr
     assert {sample.file for sample in load_samples(out)} == {row["file"] for row in written}
+
+
+def test_a_quality_for_original_files_is_refused(repositories, tmp_path):
+    manifest = write(tmp_path / "sources.csv", rows_of(repositories))
+    options = ("--git-manifest", manifest, "--out", tmp_path / "out", "--files", "original")
+    done = trustthepixels("prepare-data", *options, "--quality", "80")
+    assert done.returncode == 2
+    assert "without --quality" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("kind", "suffix"), [("GIF", "gif"), ("TIFF", "tiff"), ("AVIF", "avif")])
+def test_original_files_end_as_their_format_is_called(repositories, tmp_path, kind, suffix):
+    path = next(repositories["ai"].glob("my *"))
+    with Image.open(path) as picture:
+        picture.convert("RGB").save(path, kind)
+    manifest = write(tmp_path / "sources.csv", rows_of(repositories))
+    out = tmp_path / "out"
+    options = ("--git-manifest", manifest, "--out", out, "--files", "original")
+    assert trustthepixels("prepare-data", *options).returncode == 0
+    (kept,) = (out / "AI").glob(f"*.{suffix}")
+    assert kept.read_bytes() == path.read_bytes()

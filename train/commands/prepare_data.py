@@ -9,6 +9,7 @@ from trustthepixels.infer.system.terminal import note
 
 from ..data.sampling import Sampling
 from ..prepare.request import DatasetRequest, PictureFiles, PrepareRequest
+from .typed import typed_options
 
 _OF_DATA_SETS = (
     "subset",
@@ -131,7 +132,10 @@ class _PerClass(click.ParamType[int | str]):
     multiple=True,
     help="A label that means photograph; repeatable.  [default: the one with the word real]",
 )
+@click.pass_context
 def prepare_data(
+    context: click.Context,
+    /,
     dataset: str | None,
     root: Path,
     per_class: int | str | None,
@@ -148,6 +152,10 @@ def prepare_data(
     After an interruption, the same command resumes. Pictures that cannot be decoded are listed in
     rejected.csv and replaced by others.
     """
+    if files == PictureFiles.ORIGINAL and typed_options(context, {"quality"}):
+        raise click.UsageError(
+            "--files original keeps files as they are, without --quality", context
+        )
     from ..prepare import command
 
     wanted = DatasetRequest(dataset or "", **{name: options.pop(name) for name in _OF_DATA_SETS})

@@ -80,7 +80,7 @@ def source_folds(
             folds[source] = fold
             filled[fold] += counts[source]
 
-    units = _units(samples)
+    units = source_units(samples)
     settled = {unit: {known[source] for source in unit if source in known} for unit in units}
     for unit, fixed in settled.items():
         if len(fixed) > 1:
@@ -138,7 +138,7 @@ def split_by_fold(samples: Sequence[Sample], fold: int) -> dict[str, Split]:
     return {sample.file: split for split, part in parts.items() for sample in part}
 
 
-def _units(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
+def source_units(samples: Sequence[Sample]) -> list[tuple[str, ...]]:
     """Return units of sources that share groups, directly or through others, each sorted."""
     unit_of: dict[str, set[str]] = {}
     sources_of: dict[str, set[str]] = defaultdict(set)

@@ -111,6 +111,6 @@ def read_sources(path: Path) -> frozenset[str]:
             table = csv.DictReader(stream)
             if "source" not in (table.fieldnames or ()):
                 raise InputError(f"{path} has no column source; give a manifest")
-            return frozenset(row["source"] for row in table)
+            return frozenset(row["source"] or "" for row in table)
     except (OSError, ValueError, csv.Error) as error:
         raise InputError(f"cannot read {path}: {one_line(error)}") from error

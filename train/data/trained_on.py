@@ -7,8 +7,8 @@ from pathlib import Path
 
 from trustthepixels.infer.errors import InputError
 
-from .folds import FOLDS, split_by_fold
-from .manifest import Sample
+from .folds import FOLDS, source_units, split_by_fold
+from .manifest import Sample, read_sources
 from .splits import Split, read_splits, split_by_group, splits_fingerprint
 
 USUAL_SEED = 42
@@ -55,3 +55,23 @@ def _candidates(
     for fold in range(FOLDS):
         yield partial(split_by_fold, samples, fold)
     yield lambda: {sample.file: Split.TRAIN for sample in samples}
+
+
+def learned_sources(manifest: Path, samples: Sequence[Sample]) -> frozenset[str]:
+    """Return the sources that a manifest names, and those that share a group with one of them.
+
+    Args:
+        manifest: CSV with a column ``source``; its pictures need not be there.
+        samples: all pictures of a data set.
+
+    Raises:
+        InputError: the manifest cannot be read, or names no source of the data set.
+    """
+    named = read_sources(manifest)
+    units = [unit for unit in source_units(samples) if not named.isdisjoint(unit)]
+    if not units:
+        raise InputError(
+            f"{manifest} names no source of the data; compare the column source of both, or leave "
+            "--learned-sources out"
+        )
+    return frozenset(source for unit in units for source in unit)

@@ -14,8 +14,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 from sklearn.pipeline import Pipeline
 
-from trustthepixels.infer.errors import InputError, OutputError, UsageError
-from trustthepixels.infer.model.spec import METADATA_KEY
+from trustthepixels.infer.errors import OutputError, UsageError
 from trustthepixels.infer.results import LABELS
 
 from ..arrays import BoolArray, FloatArray, IntArray
@@ -24,14 +23,13 @@ from ..data.folds import FOLDS, source_folds
 from ..data.manifest import (
     Sample,
     load_samples,
-    read_sources,
     require_both_classes,
     targets_of,
     without_sources,
 )
 from ..networks.choices import Device, Precision
 from ..networks.stage_statistics import Features
-from ..networks.weights import read_metadata, save_weights
+from ..networks.weights import save_weights
 from ..pictures.crops import Shown
 from ..settings import WEIGHTS_NAME, TrainSettings, open_run
 from .features import FeatureStore
@@ -42,10 +40,15 @@ from .last_layer import (
     set_last_layer,
     usual_inverse_penalty,
 )
+from .learned import is_new_to_stages, tell_what_calibrates
 from .result import described, rounded_network
 
 HELD_OUT_NAME = "held-out.csv"
-"""File of a run folder: the answer for each picture by a fit that never saw its source."""
+"""File of a run folder: the answer for each picture by a fit that never saw its source.
+
+Its column ``calibrates`` is 0 for sources that the stages learned."""
+
+_COLUMNS = ("file", "class", "source", "fold", "calibrates", "p_ai", "p_ai_changed")
 
 _FALSE_POSITIVE_RATE = 0.05
 
@@ -114,11 +117,10 @@ def train_on_all_sources(
         # Too few sources are refused before an hour's work.
         held_out_part = [sample for sample in samples if folds[sample.source] == fold]
         require_both_classes(held_out_part, f"fold {fold} of sources")
-    is_new = _is_new(settings, samples)
+    is_new = is_new_to_stages(settings, everything, samples)
     start = prepare_fit(settings, folder, device, precision)
     open_run(folder, settings, resume=resume)
-    if is_new.all():
-        _warn_of_learned_stages(settings)
+    tell_what_calibrates(settings, is_new)
     seen = _look(settings, start, samples, folds, folder)
     full = seen.fit(np.ones(len(samples), dtype=np.bool_))
     held_out = _held_out_answers(seen, full)
@@ -135,43 +137,12 @@ def train_on_all_sources(
     }
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)
-    _write_answers(folder / HELD_OUT_NAME, seen, p_ai, p_ai_changed)
+    _write_answers(folder / HELD_OUT_NAME, seen, is_new, p_ai, p_ai_changed)
     set_last_layer(start.network, full)
     network = rounded_network(settings, start.network.backbone.state_dict())
     weights = folder / WEIGHTS_NAME
     save_weights(weights, network, described(settings, network, fitted, figures, samples))
     return weights
-
-
-def _warn_of_learned_stages(settings: TrainSettings) -> None:
-    """Say so if the stages learned labels: of those pictures, no answer is a held-out one."""
-    for source in (settings.init, *settings.average_with, settings.part_init):
-        path = Path(source)
-        is_trained = path.suffix == ".ckpt" or (
-            path.suffix == ".safetensors" and METADATA_KEY in read_metadata(path)
-        )
-        if is_trained:
-            _log.warning(
-                "warning: the stages of %s learned from labels; the held-out figures are too good, "
-                "and the thresholds too low, as far as its training pictures are among these",
-                path,
-            )
-
-
-def _is_new(settings: TrainSettings, samples: Sequence[Sample]) -> BoolArray:
-    """Return whether each picture's source taught the stages nothing, (n,)."""
-    if not settings.learned_sources:
-        return np.ones(len(samples), dtype=np.bool_)
-    learned = read_sources(Path(settings.learned_sources))
-    is_new = np.array([sample.source not in learned for sample in samples])
-    if is_new.all():
-        raise InputError(
-            f"{settings.data} has no source of {settings.learned_sources}; compare the columns "
-            "source, or leave --learned-sources out"
-        )
-    new = [sample for sample, taken in zip(samples, is_new, strict=True) if taken]
-    require_both_classes(new, f"the part of {settings.data} that is not learned")
-    return is_new
 
 
 def _require_plain(settings: TrainSettings) -> None:
@@ -226,15 +197,19 @@ def _held_out_answers(seen: _Seen, full: Pipeline) -> _HeldOut:
     return _HeldOut(unchanged, changed)
 
 
-def _write_answers(path: Path, seen: _Seen, p_ai: FloatArray, p_ai_changed: FloatArray) -> None:
-    columns = (seen.samples, seen.folds.tolist(), p_ai.tolist(), p_ai_changed.tolist())
+def _write_answers(
+    path: Path, seen: _Seen, is_new: BoolArray, p_ai: FloatArray, p_ai_changed: FloatArray
+) -> None:
+    columns = (seen.samples, seen.folds, is_new, p_ai, p_ai_changed)
     try:
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
-            writer.writerow(["file", "class", "source", "fold", "p_ai", "p_ai_changed"])
-            for sample, fold, plain, changed in zip(*columns, strict=True):
-                numbers = (f"{plain:.4f}", f"{changed:.4f}")
-                writer.writerow([sample.file, sample.label, sample.source, fold, *numbers])
+            writer.writerow(
+                ["file", "class", "source", "fold", "calibrates", "p_ai", "p_ai_changed"]
+            )
+            for sample, fold, new, plain, changed in zip(*columns, strict=True):
+                values = (fold, int(new), f"{plain:.4f}", f"{changed:.4f}")
+                writer.writerow([sample.file, sample.label, sample.source, *values])
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error
 

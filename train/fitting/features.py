@@ -59,7 +59,7 @@ class FeatureStore:
                 return seen_as_input(sample, self.shape, tier)
             return views_of_sample(sample, view, self.shape.size, tier)
 
-        return self._table(samples, see, f"seen {view} {tier}", "unchanged views")
+        return self._table(samples, see, f"seen {view} {tier}")
 
     def changed(
         self, samples: Sequence[Sample], augmentation: Augmentation, repeat: int
@@ -76,13 +76,13 @@ class FeatureStore:
             OutputError: the table cannot be written.
         """
         see = partial(changed_view, augmentation=augmentation, shape=self.shape, repeat=repeat)
-        what = f"changed {augmentation} {repeat}"
-        return self._table(samples, see, what, f"changed views, pass {repeat + 1}")[:, 0]
+        return self._table(samples, see, f"changed {augmentation} {repeat}")[:, 0]
 
-    def _table(self, samples: Sequence[Sample], see: See, what: str, title: str) -> Features:
+    def _table(self, samples: Sequence[Sample], see: See, what: str) -> Features:
         key = self._key(samples, what)
-        parts = []
-        with tqdm(total=len(samples), desc=title, unit="picture", disable=None) as bar:
+        # The kind of view; the rest are parameters.
+        title, parts = what.partition(" ")[0], []
+        with tqdm(total=len(samples), desc=title, unit="picture", leave=False, disable=None) as bar:
             for start in range(0, len(samples), _PART_SIZE):
                 part = samples[start : start + _PART_SIZE]
                 path = self.folder / f"{key}-{start // _PART_SIZE:03}.npy"
@@ -90,13 +90,13 @@ class FeatureStore:
                     bar.update(len(part))
                 else:
                     self._write(path, self._compute(part, see, bar))
-                parts.append(_read(path))
+                parts.append(_read(path, len(part)))
         return np.concatenate(parts)
 
     def _key(self, samples: Sequence[Sample], what: str) -> str:
         """Return a digest of everything that decides a table."""
         network = self.network
-        described = f"{network.architecture} {self.shape} {self.arithmetic} {what}"
+        described = f"{network.architecture} {self.shape} {self.arithmetic} {what} {_PART_SIZE}"
         digest = hashlib.sha256(f"{described} {fingerprint(samples)}".encode())
         for name, tensor in network.backbone.state_dict().items():
             # A fit changes the last layer, which no table depends on.
@@ -128,9 +128,11 @@ class FeatureStore:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _read(path: Path) -> Features:
+def _read(path: Path, pictures: int) -> Features:
     try:
         features: Features = np.load(path).astype(np.float32)
+        if len(features) != pictures:
+            raise ValueError(f"{len(features)} rows instead of {pictures}")
     except (OSError, ValueError, EOFError) as error:
         raise InputError(f"cannot read {path}; delete it to compute it again") from error
     return features

@@ -1,1 +1,1 @@
-"""Preparation of a data set as JPEG files with a manifest."""
+"""Preparation of a data set as files with a manifest."""

@@ -47,10 +47,13 @@ class PrepareSettings:
     def identity(self) -> dict[str, object]:
         """Return the settings for JSON; equal if a run may be resumed."""
         settings = asdict(self)
+        # A source's identity has ``files`` too, their number.
+        kind = settings.pop("files")
         if self.files is PictureFiles.JPEG:
-            # Folders from before there was a choice have no such entry.
-            del settings["files"]
-        return settings
+            # Folders from before there was a choice have no entry of it.
+            return settings
+        del settings["quality"]
+        return settings | {"kind_of_files": kind}
 
 
 @dataclass(frozen=True, slots=True)
