@@ -32,6 +32,7 @@ from ..networks.stage_statistics import Features
 from ..networks.weights import save_weights
 from ..pictures.crops import Shown
 from ..settings import WEIGHTS_NAME, TrainSettings, open_run
+from .calibrating import calibrating, tell_what_calibrates
 from .features import FeatureStore
 from .fit import Start, prepare_fit
 from .last_layer import (
@@ -40,13 +41,12 @@ from .last_layer import (
     set_last_layer,
     usual_inverse_penalty,
 )
-from .learned import is_new_to_stages, tell_what_calibrates
 from .result import described, rounded_network
 
 HELD_OUT_NAME = "held-out.csv"
 """File of a run folder: the answer for each picture by a fit that never saw its source.
 
-Its column ``calibrates`` is 0 for sources that the stages learned."""
+Its column ``calibrates`` is 1 for those behind calibration and figures, see ``calibrating``."""
 
 _COLUMNS = ("file", "class", "source", "fold", "calibrates", "p_ai", "p_ai_changed")
 
@@ -117,27 +117,27 @@ def train_on_all_sources(
         # Too few sources are refused before an hour's work.
         held_out_part = [sample for sample in samples if folds[sample.source] == fold]
         require_both_classes(held_out_part, f"fold {fold} of sources")
-    is_new = is_new_to_stages(settings, everything, samples)
+    chosen = calibrating(settings, everything, samples)
     start = prepare_fit(settings, folder, device, precision)
     open_run(folder, settings, resume=resume)
-    tell_what_calibrates(settings, is_new)
+    tell_what_calibrates(settings, chosen)
     seen = _look(settings, start, samples, folds, folder)
     full = seen.fit(np.ones(len(samples), dtype=np.bool_))
     held_out = _held_out_answers(seen, full)
     targets = targets_of(samples)
-    fitted = calibrate(logits_of(held_out.unchanged[is_new]), targets[is_new])
+    fitted = calibrate(logits_of(held_out.unchanged[chosen]), targets[chosen])
     p_ai, p_ai_changed = (
         probability(logits_of(margin), fitted[0])
         for margin in (held_out.unchanged, held_out.changed)
     )
     figures = {
-        "held_out_auc": float(roc_auc_score(targets[is_new], p_ai[is_new])),
-        "held_out_changed_auc": float(roc_auc_score(targets[is_new], p_ai_changed[is_new])),
-        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai[is_new], targets[is_new]),
+        "held_out_auc": float(roc_auc_score(targets[chosen], p_ai[chosen])),
+        "held_out_changed_auc": float(roc_auc_score(targets[chosen], p_ai_changed[chosen])),
+        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai[chosen], targets[chosen]),
     }
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)
-    _write_answers(folder / HELD_OUT_NAME, seen, is_new, p_ai, p_ai_changed)
+    _write_answers(folder / HELD_OUT_NAME, seen, chosen, p_ai, p_ai_changed)
     set_last_layer(start.network, full)
     network = rounded_network(settings, start.network.backbone.state_dict())
     weights = folder / WEIGHTS_NAME
@@ -198,17 +198,17 @@ def _held_out_answers(seen: _Seen, full: Pipeline) -> _HeldOut:
 
 
 def _write_answers(
-    path: Path, seen: _Seen, is_new: BoolArray, p_ai: FloatArray, p_ai_changed: FloatArray
+    path: Path, seen: _Seen, chosen: BoolArray, p_ai: FloatArray, p_ai_changed: FloatArray
 ) -> None:
-    columns = (seen.samples, seen.folds, is_new, p_ai, p_ai_changed)
+    columns = (seen.samples, seen.folds, chosen, p_ai, p_ai_changed)
     try:
         with path.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream)
             writer.writerow(
                 ["file", "class", "source", "fold", "calibrates", "p_ai", "p_ai_changed"]
             )
-            for sample, fold, new, plain, changed in zip(*columns, strict=True):
-                values = (fold, int(new), f"{plain:.4f}", f"{changed:.4f}")
+            for sample, fold, used, plain, changed in zip(*columns, strict=True):
+                values = (fold, int(used), f"{plain:.4f}", f"{changed:.4f}")
                 writer.writerow([sample.file, sample.label, sample.source, *values])
     except OSError as error:
         raise OutputError(f"cannot write {path}: {error.strerror}") from error

@@ -96,7 +96,7 @@ class FeatureStore:
     def _key(self, samples: Sequence[Sample], what: str) -> str:
         """Return a digest of everything that decides a table."""
         network = self.network
-        described = f"{network.architecture} {self.shape} {self.arithmetic} {what} {_PART_SIZE}"
+        described = f"{network.architecture} {self.shape} {self.arithmetic} {what}"
         digest = hashlib.sha256(f"{described} {fingerprint(samples)}".encode())
         for name, tensor in network.backbone.state_dict().items():
             # A fit changes the last layer, which no table depends on.

@@ -1,4 +1,4 @@
-"""Sources that the stages of a network learned before, of which no answer is a held-out one."""
+"""Pictures that calibrate a fit on all sources: few of each source, and of new sources alone."""
 
 import logging
 from collections import Counter
@@ -14,17 +14,25 @@ from trustthepixels.infer.results import LABELS
 from ..arrays import BoolArray
 from ..data.folds import FOLDS
 from ..data.manifest import Sample
+from ..data.sampling import shuffled
 from ..data.trained_on import learned_sources
 from ..networks.weights import read_metadata
 from ..settings import TrainSettings
 
+_MOST = 40
+"""Pictures of each source and class that calibrate, so that no large source decides thresholds."""
+
+_SEED = 42
+
 _log = logging.getLogger(__name__)
 
 
-def is_new_to_stages(
+def calibrating(
     settings: TrainSettings, everything: Sequence[Sample], samples: Sequence[Sample]
 ) -> BoolArray:
-    """Return whether each picture's source taught the stages nothing, so that it calibrates, (n,).
+    """Return which pictures calibrate, (n,): at most ``_MOST`` of each source and class.
+
+    Sources that the stages learned are left out.
 
     Args:
         settings: settings of the run.
@@ -35,29 +43,36 @@ def is_new_to_stages(
         InputError: the list of learned sources cannot be read, names no source of the data, or
             leaves too few to calibrate on.
     """
-    if not settings.learned_sources:
-        return np.ones(len(samples), dtype=np.bool_)
-    learned = learned_sources(Path(settings.learned_sources), everything)
-    is_new = np.array([sample.source not in learned for sample in samples])
-    new = {(sample.label, sample.source) for sample in samples if sample.source not in learned}
-    counts = Counter(label for label, _ in new)
+    learned: frozenset[str] = frozenset()
+    if settings.learned_sources:
+        learned = learned_sources(Path(settings.learned_sources), everything)
+    new = [sample for sample in samples if sample.source not in learned]
+    counts = Counter(label for label, _ in {(sample.label, sample.source) for sample in new})
     if any(counts[label] < FOLDS for label in LABELS):
         raise InputError(
             f"without the sources of {settings.learned_sources}, {counts['ai']} have AI pictures "
             f"and {counts['real']} photographs; calibration needs {FOLDS} of each"
         )
-    return is_new
+    taken: Counter[tuple[str, str]] = Counter()
+    chosen = set()
+    by_file = {sample.file: sample for sample in new}
+    for file in shuffled(by_file, _SEED):
+        part = by_file[file].label, by_file[file].source
+        taken[part] += 1
+        if taken[part] <= _MOST:
+            chosen.add(file)
+    return np.array([sample.file in chosen for sample in samples])
 
 
-def tell_what_calibrates(settings: TrainSettings, is_new: BoolArray) -> None:
+def tell_what_calibrates(settings: TrainSettings, chosen: BoolArray) -> None:
     """Say how many pictures calibrate, or warn if stages learned labels of unknown pictures.
 
     Args:
         settings: settings of the run.
-        is_new: result of ``is_new_to_stages``.
+        chosen: result of ``calibrating``.
     """
     if settings.learned_sources:
-        _log.info("%d of %d pictures calibrate, of new sources", is_new.sum(), len(is_new))
+        _log.info("%d of %d pictures calibrate, of new sources", chosen.sum(), len(chosen))
         return
     for source in (settings.init, *settings.average_with, settings.part_init):
         path = Path(source)
