@@ -3,6 +3,7 @@
 import csv
 import json
 import shutil
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from trustthepixels.train.data.manifest import Sample, load_samples, targets_of
 from trustthepixels.train.data.splits import Split
 from trustthepixels.train.data.trained_on import learned_sources, training_splits
 from trustthepixels.train.fitting import features
+from trustthepixels.train.fitting.calibrating import calibrating
 from trustthepixels.train.fitting.features import FeatureStore
 from trustthepixels.train.fitting.last_layer import (
     CHANGED_VIEWS,
@@ -206,6 +208,23 @@ def test_sources_that_the_stages_learned_calibrate_nothing(run, run_command, pic
     assert refitted.temperature == pytest.approx(1.0, abs=0.02)
     assert refitted.bias == pytest.approx(0.0, abs=0.02)
     assert thresholds.ai_threshold() == pytest.approx(spec.thresholds.ai_threshold(), abs=0.01)
+
+
+def test_no_source_calibrates_with_more_than_forty_pictures_of_a_class(tmp_path):
+    samples = [
+        Sample(
+            tmp_path / f"{label}{source}-{number}", f"{label}{source}-{number}", label, source, ""
+        )
+        for label in ("ai", "real")
+        for source in "abcde"
+        for number in range(60 if source == "a" else 20)
+    ]
+    chosen = calibrating(TrainSettings(data=""), samples, samples)
+    taken = Counter(
+        (one.label, one.source) for one, taken in zip(samples, chosen, strict=True) if taken
+    )
+    assert {count for (_, source), count in taken.items() if source == "a"} == {40}
+    assert {count for (_, source), count in taken.items() if source != "a"} == {20}
 
 
 def test_a_source_that_shares_a_group_with_a_learned_one_is_learned_too(tmp_path):
