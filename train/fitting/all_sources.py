@@ -124,16 +124,16 @@ def train_on_all_sources(
     seen = _look(settings, start, samples, folds, folder)
     full = seen.fit(np.ones(len(samples), dtype=np.bool_))
     held_out = _held_out_answers(seen, full)
-    targets = targets_of(samples)
-    fitted = calibrate(logits_of(held_out.unchanged[chosen]), targets[chosen])
+    targets = targets_of(samples)[chosen]
+    fitted = calibrate(logits_of(held_out.unchanged[chosen]), targets)
     p_ai, p_ai_changed = (
         probability(logits_of(margin), fitted[0])
         for margin in (held_out.unchanged, held_out.changed)
     )
     figures = {
-        "held_out_auc": float(roc_auc_score(targets[chosen], p_ai[chosen])),
-        "held_out_changed_auc": float(roc_auc_score(targets[chosen], p_ai_changed[chosen])),
-        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai[chosen], targets[chosen]),
+        "held_out_auc": float(roc_auc_score(targets, p_ai[chosen])),
+        "held_out_changed_auc": float(roc_auc_score(targets, p_ai_changed[chosen])),
+        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai[chosen], targets),
     }
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)

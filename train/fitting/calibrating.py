@@ -1,7 +1,7 @@
 """Pictures that calibrate a fit on all sources: few of each source, and of new sources alone."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,21 +46,21 @@ def calibrating(
     learned: frozenset[str] = frozenset()
     if settings.learned_sources:
         learned = learned_sources(Path(settings.learned_sources), everything)
-    new = [sample for sample in samples if sample.source not in learned]
-    counts = Counter(label for label, _ in {(sample.label, sample.source) for sample in new})
+    part_of = {
+        sample.file: (sample.label, sample.source)
+        for sample in samples
+        if sample.source not in learned
+    }
+    counts = Counter(label for label, _ in set(part_of.values()))
     if any(counts[label] < FOLDS for label in LABELS):
         raise InputError(
             f"without the sources of {settings.learned_sources}, {counts['ai']} have AI pictures "
             f"and {counts['real']} photographs; calibration needs {FOLDS} of each"
         )
-    taken: Counter[tuple[str, str]] = Counter()
-    chosen = set()
-    by_file = {sample.file: sample for sample in new}
-    for file in shuffled(by_file, _SEED):
-        part = by_file[file].label, by_file[file].source
-        taken[part] += 1
-        if taken[part] <= _MOST:
-            chosen.add(file)
+    files: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for file in shuffled(part_of, _SEED):
+        files[part_of[file]].append(file)
+    chosen = {file for part in files.values() for file in part[:_MOST]}
     return np.array([sample.file in chosen for sample in samples])
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
+import numpy.typing as npt
 from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError, OutputError
@@ -91,7 +92,8 @@ class FeatureStore:
                 else:
                     self._write(path, self._compute(part, see, bar))
                 parts.append(_read(path, len(part)))
-        return np.concatenate(parts)
+        # Widened once, so that a pass is not in memory twice.
+        return np.concatenate(parts, dtype=np.float32)
 
     def _key(self, samples: Sequence[Sample], what: str) -> str:
         """Return a digest of everything that decides a table."""
@@ -128,9 +130,10 @@ class FeatureStore:
             raise OutputError(f"cannot write {path}: {error.strerror}") from error
 
 
-def _read(path: Path, pictures: int) -> Features:
+def _read(path: Path, pictures: int) -> npt.NDArray[np.float16]:
+    """Return one part of a table; it has a row for each of its pictures."""
     try:
-        features: Features = np.load(path).astype(np.float32)
+        features: npt.NDArray[np.float16] = np.load(path)
         if len(features) != pictures:
             raise ValueError(f"{len(features)} rows instead of {pictures}")
     except (OSError, ValueError, EOFError) as error:
