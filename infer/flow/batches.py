@@ -1,6 +1,7 @@
 """Batches of one constant shape, which many threads fill in place at once.
 
-A batch is sent when it is full; the first one holds a single picture, so that its row comes early.
+A batch is sent when it is full. The first ones hold a single picture each, so that the first row
+comes early: threads decode several files at once, and the first file is not always done first.
 A batch is sent half empty in two cases: at the end, and when nothing is being read and nothing
 arrives. In the second case waiting would never end: the batch's rows hold back all later ones, and
 so the walk.
@@ -53,11 +54,12 @@ class BatchAssembler(Generic[Ticket]):
     Args:
         buffers: memory of all batches, each uint8 (batch_size, *axes of a picture); while none is
             free, ``add`` waits.
+        singles: number of first batches that hold a single picture.
     """
 
-    def __init__(self, buffers: Sequence[Buffer]) -> None:
+    def __init__(self, buffers: Sequence[Buffer], singles: int) -> None:
         self._free: list[Batch[Ticket]] = [Batch(buffer, len(buffer)) for buffer in buffers]
-        self._free[-1].size = 1
+        self._singles = singles
         self._filling: Batch[Ticket] | None = None
         self._full: deque[Batch[Ticket]] = deque()
         self._expected = 0
@@ -107,6 +109,8 @@ class BatchAssembler(Generic[Ticket]):
             raise Cancelled
         if self._filling is None:
             self._filling = self._free.pop()
+            self._filling.size = 1 if self._singles else len(self._filling.buffer)
+            self._singles = max(0, self._singles - 1)
         batch = self._filling
         if len(batch.tickets) == batch.size - 1:
             self._filling = None
@@ -138,7 +142,6 @@ class BatchAssembler(Generic[Ticket]):
             with self._slot_freed:
                 batch.tickets.clear()
                 batch.written = 0
-                batch.size = len(batch.buffer)
                 self._free.append(batch)
                 self._slot_freed.notify_all()
 

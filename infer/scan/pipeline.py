@@ -100,7 +100,7 @@ def scan_found(
         allocate((options.batch_size, *shape.axes))
         for _ in range(options.batches_in_flight + options.batch_buffers)
     ]
-    batches = BatchAssembler[tuple[int, PreparedImage]](buffers)
+    batches = BatchAssembler[tuple[int, PreparedImage]](buffers, singles=options.batches_in_flight)
     rows = Channel[list[NumberedRow]](options.queue_size)
     workers = WorkerPool(most_workers()) if WorkerPool.is_available else None
     origins = None if options.provenance is None else origin_reader(options.provenance, workers)

@@ -150,6 +150,12 @@ class TestBatches:
         scan(".", classifier=classifier)
         assert classifier.shapes == [(1, 8, 8, 3), *[(4, 8, 8, 3)] * 7, (1, 8, 8, 3)]
 
+    def test_the_first_row_waits_for_no_full_batch_if_a_later_file_is_decoded_first(self, folder):
+        classifier = Brightness()
+        options = replace(SMALL, batch_size=10, window=100, batches_in_flight=2)
+        scan(".", classifier=classifier, options=options)
+        assert sorted(shape[0] for shape in classifier.shapes) == [1, 1, 8, 10, 10]
+
     def test_full_batches_are_waited_for(self, folder):
         classifier = Brightness()
         scan(".", classifier=classifier, options=replace(SMALL, batch_size=10, window=100))
@@ -163,8 +169,8 @@ class TestBatches:
                 both_run.wait()
                 return super().run(images)
 
-        # The first picture, and the 29 others.
-        options = replace(SMALL, batch_size=29, window=100, batches_in_flight=2)
+        # Two pictures alone, 14 and 14.
+        options = replace(SMALL, batch_size=14, window=100, batches_in_flight=2)
         assert scan(".", classifier=Meeting(), options=options) == scan(".")
 
     def test_a_thread_that_finds_a_half_empty_batch_taken_goes_on(self, folder):
