@@ -34,7 +34,7 @@ class Way(StrEnum):
     """Kind of process that decodes the files."""
 
     THREADS = "threads"
-    HELPERS = "helpers"
+    PROCESSES = "processes"
     WORKERS = "workers"
 
 
@@ -66,7 +66,7 @@ def _run(folder: str, way: Way, threads: int) -> Taken:
     options = ScanOptions(
         isolation=Isolation.ALL if way is Way.WORKERS else Isolation.ODD,
         decode_threads=threads,
-        decode_processes=threads if way is Way.HELPERS else 0,
+        decode_processes=threads if way is Way.PROCESSES else 0,
     )
     started = time.perf_counter()
     before = [_processor_seconds(whose) for whose in _PROCESSES]

@@ -9,25 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
-from PIL import Image
 
 from .choices import DEFAULT_MODEL, Device
-from .errors import InputError, UsageError
-from .files.read import read_named_file
+from .errors import UsageError
 from .files.source import HeldFiles
 from .files.walk import Found
-from .images.decode import (
-    DecodedImage,
-    Limits,
-    ModelInput,
-    Unlimited,
-    decode,
-    decode_image,
-    decode_to_size,
-)
+from .images.decode import DecodedImage
 from .images.formats.registry import identify
-from .images.views import views_of
+from .images.limits import Limits
 from .isolation.policy import needs_worker
 from .isolation.pool import WorkerPool
 from .model.batching import BatchedModel, Batches, in_batches
@@ -36,6 +25,7 @@ from .model.providers import ON_CPU
 from .model.session import Session, open_session
 from .model.spec import ModelSpec
 from .results import FileStatus, Provenance, ScanRow, Verdict
+from .scan.inputs import ImageInput, content_of, decoded, model_input
 from .scan.options import ScanOptions
 from .scan.pipeline import origin_reader, scan_found, scan_rows
 from .scan.prepare import PreparedImage, prepare
@@ -45,9 +35,6 @@ if TYPE_CHECKING:
     from .provenance.options import ProvenanceOptions
 
 _log = logging.getLogger(__name__)
-
-ImageInput = str | os.PathLike[str] | bytes | Image.Image | npt.NDArray[np.uint8]
-"""Input of a detector: a path, the bytes of a file, a Pillow picture, or RGB pixels."""
 
 
 class Detector:
@@ -114,7 +101,7 @@ class Detector:
             ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
-        seen = self._model_input(image)
+        seen = model_input(image, self.spec.input_shape, self._limits)
         return self.rule(self.session.run(seen.pixels[np.newaxis])[0], seen.doubt)
 
     def row(self, path: str | os.PathLike[str]) -> ScanRow:
@@ -152,7 +139,7 @@ class Detector:
             FileNotFoundError: there is no such file; the error is an ``ImageError``, too.
             ImageError: the file cannot be read.
         """
-        encoded = identify(self._content(image))
+        encoded = identify(content_of(image, self._limits))
         if self._workers is None and WorkerPool.is_available:
             self._workers = WorkerPool()
             weakref.finalize(self, self._workers.cancel)
@@ -252,24 +239,7 @@ class Detector:
             ImageError: the picture cannot be read or decoded; the reason is in its ``status``.
             InputError: an array of another shape or type.
         """
-        if isinstance(image, Image.Image):
-            return decode_image(image, self._limits)
-        if isinstance(image, np.ndarray):
-            return decode_image(_from_array(image), self._limits)
-        return decode(self._content(image), self._limits)
-
-    def _model_input(self, image: ImageInput) -> ModelInput:
-        """Return the model's input for a picture; for a file, exactly that of a scan."""
-        shape = self.spec.input_shape
-        if isinstance(image, Image.Image | np.ndarray):
-            decoded = self.decode(image)
-            return ModelInput(views_of(decoded.image, shape), decoded.header)
-        return decode_to_size(self._content(image), shape, self._limits, Unlimited())
-
-    def _content(self, file: str | os.PathLike[str] | bytes) -> bytes:
-        if isinstance(file, bytes):
-            return file
-        return read_named_file(os.fsencode(file), self._limits.max_bytes)
+        return decoded(image, self._limits)
 
 
 def _device(device: Device | str) -> Device:
@@ -277,12 +247,3 @@ def _device(device: Device | str) -> Device:
         return Device(device)
     except ValueError:
         raise UsageError(f"no device '{device}'; use one of {', '.join(Device)}") from None
-
-
-def _from_array(pixels: npt.NDArray[np.uint8]) -> Image.Image:
-    if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3:
-        raise InputError(
-            f"pixels are {pixels.dtype} of shape {pixels.shape}; "
-            "they must be uint8 of shape (height, width, 3), RGB"
-        )
-    return Image.fromarray(pixels)

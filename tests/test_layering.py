@@ -209,6 +209,7 @@ LIGHT = (
     "files.left_out",
     "output.rows",
     "output.destination",
+    "scan.option",
     "scan.request",
     "scan.counts",
     "cluster.request",

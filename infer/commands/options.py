@@ -10,7 +10,8 @@ from typing import Any, TypeVar, get_args, get_origin
 
 import click
 
-from ..scan.request import OPTIONS, Option, ScanRequest, Unit
+from ..scan.option import OPTIONS, Option, Unit
+from ..scan.request import ScanRequest
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

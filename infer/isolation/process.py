@@ -1,6 +1,6 @@
 """Child processes that decode: their start, and messages with a deadline.
 
-``isolation.pool`` uses them for one file at a time, ``scan.decode_processes`` for several. Their
+``isolation.pool`` uses them for one file at a time, ``scan.decoding.process`` for several. Their
 own side is ``isolation.child``.
 """
 

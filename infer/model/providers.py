@@ -1,8 +1,9 @@
-"""Devices of ``--device``, and the ONNX Runtime that offers them."""
+"""Devices of ``--device``, and the ONNX Runtime that offers them: its import and its errors."""
 
 import contextlib
 import io
 import os
+import re
 from importlib import import_module
 from types import ModuleType
 
@@ -34,6 +35,20 @@ _HOW_TO_GET = {
     Device.CUDA: "'trustthepixels[gpu]'",
     Device.OPENVINO: "onnxruntime-openvino",
 }
+
+_LIBRARY_SAYS = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|CUFFT) failure \d+: [^;]+?(?= ;|$)")
+"""Reason of a CUDA library, inside a text of hundreds of characters."""
+
+_TOO_MUCH = (
+    "out of memory",
+    "failed to allocate",
+    "bad_alloc",
+    "bad allocation",
+    "alloc_failed",
+    # cuDNN's answer to a tensor that is too large for its convolutions.
+    "cudnn_status_not_supported",
+)
+"""Texts of ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++; none has an error code."""
 
 
 def load_onnxruntime() -> ModuleType:
@@ -110,3 +125,28 @@ def provider_options(
         Device.OPENVINO: {"device_type": "CPU", "num_of_threads": str(threads)},
     }
     return [own.get(device, {}), *({} for _ in PROVIDERS[device][1:])]
+
+
+def errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
+    """Return ONNX Runtime's exceptions; they share no base class of their own."""
+    state = onnxruntime.capi.onnxruntime_pybind11_state
+    own = (value for value in vars(state).values() if isinstance(value, type))
+    return (
+        *(cls for cls in own if issubclass(cls, Exception)),
+        RuntimeError,
+        ValueError,
+        MemoryError,
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """Return the reason why a session failed, in one line."""
+    text = one_line(error)
+    found = _LIBRARY_SAYS.search(text)
+    return found.group() if found else text
+
+
+def is_too_much(error: Exception) -> bool:
+    """Return whether a device refused a batch for its size: a smaller batch may fit."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or any(words in text for words in _TOO_MUCH)

@@ -4,7 +4,6 @@ The rest of the package never uses ONNX Runtime, which is imported on first use.
 """
 
 import io
-import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
@@ -15,12 +14,21 @@ import numpy as np
 import numpy.typing as npt
 
 from ..choices import Device
-from ..errors import ModelError, OutOfMemoryError, ProviderError, one_line
+from ..errors import ModelError, OutOfMemoryError, ProviderError
 from ..images.pixels import PixelArray
 from ..results import LABELS
 from .file import ModelFile
 from .products import with_float_products
-from .providers import LOG_FATAL, PROVIDERS, load_onnxruntime, provider_options, require_provider
+from .providers import (
+    LOG_FATAL,
+    PROVIDERS,
+    errors_of,
+    is_too_much,
+    load_onnxruntime,
+    provider_options,
+    reason_of,
+    require_provider,
+)
 from .self_test import check_known_answer
 from .signature import INPUT_NAME as INPUT_NAME
 from .signature import LOGITS_NAME as LOGITS_NAME
@@ -189,7 +197,7 @@ def _open_on(
     cuda_graphs: bool,
 ) -> Session:
     require_provider(onnxruntime, device)
-    errors = _errors_of(onnxruntime)
+    errors = errors_of(onnxruntime)
     try:
         # Without ONNX Runtime's own fallback, which would continue on the CPU. Versions without
         # the argument announce the fallback on standard output, where only data belongs.
@@ -230,18 +238,6 @@ def _options(onnxruntime: ModuleType, threads: int) -> Any:
     return options
 
 
-def _errors_of(onnxruntime: ModuleType) -> tuple[type[Exception], ...]:
-    """Return ONNX Runtime's exceptions; they share no base class of their own."""
-    state = onnxruntime.capi.onnxruntime_pybind11_state
-    own = (value for value in vars(state).values() if isinstance(value, type))
-    return (
-        *(cls for cls in own if issubclass(cls, Exception)),
-        RuntimeError,
-        ValueError,
-        MemoryError,
-    )
-
-
 class Classifier(Protocol):
     """The part of a ``Session`` that the pipeline needs."""
 
@@ -254,32 +250,3 @@ class Classifier(Protocol):
 
         ``ScanOptions.batches_in_flight`` is the number of threads that call it at once.
         """
-
-
-_LIBRARY_SAYS = re.compile(r"\b(?:CUDA|CUDNN|CUBLAS|CUFFT) failure \d+: [^;]+?(?= ;|$)")
-"""Reason of a CUDA library, inside a text of hundreds of characters."""
-
-
-_TOO_MUCH = (
-    "out of memory",
-    "failed to allocate",
-    "bad_alloc",
-    "bad allocation",
-    "alloc_failed",
-    # cuDNN's answer to a tensor that is too large for its convolutions.
-    "cudnn_status_not_supported",
-)
-"""Texts of ONNX Runtime's arenas, CUDA, cuDNN, cuBLAS and C++; none has an error code."""
-
-
-def reason_of(error: Exception) -> str:
-    """Return the reason why a session failed, in one line."""
-    text = one_line(error)
-    found = _LIBRARY_SAYS.search(text)
-    return found.group() if found else text
-
-
-def is_too_much(error: Exception) -> bool:
-    """Return whether a device refused a batch for its size: a smaller batch may fit."""
-    text = str(error).lower()
-    return isinstance(error, MemoryError) or any(words in text for words in _TOO_MUCH)

@@ -11,7 +11,7 @@ from ..model.providers import ON_CPU
 from ..stores.options import DEFAULT_STORE_OPTIONS, StoreOptions
 from ..system.cores import available_cores
 from ..system.memory import default_memory
-from .process_count import usual_decode_processes
+from .decoding.count import usual_decode_processes
 
 if TYPE_CHECKING:
     from ..provenance.options import ProvenanceOptions
@@ -93,7 +93,7 @@ class ScanOptions:
         )
 
     @property
-    def helpers(self) -> int:
+    def processes(self) -> int:
         """Number of decode threads that get a decode process."""
         if self.decode_processes is None:
             return usual_decode_processes(self.decode_threads)

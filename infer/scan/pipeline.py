@@ -8,7 +8,7 @@
 
 ``batches`` is a BatchAssembler of M + K buffers, which decode threads fill in place. They hand odd
 files to worker processes and wait for them (``isolation.pool``). On many cores they pass most files
-to ``scan.decode_processes``. On CUDA each batch is computed in its lane's own thread
+to ``decoding.processes``. On CUDA each batch is computed in its lane's own thread
 (``device_0``, see ``model.cuda``). The caller writes the rows.
 
 Every file gets a number when it is found and keeps a place in the ``window`` until its row has
@@ -35,7 +35,8 @@ from ..results import ScanRow
 from ..stores.source import AnyFiles
 from ..stores.stores import Stores
 from ..system.heap import return_large_blocks
-from .decode_stage import DecodeThread, DecodeThreads, helpers_of
+from .decoding.processes import decode_processes_of
+from .decoding.threads import DecodeThread, DecodeThreads
 from .options import ScanOptions
 from .prepare import PreparedImage, Resources
 
@@ -106,7 +107,7 @@ def scan_found(
     origins = None if options.provenance is None else origin_reader(options.provenance, workers)
     budget = MemoryBudget(options.memory, options.decode_threads)
     resources = Resources(budget, workers, options.isolation, source, origins)
-    helpers = helpers_of(options.helpers, shape, options.limits, resources)
+    processes = decode_processes_of(options.processes, shape, options.limits, resources)
 
     def find() -> None:
         for number, file in enumerate(files):
@@ -115,7 +116,7 @@ def scan_found(
             source.expect(file)
             found.put((number, file))
 
-    decoding = DecodeThreads(found, shape, options.limits, resources, helpers)
+    decoding = DecodeThreads(found, shape, options.limits, resources, processes)
 
     def decode() -> None:
         with closing(DecodeThread(decoding).prepared()) as files:
@@ -137,7 +138,7 @@ def scan_found(
             )
 
     waits: list[Cancellable] = [window, found, batches, rows, resources.budget, source]
-    waits += [processes for processes in (workers, helpers) if processes is not None]
+    waits += [ended for ended in (workers, processes) if ended is not None]
     stages = Stages(waits)
     try:
         stages.start("find", find, then=found.close)

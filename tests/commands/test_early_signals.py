@@ -99,7 +99,7 @@ BUSY_WITH = {
         "\n    try: time.sleep(600)\n    except BaseException: pass",
     ),
     "the walk": ("files.walk", "listing", "time.sleep(600)"),
-    "a slow decode": ("scan.decode_stage", "prepare", IN_A_LIBRARY),
+    "a slow decode": ("scan.decoding.threads", "prepare", IN_A_LIBRARY),
     "the disk": ("system.durable", "os.fsync", "time.sleep(600)"),
 }
 """Places of the command when the signal comes: module, function, and its work there."""

@@ -14,8 +14,8 @@ from trustthepixels.infer import Detector
 from trustthepixels.infer.flow.channel import Channel
 from trustthepixels.infer.images.limits import Limits
 from trustthepixels.infer.results import FileStatus
-from trustthepixels.infer.scan import decode_stage
-from trustthepixels.infer.scan.decode_processes import Helper
+from trustthepixels.infer.scan.decoding import threads as decode_threads
+from trustthepixels.infer.scan.decoding.process import DecodeProcess
 from trustthepixels.infer.scan.options import ScanOptions
 
 resource = pytest.importorskip("resource", reason="limits as POSIX has them")
@@ -144,14 +144,14 @@ def test_the_rows_are_the_same_through_python(finished, hostile, model, monkeypa
     assert sys.exc_info() == (None, None, None)
 
 
-def test_the_rows_are_the_same_with_helpers(finished, hostile, model, monkeypatch):
+def test_the_rows_are_the_same_with_decode_processes(finished, hostile, model, monkeypatch):
     monkeypatch.chdir(hostile)
     # From the first file on, as they else are in a long scan.
-    monkeypatch.setattr(decode_stage, "_ALONE_FIRST", 0)
-    monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 0)
+    monkeypatch.setattr(decode_threads, "_ALONE_FIRST", 0)
+    monkeypatch.setattr(decode_threads, "_ALONE_AFTER", 0)
     monkeypatch.setattr(Channel, "is_well_filled", True)
-    at_once = Helper.is_ready
-    monkeypatch.setattr(Helper, "is_ready", lambda self: at_once(self, 60.0))
+    at_once = DecodeProcess.is_ready
+    monkeypatch.setattr(DecodeProcess, "is_ready", lambda self: at_once(self, 60.0))
     limits = Limits(timeout_s=TIMEOUT_S)
     options = ScanOptions(limits=limits, memory=MEMORY, decode_threads=2, decode_processes=2)
     _, found = finished

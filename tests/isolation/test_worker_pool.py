@@ -20,7 +20,7 @@ from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError, decode_to_size
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
 from trustthepixels.infer.images.shape import InputShape
-from trustthepixels.infer.isolation import pool as worker_pool
+from trustthepixels.infer.isolation import worker_handle
 from trustthepixels.infer.isolation import process as child_process
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
@@ -159,7 +159,7 @@ class TestEnds:
                 self.poll()
                 clock.stopped_s += 1000
 
-        monkeypatch.setattr(worker_pool, "time", clock)
+        monkeypatch.setattr(worker_handle, "time", clock)
         monkeypatch.setattr(child_process, "time", clock)
         stopped = SimpleNamespace(
             poll=StoppedUntilReady, POLLIN=select.POLLIN, POLLOUT=select.POLLOUT
@@ -230,7 +230,7 @@ class TestEnds:
         def fail(*_arguments, **_keywords):
             raise OSError(11, "Resource temporarily unavailable")
 
-        monkeypatch.setattr(worker_pool.subprocess, "Popen", fail)
+        monkeypatch.setattr(worker_handle.subprocess, "Popen", fail)
         error = outcome(pool, FILES["gif"])
         assert error.status is FileStatus.UNREADABLE
         assert "Resource temporarily unavailable" in error.reason

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trustthepixels.infer.model.session import is_too_much, reason_of
+from trustthepixels.infer.model.providers import is_too_much, reason_of
 
 NO_DEVICE = (
     "[ONNXRuntimeError] : 1 : FAIL : /onnxruntime_src/onnxruntime/core/providers/cuda/cuda_call.cc"

@@ -325,7 +325,7 @@ class TestTheEnd:
         def fail(*_arguments):
             raise SystemError("broken")
 
-        monkeypatch.setattr("trustthepixels.infer.scan.decode_stage.prepare", fail)
+        monkeypatch.setattr("trustthepixels.infer.scan.decoding.threads.prepare", fail)
         with pytest.raises(SystemError, match="broken"):
             scan(".")
 

@@ -11,7 +11,7 @@ from ..evaluation.figures import Evaluation
 from ..evaluation.predictions import Prediction
 from ..pictures.load import load_image
 from ..pictures.tiers import Tier
-from .plots import COLOURS, GREY, NAMES
+from .style import COLOURS, GREY, NAMES
 
 MAX_PICTURES = 24
 _COLUMNS = 6

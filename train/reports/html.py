@@ -16,7 +16,7 @@ from ..evaluation.goals import Direction, TargetResult, check_targets
 from ..evaluation.measurement import Measurement, Report
 from ..metrics.bootstrap import CONFIDENCE, RESAMPLES
 from ..metrics.titles import TITLES, interval_text, value_text
-from .plots import NAMES
+from .style import NAMES
 from .text import trained_on_text
 
 _TEMPLATE = "report.html.jinja"

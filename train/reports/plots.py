@@ -1,6 +1,5 @@
 """Plots: ROC curve, reliability diagram, histogram, and the tiers side by side."""
 
-import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,28 +7,33 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
 from sklearn.metrics import roc_curve
 
 from ..arrays import BoolArray, FloatArray
 from ..evaluation.figures import Evaluation
 from ..evaluation.measurement import Measurement
 from ..evaluation.predictions import Answers, answers_of
-from ..metrics.bootstrap import Estimate, Share, bootstrap
+from ..metrics.bootstrap import Share, bootstrap
 from ..metrics.detector import CALIBRATION_BINS, calibration_bins, true_positive_rate_at
+from .style import (
+    BAND,
+    COLOURS,
+    DPI,
+    GREY,
+    HEIGHT,
+    INK,
+    NAMES,
+    WIDTH,
+    add_title,
+    clean,
+    interval,
+    legend_below,
+    share,
+    show_percent,
+)
 
-COLOURS = {"ai": "#d1495b", "real": "#2e7ebb"}
-"""Colours of the classes: different in hue and lightness, also for colour-blind readers."""
-
-NAMES = {"ai": "AI picture", "real": "photograph"}
-GREY = "#5f6368"
-_INK = "#202124"
-_BAND = "#c9ced6"
 _BAND_RESAMPLES = 200
 _LOWEST_RATE = 1e-3
-_DPI = 140
-_WIDTH, _HEIGHT = 6.4, 4.8
-"""Inches of one column of the page; every plot has this height there."""
 
 
 def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
@@ -38,8 +42,8 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
     Where every fold has its own model, each has its own curve, without a band.
     """
     answers = answers_of(evaluation.predictions)
-    figure = Figure(figsize=(2 * _WIDTH, _HEIGHT), layout="constrained")
-    _title(figure, "ROC curve", title)
+    figure = Figure(figsize=(2 * WIDTH, HEIGHT), layout="constrained")
+    add_title(figure, "ROC curve", title)
     whole, low = figure.subplots(1, 2)
     folds = np.unique(answers.folds)
     if len(folds) > 1:
@@ -56,27 +60,27 @@ def draw_roc(evaluation: Evaluation, title: str, path: Path) -> None:
         limits = [(band[str(rate)].low, band[str(rate)].high) for rate in rates]
         lower, upper = zip(*limits, strict=True)
         for axes in (whole, low):
-            axes.fill_between(rates, lower, upper, color=_BAND, alpha=0.6, lw=0, label="95% band")
+            axes.fill_between(rates, lower, upper, color=BAND, alpha=0.6, lw=0, label="95% band")
             _mark_operating_point(axes, evaluation)
-        _curve((whole, low), answers, np.ones_like(answers.is_ai), "model", color=_INK)
+        _curve((whole, low), answers, np.ones_like(answers.is_ai), "model", color=INK)
     diagonal = np.geomspace(_LOWEST_RATE, 1.0, 100)
     for axes in (whole, low):
         axes.plot(diagonal, diagonal, color=GREY, lw=1, ls=":", label="chance")
-        _percent(axes.xaxis, axes.yaxis)
+        show_percent(axes.xaxis, axes.yaxis)
         axes.set(ylim=(0, 1.005), xlabel="photographs called AI (false positive rate)")
-        _clean(axes)
+        clean(axes)
     whole.set(xlim=(-0.005, 1), ylabel="AI pictures found (true positive rate)")
-    whole.set_title(f"AUC {_interval(evaluation.metrics['auc'])}", fontsize=10, loc="left")
+    whole.set_title(f"AUC {interval(evaluation.metrics['auc'])}", fontsize=10, loc="left")
     low.set(xscale="log", xlim=(_LOWEST_RATE, 1))
     low.set_xticks([_LOWEST_RATE, 0.01, 0.05, 0.1, 1.0])
     low.minorticks_off()
     low.xaxis.set_major_formatter(lambda rate, _: f"{100 * rate:g}%")
     for rate in (0.01, 0.05):
         low.axvline(rate, color=GREY, lw=0.8, ls="--")
-    one, five = (_share(evaluation.metrics[f"tpr_at_fpr_{rate}pct"]) for rate in (1, 5))
+    one, five = (share(evaluation.metrics[f"tpr_at_fpr_{rate}pct"]) for rate in (1, 5))
     low.set_title(f"true positive rate {one} at 1%, {five} at 5%", fontsize=10, loc="left")
-    _legend_below(figure, whole)
-    figure.savefig(path, dpi=_DPI)
+    legend_below(figure, whole)
+    figure.savefig(path, dpi=DPI)
 
 
 def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
@@ -92,8 +96,8 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
     lower = values - [estimate.low for estimate in observed]
     upper = [estimate.high for estimate in observed] - values
 
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-    _title(figure, "Reliability", title)
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    add_title(figure, "Reliability", title)
     curve, counts = figure.subplots(2, 1, height_ratios=(4, 1.3), sharex=True)
     curve.plot([0, 1], [0, 1], color=GREY, lw=1, ls=":", label="perfect calibration")
     curve.errorbar(
@@ -101,24 +105,24 @@ def draw_reliability(evaluation: Evaluation, title: str, path: Path) -> None:
         values,
         yerr=np.clip([lower, upper], 0.0, None),
         fmt="o",
-        color=_INK,
-        ecolor=_BAND,
+        color=INK,
+        ecolor=BAND,
         elinewidth=3,
         markersize=5,
         label="model, with 95% intervals",
     )
     for first, second in trusted_steps([int((bins == index).sum()) for index in filled]):
-        curve.plot(centres[[first, second]], values[[first, second]], color=_INK, lw=1.4)
-    error = _interval(evaluation.metrics["expected_calibration_error"])
+        curve.plot(centres[[first, second]], values[[first, second]], color=INK, lw=1.4)
+    error = interval(evaluation.metrics["expected_calibration_error"])
     curve.set_title(f"expected calibration error {error}", fontsize=10, loc="left")
     curve.set(ylim=(-0.02, 1.02), ylabel="share of AI pictures")
     _stack(counts, p_ai, ai, CALIBRATION_BINS)
-    _legend_below(figure, curve, counts)
+    legend_below(figure, curve, counts)
     counts.set(xlim=(-0.01, 1.01), xlabel="p_ai, the calibrated probability", ylabel="pictures")
     for axes in (curve, counts):
-        _clean(axes)
-    _percent(curve.yaxis)
-    figure.savefig(path, dpi=_DPI)
+        clean(axes)
+    show_percent(curve.yaxis)
+    figure.savefig(path, dpi=DPI)
 
 
 def trusted_steps(counts: Sequence[int]) -> list[tuple[int, int]]:
@@ -137,15 +141,15 @@ def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
     """Draw how ``p_ai`` is spread over photographs and AI pictures, with the verdicts' regions."""
     answers = answers_of(evaluation.predictions)
     p_ai, ai = answers.p_ai, answers.is_ai
-    figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
-    _title(figure, "Scores by class", title)
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    add_title(figure, "Scores by class", title)
     panels = dict(zip(("ai", "real"), figure.subplots(2, 1, sharex=True), strict=True))
     rule = evaluation.rule
     for label, axes in panels.items():
         chosen = p_ai[ai if label == "ai" else ~ai]
         axes.hist(chosen, bins=np.linspace(0, 1, 41).tolist(), color=COLOURS[label], rwidth=0.92)
         if rule is not None:
-            axes.axvspan(rule.real, rule.ai, color=_BAND, alpha=0.35, lw=0, zorder=0)
+            axes.axvspan(rule.real, rule.ai, color=BAND, alpha=0.35, lw=0, zorder=0)
             for threshold in (rule.real, rule.ai):
                 axes.axvline(threshold, color=GREY, lw=0.9, ls="--")
         tally = evaluation.verdicts[label]
@@ -154,16 +158,16 @@ def draw_histogram(evaluation: Evaluation, title: str, path: Path) -> None:
         )
         axes.set_title(f"{len(chosen)} {NAMES[label]}s: {shares}", fontsize=10, loc="left")
         axes.set(xlim=(0, 1), ylabel="pictures")
-        _clean(axes)
+        clean(axes)
     region = "" if rule is None else "; the grey region is 'unsure'"
     panels["real"].set_xlabel(f"p_ai, the calibrated probability{region}")
-    figure.savefig(path, dpi=_DPI)
+    figure.savefig(path, dpi=DPI)
 
 
 def draw_tiers(measurements: Sequence[Measurement], path: Path) -> None:
     """Draw the main figures of one part of the data side by side for each tier."""
     figure = Figure(figsize=(9.6, 0.9 + 0.34 * len(measurements) + 0.9), layout="constrained")
-    _title(figure, "Tiers", measurements[0].part.title)
+    add_title(figure, "Tiers", measurements[0].part.title)
     rows = np.arange(len(measurements))
     panels = figure.subplots(1, len(_BY_TIER), sharey=True)
     for axes, (name, title) in zip(panels, _BY_TIER.items(), strict=True):
@@ -173,7 +177,7 @@ def draw_tiers(measurements: Sequence[Measurement], path: Path) -> None:
         high = np.array([estimate.high for estimate in estimates]) - values
         spread = np.nan_to_num(np.clip([low, high], 0.0, None))
         axes.errorbar(
-            values, rows, xerr=spread, fmt="o", color=_INK, ecolor=_BAND, elinewidth=4, ms=6
+            values, rows, xerr=spread, fmt="o", color=INK, ecolor=BAND, elinewidth=4, ms=6
         )
         axes.set_title(title, fontsize=10, loc="left")
         end = 1.0
@@ -181,9 +185,9 @@ def draw_tiers(measurements: Sequence[Measurement], path: Path) -> None:
             end = max(0.05, 1.1 * float(np.nan_to_num(values + spread[1]).max()))
         axes.set(xlim=(-0.02 * end, 1.02 * end), ylim=(len(rows) - 0.5, -0.5))
         axes.set_yticks(rows, [one.tier for one in measurements])
-        _percent(axes.xaxis)
-        _clean(axes)
-    figure.savefig(path, dpi=_DPI)
+        show_percent(axes.xaxis)
+        clean(axes)
+    figure.savefig(path, dpi=DPI)
 
 
 _BY_TIER = {
@@ -227,44 +231,3 @@ def _stack(axes: Axes, p_ai: FloatArray, ai: BoolArray, bins: int) -> None:
         label=[NAMES["real"], NAMES["ai"]],
         rwidth=0.9,
     )
-
-
-def _legend_below(figure: Figure, *panels: Axes) -> None:
-    """Put one legend under the panels, where no curve can cross it."""
-    entries: dict[str, Any] = {}
-    for axes in panels:
-        handles, labels = axes.get_legend_handles_labels()
-        entries.update(zip(labels, handles, strict=True))
-    figure.legend(
-        list(entries.values()),
-        list(entries),
-        loc="outside lower center",
-        ncols=8 if len(panels) == 1 else 2,
-        frameon=False,
-        fontsize=9,
-    )
-
-
-def _interval(estimate: Estimate) -> str:
-    if math.isnan(estimate.low):
-        return "undefined" if math.isnan(estimate.value) else f"{estimate.value:.3f}"
-    return f"{estimate.value:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
-
-
-def _share(estimate: Estimate) -> str:
-    return "undefined" if math.isnan(estimate.value) else f"{estimate.value:.1%}"
-
-
-def _title(figure: Figure, kind: str, subject: str) -> None:
-    figure.suptitle(f"{kind}: {subject}", fontsize=12, x=0.01, ha="left")
-
-
-def _percent(*sides: object) -> None:
-    for side in sides:
-        side.set_major_formatter(PercentFormatter(1.0, decimals=None))  # type: ignore[attr-defined]
-
-
-def _clean(axes: Axes) -> None:
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(alpha=0.25, lw=0.6)
-    axes.set_axisbelow(True)

@@ -1,4 +1,4 @@
-"""Helper processes prepare files faster, and change nothing else."""
+"""Decode processes prepare files faster, and change nothing else."""
 
 import io
 import os
@@ -30,24 +30,25 @@ from trustthepixels.infer.isolation.process import ChildProcess
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.session import Session, open_session
 from trustthepixels.infer.results import FileStatus, ScanRow
-from trustthepixels.infer.scan import decode_processes as helpers
-from trustthepixels.infer.scan import decode_stage, process_count
-from trustthepixels.infer.scan.decode_processes import (
+from trustthepixels.infer.scan.decoding import count as process_count
+from trustthepixels.infer.scan.decoding import process as decode_process
+from trustthepixels.infer.scan.decoding import threads as decode_threads
+from trustthepixels.infer.scan.decoding.count import affordable_processes, usual_decode_processes
+from trustthepixels.infer.scan.decoding.process import (
     CHUNK,
-    Helper,
-    HelperGone,
-    Helpers,
-    HelperSetup,
+    DecodeProcess,
+    DecodeProcessGone,
+    DecodeProcessSetup,
 )
-from trustthepixels.infer.scan.decode_stage import DecodeThread, DecodeThreads, helpers_of
+from trustthepixels.infer.scan.decoding.processes import DecodeProcesses, decode_processes_of
+from trustthepixels.infer.scan.decoding.threads import DecodeThread, DecodeThreads
 from trustthepixels.infer.scan.options import ScanOptions
 from trustthepixels.infer.scan.pipeline import scan_rows
 from trustthepixels.infer.scan.prepare import PreparedImage, Resources, prepare
-from trustthepixels.infer.scan.process_count import affordable_helpers, usual_decode_processes
 
 resource = pytest.importorskip("resource", reason="decode processes need POSIX")
 
-SETUP = HelperSetup(InputShape(224, 224), Limits(), 64 << 20, 1 << 20)
+SETUP = DecodeProcessSetup(InputShape(224, 224), Limits(), 64 << 20, 1 << 20)
 
 
 @pytest.fixture(scope="module")
@@ -78,36 +79,36 @@ def asked(monkeypatch) -> list[list[PreparedImage | None]]:
         answers.append(real(self, paths))
         return answers[-1]
 
-    real, at_once = Helper.prepare, Helper.is_ready
-    monkeypatch.setattr(Helper, "prepare", prepare_and_note)
-    monkeypatch.setattr(Helper, "is_ready", lambda self: at_once(self, 60.0))
-    monkeypatch.setattr(decode_stage, "_ALONE_FIRST", 0)
+    real, at_once = DecodeProcess.prepare, DecodeProcess.is_ready
+    monkeypatch.setattr(DecodeProcess, "prepare", prepare_and_note)
+    monkeypatch.setattr(DecodeProcess, "is_ready", lambda self: at_once(self, 60.0))
+    monkeypatch.setattr(decode_threads, "_ALONE_FIRST", 0)
     monkeypatch.setattr(Channel, "is_well_filled", True)
     return answers
 
 
 @pytest.fixture
-def started(monkeypatch) -> list[Helper]:
-    """All helpers that were started."""
-    found: list[Helper] = []
+def started(monkeypatch) -> list[DecodeProcess]:
+    """All processes that were started."""
+    found: list[DecodeProcess] = []
 
     def start_and_note(self):
-        helper = real(self)
-        if helper is not None:
-            found.append(helper)
-        return helper
+        process = real(self)
+        if process is not None:
+            found.append(process)
+        return process
 
-    real = Helpers.start
-    monkeypatch.setattr(Helpers, "start", start_and_note)
+    real = DecodeProcesses.start
+    monkeypatch.setattr(DecodeProcesses, "start", start_and_note)
     return found
 
 
 @pytest.fixture
-def helper() -> Iterator[Helper]:
-    helper = Helper(SETUP)
-    assert helper.is_ready(60.0)
-    yield helper
-    helper.child.close()
+def process() -> Iterator[DecodeProcess]:
+    process = DecodeProcess(SETUP)
+    assert process.is_ready(60.0)
+    yield process
+    process.child.close()
 
 
 def scan(folder: Path, session: Session, processes: int) -> Iterator[ScanRow]:
@@ -120,7 +121,7 @@ def rows_of(folder: Path, session: Session, processes: int) -> list[ScanRow]:
 
 
 class TestRows:
-    def test_are_the_same_with_helpers(self, folder, session, expected, asked):
+    def test_are_the_same_with_decode_processes(self, folder, session, expected, asked):
         assert rows_of(folder, session, 2) == expected
         answers = [answer for chunk in asked for answer in chunk]
         assert sum(answer is not None for answer in answers) > 100
@@ -136,48 +137,48 @@ class TestRows:
             until(lambda: asked, timeout_s=60.0)
             return alone(*arguments)
 
-        alone = decode_stage.prepare
-        monkeypatch.setattr(decode_stage, "prepare", after_the_first_answer)
+        alone = decode_threads.prepare
+        monkeypatch.setattr(decode_threads, "prepare", after_the_first_answer)
         assert rows_of(folder, session, 1) == expected
         assert asked
 
-    def test_are_the_same_when_helpers_crash(
+    def test_are_the_same_when_processes_crash(
         self, folder, session, expected, asked, monkeypatch, started
     ):
         def crash(self, paths):
             self.child.kill()
             return real(self, paths)
 
-        real = Helper.prepare
-        monkeypatch.setattr(Helper, "prepare", crash)
-        monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 5)
+        real = DecodeProcess.prepare
+        monkeypatch.setattr(DecodeProcess, "prepare", crash)
+        monkeypatch.setattr(decode_threads, "_ALONE_AFTER", 5)
         assert rows_of(folder, session, 2) == expected
         assert len(started) > 2
 
-    def test_are_the_same_when_a_helper_stops_answering(
+    def test_are_the_same_when_a_process_stops_answering(
         self, folder, session, expected, asked, monkeypatch, started
     ):
         def stop(self, paths):
             self.child.process.send_signal(signal.SIGSTOP)
             return real(self, paths)
 
-        real = Helper.prepare
-        monkeypatch.setattr(Helper, "prepare", stop)
-        monkeypatch.setattr(helpers, "_SHORTEST_CHUNK_S", 0.2)
+        real = DecodeProcess.prepare
+        monkeypatch.setattr(DecodeProcess, "prepare", stop)
+        monkeypatch.setattr(decode_process, "_SHORTEST_CHUNK_S", 0.2)
         options = ScanOptions(
             limits=Limits(timeout_s=0.2), batch_size=4, decode_threads=2, decode_processes=2
         )
-        monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 40)
+        monkeypatch.setattr(decode_threads, "_ALONE_AFTER", 40)
         rows = list(scan_rows([bytes(folder)], session, session.spec.rule(), options))
         assert [row.path for row in rows] == [row.path for row in expected]
         assert started
         assert all(one.child.process.poll() is not None for one in started)
 
-    def test_are_the_same_when_helpers_talk_nonsense(
+    def test_are_the_same_when_processes_talk_nonsense(
         self, folder, session, expected, asked, monkeypatch
     ):
         nonsense = {"rows": [[1, "x"]] * CHUNK}
-        monkeypatch.setattr(Helper, "_receive", lambda self, timeout_s: nonsense)
+        monkeypatch.setattr(DecodeProcess, "_receive", lambda self, timeout_s: nonsense)
         assert rows_of(folder, session, 2) == expected
 
     def test_are_the_same_when_no_process_can_be_had(
@@ -216,9 +217,10 @@ class TestProcesses:
     def test_end_when_the_scan_was_killed(self):
         """Their input ends then."""
         program = (
-            "import time; from trustthepixels.infer.scan.decode_processes import *; "
-            f"helper = Helper(HelperSetup(InputShape(224, 224), Limits(), {64 << 20}, {1 << 20})); "
-            "print(helper.child.process.pid, helper.is_ready(60.0), flush=True); time.sleep(60)"
+            "import time; from trustthepixels.infer.scan.decoding.process import *; "
+            f"setup = DecodeProcessSetup(InputShape(224, 224), Limits(), {64 << 20}, {1 << 20}); "
+            "process = DecodeProcess(setup); "
+            "print(process.child.process.pid, process.is_ready(60.0), flush=True); time.sleep(60)"
         )
         with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as scan:
             assert scan.stdout is not None
@@ -231,26 +233,29 @@ class TestProcesses:
         self, folder, session, expected, asked, started, monkeypatch
     ):
         monkeypatch.setattr(
-            helpers, "ChildProcess", lambda module, *rest: ChildProcess("no_such_module", *rest)
+            decode_process,
+            "ChildProcess",
+            lambda module, *rest: ChildProcess("no_such_module", *rest),
         )
-        monkeypatch.setattr(decode_stage, "_ALONE_AFTER", 0)
+        monkeypatch.setattr(decode_threads, "_ALONE_AFTER", 0)
         assert rows_of(folder, session, 2) == expected
         assert 0 < len(started) <= 4
 
     def test_run_the_version_of_the_scan(self, tmp_path, examples):
         """Wherever that was imported from, and whatever is installed."""
-        package = Path(helpers.__file__).parents[1]
+        package = Path(decode_process.__file__).parents[2]
         shutil.copytree(package, tmp_path / "trustthepixels" / "infer")
         # A package wins over a namespace, wherever the two are on the path.
         (tmp_path / "trustthepixels" / "__init__.py").touch()
         copy = tmp_path / "trustthepixels" / "infer"
-        changed = copy / "scan" / "decode_process_main.py"
+        changed = copy / "scan" / "decoding" / "answers.py"
         changed.write_text(changed.read_text().replace("row.note, name", "'of the copy', name"))
         program = (
             "import sys; sys.path.insert(0, sys.argv[1]); "
-            "from trustthepixels.infer.scan.decode_processes import *; "
-            f"helper = Helper(HelperSetup(InputShape(224, 224), Limits(), {64 << 20}, {1 << 20})); "
-            "helper.is_ready(60.0); print(helper.prepare([sys.argv[2].encode()])[0].row.note)"
+            "from trustthepixels.infer.scan.decoding.process import *; "
+            f"setup = DecodeProcessSetup(InputShape(224, 224), Limits(), {64 << 20}, {1 << 20}); "
+            "process = DecodeProcess(setup); "
+            "process.is_ready(60.0); print(process.prepare([sys.argv[2].encode()])[0].row.note)"
         )
         picture = next(examples.glob("AI/*.jpg"))
         arguments = [sys.executable, "-c", program, str(tmp_path), str(picture)]
@@ -274,10 +279,10 @@ def runs(pid: int) -> bool:
         return False
 
 
-class TestHelper:
-    def test_gives_what_a_thread_would(self, helper, examples):
+class TestDecodeProcess:
+    def test_gives_what_a_thread_would(self, process, examples):
         paths = [bytes(path) for path in sorted(examples.glob("AI/*"))[:CHUNK]]
-        answers = helper.prepare(paths)
+        answers = process.prepare(paths)
         for path, answer in zip(paths, answers, strict=True):
             own = prepare(Found(path), SETUP.shape, SETUP.limits)
             assert isinstance(own, PreparedImage)
@@ -287,30 +292,30 @@ class TestHelper:
 
     def test_gives_every_view(self, examples):
         both = replace(SETUP, shape=InputShape(64, 48, (View.WHOLE, View.PART)))
-        helper = Helper(both)
+        process = DecodeProcess(both)
         try:
-            until(lambda: helper.is_ready(1.0))
+            until(lambda: process.is_ready(1.0))
             path = bytes(min(examples.glob("Real/*")))
-            (answer,) = helper.prepare([path])
+            (answer,) = process.prepare([path])
             own = prepare(Found(path), both.shape, both.limits)
             assert isinstance(own, PreparedImage)
             assert answer is not None
             assert answer.pixels.shape == (2, 64, 48, 3)
             assert (answer.pixels == own.pixels).all()
         finally:
-            helper.child.close()
+            process.child.close()
 
-    def test_a_doubt_is_passed_on(self, helper, tmp_path):
+    def test_a_doubt_is_passed_on(self, process, tmp_path):
         path = tmp_path / "grey.png"
         Image.new("RGB", (100, 100), "grey").save(path)
-        (answer,) = helper.prepare([bytes(path)])
+        (answer,) = process.prepare([bytes(path)])
         own = prepare(Found(bytes(path)), SETUP.shape, SETUP.limits)
         assert isinstance(own, PreparedImage)
         assert answer is not None
         assert own.doubt is not None
         assert (answer.row, answer.doubt) == (own.row, own.doubt)
 
-    def test_leaves_what_is_not_simple(self, helper, tmp_path, examples):
+    def test_leaves_what_is_not_simple(self, process, tmp_path, examples):
         (tmp_path / "text.jpg").write_text("no picture")
         Image.new("RGB", (50, 50)).save(tmp_path / "frames.gif")
         (tmp_path / "large.jpg").write_bytes(
@@ -318,43 +323,51 @@ class TestHelper:
         )
         names = ("text.jpg", "frames.gif", "large.jpg", "not there.jpg", "")
         paths = [bytes(tmp_path / name) for name in names]
-        assert helper.prepare(paths) == [None] * len(names)
+        assert process.prepare(paths) == [None] * len(names)
 
-    def test_that_was_killed_says_so(self, helper):
-        helper.child.kill()
-        helper.child.process.wait()
-        with pytest.raises(HelperGone):
-            helper.is_ready()
-        with pytest.raises(HelperGone):
-            helper.prepare([b"a.jpg"])
+    def test_that_was_killed_says_so(self, process):
+        process.child.kill()
+        process.child.process.wait()
+        with pytest.raises(DecodeProcessGone):
+            process.is_ready()
+        with pytest.raises(DecodeProcessGone):
+            process.prepare([b"a.jpg"])
 
-    def test_is_where_the_scan_is(self, helper, tmp_path, monkeypatch):
+    def test_is_where_the_scan_is(self, process, tmp_path, monkeypatch):
         Image.radial_gradient("L").save(tmp_path / "here.png")
         monkeypatch.chdir(tmp_path)
-        assert helper.prepare([b"here.png"])[0] is not None
+        assert process.prepare([b"here.png"])[0] is not None
         monkeypatch.chdir(tmp_path.parent)
-        assert helper.prepare([b"here.png"]) == [None]
+        assert process.prepare([b"here.png"]) == [None]
 
     @pytest.mark.parametrize(
         "row",
         [
-            [100, 100, "JPEG", 5, "", "NO_DOUBT"],
-            [-1, 100, "JPEG", 5, "", None],
-            [100, 100, "POSTSCRIPT", 5, "", None],
-            [100, 100, "JPEG", 5, "two\nlines", None],
-            [100, 100, "JPEG", 5, "\ud800", None],
-            [100, 100, "JPEG"],
+            [100, 100, "JPEG", 5, "", "NO_DOUBT", None, ""],
+            [-1, 100, "JPEG", 5, "", None, None, ""],
+            [100, 100, "POSTSCRIPT", 5, "", None, None, ""],
+            [100, 100, "JPEG", 5, "two\nlines", None, None, ""],
+            [100, 100, "JPEG", 5, "\ud800", None, None, ""],
+            [100, 100, "JPEG", 5, "", None, {"origin": "nowhere"}, ""],
+            [100, 100, "JPEG", 5, "", None],
             "ok",
         ],
     )
-    def test_that_lies_is_not_believed(self, helper, row, monkeypatch):
-        monkeypatch.setattr(helper.child, "receive", lambda most: ({"rows": [row]}, b""))
-        with pytest.raises(HelperGone):
-            helper.prepare([b"a.jpg"])
+    def test_that_lies_is_not_believed(self, process, row, monkeypatch):
+        monkeypatch.setattr(process.child, "receive", lambda most: ({"rows": [row]}, b""))
+        with pytest.raises(DecodeProcessGone):
+            process.prepare([b"a.jpg"])
 
-    def test_has_a_worker_s_limits(self, helper):
-        helper.prepare([b"a.jpg"])
-        limits = Path(f"/proc/{helper.child.process.pid}/limits").read_text().splitlines()
+    def test_that_tells_the_truth_is_believed(self, process, monkeypatch):
+        row = [100, 100, "JPEG", 5, "", None, None, ""]
+        monkeypatch.setattr(process.child, "receive", lambda most: ({"rows": [row]}, b""))
+        (answer,) = process.prepare([b"a.jpg"])
+        assert answer is not None
+        assert answer.row.width == 100
+
+    def test_has_a_worker_s_limits(self, process):
+        process.prepare([b"a.jpg"])
+        limits = Path(f"/proc/{process.child.process.pid}/limits").read_text().splitlines()
         for name in ("Max cpu time", "Max data size"):
             (line,) = (line for line in limits if line.startswith(name))
             assert line.removeprefix(name).split()[0].isdigit(), line
@@ -367,18 +380,18 @@ class TestHelper:
 
     def test_cannot_cut_the_memory_short(self):
         """Reading what is gone would end the scan."""
-        descriptor = helpers.memory_file(4096)
+        descriptor = decode_process.memory_file(4096)
         with pytest.raises(PermissionError):
             os.ftruncate(descriptor, 0)
         os.close(descriptor)
 
 
-class TestHelpersOf:
+class TestDecodeProcessesOf:
     RESOURCES = Resources(MemoryBudget(1 << 30), WorkerPool())
 
     def count(self, number: int, **changes: object) -> bool:
         resources = replace(self.RESOURCES, **changes)
-        return helpers_of(number, InputShape(224, 224), Limits(), resources) is not None
+        return decode_processes_of(number, InputShape(224, 224), Limits(), resources) is not None
 
     def test_need_memory_each(self):
         assert self.count(4)
@@ -386,15 +399,15 @@ class TestHelpersOf:
 
     def test_are_as_many_as_can_be_had(self, monkeypatch):
         monkeypatch.setattr(process_count, "usable_memory", lambda: 64 << 30)
-        assert affordable_helpers(96, 2 << 30) == 48
-        assert affordable_helpers(8, 2 << 30) == 8
+        assert affordable_processes(96, 2 << 30) == 48
+        assert affordable_processes(8, 2 << 30) == 8
         monkeypatch.setattr(process_count, "usable_memory", lambda: 4 << 30)
-        assert affordable_helpers(96, 2 << 30) == 10
+        assert affordable_processes(96, 2 << 30) == 10
         few = sum(1 for _ in Path("/dev/fd").iterdir()) + 64 + 4 * 3
         monkeypatch.setattr(resource, "getrlimit", lambda _: (few, few))
-        assert affordable_helpers(96, 2 << 30) in (2, 3)
+        assert affordable_processes(96, 2 << 30) in (2, 3)
         monkeypatch.setattr(resource, "getrlimit", lambda _: (32, 32))
-        assert affordable_helpers(96, 2 << 30) == 0
+        assert affordable_processes(96, 2 << 30) == 0
 
     def test_are_of_no_use_where_every_file_is_isolated(self):
         assert not self.count(4, isolation=Isolation.ALL)
@@ -406,15 +419,15 @@ class TestHelpersOf:
         assert [usual_decode_processes(threads) for threads in (1, 7, 8, 64)] == [0, 0, 8, 64]
 
     def test_are_no_more_than_threads(self):
-        assert ScanOptions(decode_threads=3, decode_processes=9).helpers == 3
-        assert ScanOptions(decode_threads=16).helpers == 16
-        assert ScanOptions(decode_threads=16, decode_processes=0).helpers == 0
+        assert ScanOptions(decode_threads=3, decode_processes=9).processes == 3
+        assert ScanOptions(decode_threads=16).processes == 16
+        assert ScanOptions(decode_threads=16, decode_processes=0).processes == 0
 
 
-def test_what_a_helper_left_is_for_whichever_thread_is_free(examples):
+def test_what_a_process_left_is_for_whichever_thread_is_free(examples):
     found = Channel[tuple[int, Found]](10)
     found.close()
-    shared = DecodeThreads(found, SETUP.shape, SETUP.limits, TestHelpersOf.RESOURCES, None)
+    shared = DecodeThreads(found, SETUP.shape, SETUP.limits, TestDecodeProcessesOf.RESOURCES, None)
     pictures = [bytes(path) for path in sorted(examples.glob("AI/*.jpg"))[:2]]
     for number, path in enumerate(pictures):
         shared.leave((number, Found(path)), Isolation.ODD)

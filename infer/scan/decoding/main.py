@@ -1,6 +1,6 @@
 """Process that prepares files for one decode thread: ``python -m`` this module.
 
-``scan.decode_processes`` starts it. It reads paths from standard input, a few at a time, and writes
+``process`` starts it. It reads paths from standard input, a few at a time, and writes
 the pictures into memory that it shares with the scan. It leaves some files to the scan: those that
 must be isolated, large ones, and those without pixels.
 """
@@ -12,17 +12,17 @@ import sys
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
-from ..errors import ImageError
-from ..files.walk import Found
-from ..flow.budget import MemoryBudget
-from ..images.limits import Isolation, Limits
-from ..images.pixels import PixelArray
-from ..images.shape import InputShape
-from ..isolation.child import (
+from ...errors import ImageError
+from ...files.walk import Found
+from ...flow.budget import MemoryBudget
+from ...images.limits import Isolation, Limits
+from ...images.pixels import PixelArray
+from ...images.shape import InputShape
+from ...isolation.child import (
     SLACK,
     give_up_rights,
     limit_memory,
@@ -31,12 +31,12 @@ from ..isolation.child import (
     read_or_end,
     send,
 )
-from ..isolation.messages import limits_from_json, provenance_as_json, shape_from_json, unpacked
-from ..isolation.pool import WorkerPool
-from ..results import Doubt, FileStatus
-from ..system.heap import return_large_blocks
-from .decode_processes import MAX_HELPED_DETAILS
-from .prepare import PreparedImage, Resources, prepare
+from ...isolation.messages import limits_from_json, shape_from_json, unpacked
+from ...isolation.pool import WorkerPool
+from ...results import FileStatus
+from ...system.heap import return_large_blocks
+from ..prepare import PreparedImage, Resources, prepare
+from .answers import Answer, as_answer
 
 
 def main() -> None:
@@ -55,8 +55,12 @@ def main() -> None:
     origins = None
     if setup["provenance"] is not None:
         # Most scans never ask for it.
-        options = import_module("..provenance.options", __package__).options_of(setup["provenance"])
-        origins = import_module("..isolation.origins", __package__).OriginReader(options, elsewhere)
+        options = import_module("...provenance.options", __package__).options_of(
+            setup["provenance"]
+        )
+        origins = import_module("...isolation.origins", __package__).OriginReader(
+            options, elsewhere
+        )
     budget = MemoryBudget(setup["memory"])
     resources = Resources(budget, elsewhere, Isolation.ODD, origins=origins)
     while True:
@@ -90,23 +94,18 @@ class _Elsewhere(WorkerPool):
 
 def _prepared(
     path: bytes, shape: InputShape, slot: PixelArray, limits: Limits, resources: Resources
-) -> list[Any] | None:
-    """Fill a slot; return the row's other values, or ``None`` if the scan must take the file."""
+) -> Answer | None:
+    """Fill a slot; return the file's answer, or ``None`` if the scan must take the file."""
     try:
         prepared = prepare(Found(path), shape, limits, resources)
     except _LeftError:
         return None
-    if not isinstance(prepared, PreparedImage) or not prepared.row.note.isprintable():
+    if not isinstance(prepared, PreparedImage):
         return None
-    provenance = prepared.row.provenance
-    if provenance is not None and len(provenance.details) > MAX_HELPED_DETAILS:
-        return None
-    slot[:] = prepared.pixels
-    row, doubt = prepared.row, prepared.doubt
-    name = doubt and Doubt(doubt).name
-    stated = None if provenance is None else provenance_as_json(provenance)
-    details = "" if provenance is None else provenance.details
-    return [row.width, row.height, row.format, row.bytes, row.note, name, stated, details]
+    answer = as_answer(prepared)
+    if answer is not None:
+        slot[:] = prepared.pixels
+    return answer
 
 
 def _go_to(folder: str | None) -> None:

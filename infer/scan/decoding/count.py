@@ -3,7 +3,7 @@
 from contextlib import suppress
 from pathlib import Path
 
-from ..system.memory import usable_memory
+from ...system.memory import usable_memory
 
 try:
     import resource
@@ -13,10 +13,10 @@ except ImportError:  # Windows has none
 LEAST_MEMORY = 32 << 20
 """Least useful memory of a decode process in bytes, enough for about 3 megapixels."""
 
-HELPED_SHARE = 0.75
+PROCESS_SHARE = 0.75
 """Share of the decoding memory for decode processes; the rest is for files that they leave."""
 
-_HELPED_THREADS = 8
+_LEAST_THREADS = 8
 """Number of decode threads from which each gets a process; fewer do not wait enough for the GIL."""
 
 _OWN_MEMORY = 48 << 20
@@ -36,17 +36,17 @@ _OPEN_DESCRIPTORS = (Path("/proc/self/fd"), Path("/dev/fd"))
 
 def usual_decode_processes(decode_threads: int) -> int:
     """Return the default number of decode processes."""
-    return decode_threads if decode_threads >= _HELPED_THREADS else 0
+    return decode_threads if decode_threads >= _LEAST_THREADS else 0
 
 
-def affordable_helpers(wanted: int, memory: int) -> int:
+def affordable_processes(wanted: int, memory: int) -> int:
     """Return the wanted number of decode processes, or fewer.
 
     Args:
         wanted: wanted number.
         memory: bytes for all files that are decoded at once.
     """
-    by_memory = int(HELPED_SHARE * memory) // LEAST_MEMORY
+    by_memory = int(PROCESS_SHARE * memory) // LEAST_MEMORY
     by_size = int(_OWN_SHARE * usable_memory()) // _OWN_MEMORY
     by_descriptors = (_free_descriptors() - _OTHER_DESCRIPTORS) // _DESCRIPTORS_EACH
     return max(0, min(wanted, by_memory, by_size, by_descriptors))

@@ -1,0 +1,1 @@
+"""Decode threads of a scan, and the processes that decode for them."""
