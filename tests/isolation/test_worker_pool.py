@@ -20,8 +20,8 @@ from trustthepixels.infer.flow.channel import Cancelled
 from trustthepixels.infer.images.decode import DecodeError, decode_to_size
 from trustthepixels.infer.images.limits import Limits, TruncatedPolicy
 from trustthepixels.infer.images.shape import InputShape
-from trustthepixels.infer.isolation import worker_handle
 from trustthepixels.infer.isolation import process as child_process
+from trustthepixels.infer.isolation import worker_handle
 from trustthepixels.infer.isolation.pool import WorkerPool
 from trustthepixels.infer.results import FileStatus
 
