@@ -284,7 +284,7 @@ def loaded_names(path: Path) -> set[str]:
 DOORS = {
     "onnxruntime": {"infer/model/providers.py", "export/half.py", "export/int8/quantize.py"},
     "click": {"infer/commands", "infer/system/terminal.py", "train/commands", "export/commands"},
-    "subprocess": {"infer/isolation", "train/prepare/from_git.py"},
+    "subprocess": {"infer/isolation", "train/prepare/sources/from_git.py"},
     "pi_heif": {"infer/images/formats"},
     "pyarrow": {"infer/convert/parquet.py"},
     "obstore": {"infer/stores/requests"},

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.prepare.label_names import match_labels, words
+from trustthepixels.train.prepare.sources.label_names import match_labels, words
 
 
 @pytest.mark.parametrize(

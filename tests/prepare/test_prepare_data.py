@@ -23,11 +23,11 @@ from trustthepixels.train.commands.prepare_data import prepare_data
 from trustthepixels.train.data.manifest import load_samples
 from trustthepixels.train.data.sampling import Sampling, shuffled
 from trustthepixels.train.data.splits import split_by_group
-from trustthepixels.train.prepare.from_folders import FolderSource
-from trustthepixels.train.prepare.from_hub import RowSource
-from trustthepixels.train.prepare.hub import open_dataset
 from trustthepixels.train.prepare.request import DatasetRequest
 from trustthepixels.train.prepare.run import PrepareSettings, PrepareSummary, prepare
+from trustthepixels.train.prepare.sources.from_folders import FolderSource
+from trustthepixels.train.prepare.sources.from_hub import RowSource
+from trustthepixels.train.prepare.sources.hub import open_dataset
 
 COLUMNS = (
     "file,class,source,group,original_format,original_width,original_height,original_bytes,split"

@@ -11,9 +11,9 @@ from in_process import trustthepixels
 from picture_sets import PER_CLASS, crops, manifest_rows, write_folders
 
 from trustthepixels.infer.errors import InputError, UsageError
-from trustthepixels.train.prepare.from_folders import FolderSource
 from trustthepixels.train.prepare.grouping import GroupKind, GroupRule, parse_group_rule
 from trustthepixels.train.prepare.run import PrepareSettings, prepare
+from trustthepixels.train.prepare.sources.from_folders import FolderSource
 
 ALL = PrepareSettings(per_class=None)
 

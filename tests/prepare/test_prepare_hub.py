@@ -9,8 +9,8 @@ from picture_sets import crops, manifest_rows, tree, write_folders, write_parque
 from scanning import RunCommand
 
 from trustthepixels.infer.errors import InputError
-from trustthepixels.train.prepare.hub import open_dataset
 from trustthepixels.train.prepare.request import DatasetRequest
+from trustthepixels.train.prepare.sources.hub import open_dataset
 
 
 @pytest.fixture

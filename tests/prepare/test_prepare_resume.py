@@ -15,11 +15,11 @@ from picture_sets import PER_CLASS, tree, write_parquet
 
 from trustthepixels.infer.errors import OutputError
 from trustthepixels.train.data.sampling import Sampling
-from trustthepixels.train.prepare.from_hub import RowSource
-from trustthepixels.train.prepare.hub import open_dataset
 from trustthepixels.train.prepare.request import DatasetRequest
 from trustthepixels.train.prepare.run import PrepareSettings, prepare
-from trustthepixels.train.prepare.source import Candidate
+from trustthepixels.train.prepare.sources.from_hub import RowSource
+from trustthepixels.train.prepare.sources.hub import open_dataset
+from trustthepixels.train.prepare.sources.source import Candidate
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 COMMAND = Path(sysconfig.get_path("scripts")) / "trustthepixels"

@@ -11,14 +11,14 @@ from trustthepixels.infer.errors import UsageError
 
 from ..data.sampling import Sampling
 from .folder import check_output
-from .from_folders import FolderSource
-from .from_git import GitSource
-from .from_hub import RowSource
 from .grouping import GroupKind, parse_group_rule
-from .hub import open_dataset
 from .request import PrepareRequest
 from .run import PrepareSettings, PrepareSummary, prepare
-from .source import PictureSource
+from .sources.from_folders import FolderSource
+from .sources.from_git import GitSource
+from .sources.from_hub import RowSource
+from .sources.hub import open_dataset
+from .sources.source import PictureSource
 
 _DEFAULT_DATASET = "theminji/ai-vs-real-200k"
 """Data set of the reference work."""

@@ -15,7 +15,7 @@ from trustthepixels.infer.results import FileStatus
 from trustthepixels.infer.system.cores import available_cores
 
 from .request import PictureFiles
-from .source import Candidate
+from .sources.source import Candidate
 
 _SUFFIXES = {"JPEG": ".jpg"}
 """Suffixes of formats whose name in lower case is not the usual one."""

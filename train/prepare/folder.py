@@ -5,12 +5,14 @@ import io
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from trustthepixels.infer.errors import OutputError, one_line
 from trustthepixels.infer.files.labelled import CLASS_FOLDERS, MANIFEST_NAME
+
+from .pictures import PreparedPicture, RejectedPicture, columns_of, from_entry
 
 RECIPE_NAME = "prepare.json"
 """File with settings and data of the run; a run resumes only if all of it is equal."""
@@ -19,37 +21,6 @@ REJECTED_NAME = "rejected.csv"
 _JOURNAL_NAME = "prepare.journal"
 _PARTIAL_PREFIX = ".partial-"
 _SCHEMA = 1
-
-
-@dataclass(frozen=True, slots=True)
-class PreparedPicture:
-    """One row of the manifest without its split; sizes in pixels after EXIF orientation."""
-
-    file: str
-    label: str
-    source: str
-    group: str
-    original_format: str
-    original_width: int
-    original_height: int
-    original_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class RejectedPicture:
-    """One row of ``rejected.csv``: a picture that could not be used.
-
-    Attributes:
-        item: its key in the source: row of a data set (``block-row``), or path in a folder.
-        label: ``ai`` or ``real``.
-        status: a value of ``FileStatus``.
-        error: one line.
-    """
-
-    item: str
-    label: str
-    status: str
-    error: str
 
 
 class PrepareFolder:
@@ -110,7 +81,7 @@ class PrepareFolder:
     def write_rejected(self) -> None:
         """Write ``rejected.csv``, sorted; it has only its header if all was well."""
         rows = sorted((asdict(row) for row in self.rejected.values()), key=lambda row: row["item"])
-        self._write_table(REJECTED_NAME, _renamed(RejectedPicture), rows)
+        self._write_table(REJECTED_NAME, columns_of(RejectedPicture), rows)
 
     def finish(self, pictures: Iterable[PreparedPicture], splits: Mapping[str, str]) -> None:
         """Write the manifest, sorted by file: the last step, which completes the data set."""
@@ -119,7 +90,7 @@ class PrepareFolder:
             {**asdict(picture), "split": splits.get(picture.file, "")}
             for picture in sorted(pictures, key=lambda picture: picture.file)
         ]
-        self._write_table(MANIFEST_NAME, [*_renamed(PreparedPicture), "split"], rows)
+        self._write_table(MANIFEST_NAME, [*columns_of(PreparedPicture), "split"], rows)
         self.close()
         _tidy(self.root)
 
@@ -139,11 +110,11 @@ class PrepareFolder:
             if "block" in entry:
                 self.finished_blocks.add(entry["block"])
             elif "accepted" in entry:
-                picture = _from_entry(PreparedPicture, entry)
+                picture = from_entry(PreparedPicture, entry)
                 self._check_whole(picture.file, entry["size"])
                 self.accepted[entry["accepted"]] = picture
             else:
-                self.rejected[entry["rejected"]] = _from_entry(RejectedPicture, entry)
+                self.rejected[entry["rejected"]] = from_entry(RejectedPicture, entry)
         if whole != content:
             os.truncate(journal, len(whole))
 
@@ -255,12 +226,3 @@ def _flatten(recipe: Any) -> dict[str, Any]:
     for key, value in recipe.items():
         flat.update(value if isinstance(value, dict) else {key: value})
     return flat
-
-
-def _from_entry(kind: Any, entry: Mapping[str, Any]) -> Any:
-    return kind(**{field.name: entry[field.name] for field in fields(kind)})
-
-
-def _renamed(kind: Any) -> list[str]:
-    """Return column names: the fields, with ``class`` for ``label``, as manifests have it."""
-    return ["class" if field.name == "label" else field.name for field in fields(kind)]

@@ -19,9 +19,10 @@ from ..data.manifest import Sample
 from ..data.sampling import Sampling, shuffled
 from ..data.splits import MINIMUM_GROUPS, split_by_group
 from .convert import ConvertedPicture, convert_all
-from .folder import REJECTED_NAME, PreparedPicture, PrepareFolder, RejectedPicture, is_complete
+from .folder import REJECTED_NAME, PrepareFolder, is_complete
+from .pictures import PreparedPicture, RejectedPicture
 from .request import PictureFiles
-from .source import BlockSource, Candidate, PictureSource
+from .sources.source import BlockSource, Candidate, PictureSource
 
 _FOLDER_OF = {label: folder for folder, label in CLASS_FOLDERS.items()}
 

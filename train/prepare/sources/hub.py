@@ -16,8 +16,8 @@ from huggingface_hub import errors as hub_errors
 
 from trustthepixels.infer.errors import InputError, one_line
 
-from ..data.sampling import Sampling
-from .request import DatasetRequest
+from ...data.sampling import Sampling
+from ..request import DatasetRequest
 
 _REPOSITORY = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 _READ_AHEAD = 65_536

@@ -16,7 +16,7 @@ from trustthepixels.infer.files.labelled import (
     read_manifest,
 )
 
-from .grouping import GroupKind, GroupRule
+from ..grouping import GroupKind, GroupRule
 from .source import Candidate, reader_of
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9.]+")

@@ -12,9 +12,9 @@ from tqdm import tqdm
 
 from trustthepixels.infer.errors import InputError
 
+from ..request import DatasetRequest
 from .hub import OpenedDataset, reading
 from .label_names import match_labels
-from .request import DatasetRequest
 from .source import Candidate, reader_of
 
 _MOST_BLOCKS = 4096
