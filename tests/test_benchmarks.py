@@ -30,7 +30,7 @@ from benchmarks.reporting.goals import GOALS, outcomes
 from benchmarks.reporting.plots import write_plots
 from benchmarks.reporting.report import report
 from benchmarks.series import interleaved, median, spread
-from benchmarks.settings import Counts, Settings
+from benchmarks.settings import ROOT, Counts, Settings
 from trustthepixels.infer.choices import Device
 from trustthepixels.infer.model.bundled import load_model
 from trustthepixels.infer.model.machine import Machine
@@ -511,3 +511,13 @@ def test_a_process_is_measured_with_its_children():
     assert done.wall_s >= done.first_row_s >= 0.5
     with pytest.raises(ProcessError, match="no such model"):
         run([sys.executable, "-c", "raise SystemExit('no such model')"])
+
+
+def test_another_python_gives_the_same_rows(settings):
+    folder = tiny_files(settings, 12)
+    command = [sys.executable, "-m", "benchmarks.interpreters", sys.executable, str(folder)]
+    done = subprocess.run(
+        [*command, "--rounds", "1"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("rows are equal")
+    assert done.stdout.count("all cores against one") == 2
