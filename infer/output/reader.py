@@ -10,7 +10,6 @@ rest of the kept paths is held, in eight bytes for each.
 """
 
 import os
-import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -128,7 +127,7 @@ class PathSet:
     """
 
     def __init__(self, paths: Iterable[bytes]) -> None:
-        self._key = secrets.token_bytes(16)
+        self._key = os.urandom(16)
         self._sorted = fingerprints(paths, self._key)
         self._sorted.sort()
 

@@ -11,7 +11,7 @@ an older record never vouches for a newer row of changed content.
 """
 
 import json
-import secrets
+import os
 import struct
 from collections.abc import Iterable
 from hashlib import blake2b
@@ -170,7 +170,7 @@ class StampWriter(BesideWriter):
 
     def __init__(self, rows: str, identity: RunIdentity, kept: Stamps | None) -> None:
         self.kept = kept
-        self.key = secrets.token_bytes(16) if kept is None else kept.key
+        self.key = os.urandom(16) if kept is None else kept.key
         self._rows = rows
         size = 0 if kept is None else len(kept) * _RECORD.itemsize
         head = {"identity": dict(identity.values), "key": self.key.hex()}

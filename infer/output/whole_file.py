@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,7 +48,7 @@ def whole_file(path: str, existing: Existing) -> Iterator[Path]:
     """
     check_absent(path, existing)
     final = Path(path).resolve() if Path(path).is_symlink() else Path(path)
-    partial = final.with_name(f".{final.name[:_LONGEST_STEM]}.{secrets.token_hex(4)}.partial")
+    partial = final.with_name(f".{final.name[:_LONGEST_STEM]}.{os.urandom(4).hex()}.partial")
     try:
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY | NO_FOLLOW
         descriptor = os.open(partial, flags, 0o666)

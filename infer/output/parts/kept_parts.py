@@ -1,6 +1,6 @@
 """Parts that an earlier run left: whether a run may go on with them, and what they hold."""
 
-import secrets
+import os
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -91,7 +91,7 @@ def read_parts(folder: RowsFolder, run: Run, names: Sequence[PartName]) -> KeptP
         InputError: a part cannot be read, or is damaged.
     """
     parts: list[Part] = []
-    counts, totals, key = KeptRows(), Totals(), secrets.token_bytes(16)
+    counts, totals, key = KeptRows(), Totals(), os.urandom(16)
     marks = array("Q")
 
     def stamped() -> Iterator[tuple[bytes, Stamp]]:

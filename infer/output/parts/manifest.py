@@ -5,7 +5,7 @@ older run, its scan has not ended. Until then, an older manifest and its parts s
 """
 
 import json
-import secrets
+import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +35,7 @@ class Run:
     identity: RunIdentity
     row_format: RowFormat
     columns: Columns
-    name: str = field(default_factory=lambda: secrets.token_hex(4))
+    name: str = field(default_factory=lambda: os.urandom(4).hex())
 
     def to_json(self) -> dict[str, Json]:
         """Return the values for a file of JSON."""
