@@ -117,8 +117,10 @@ class Server:
     def end(self) -> None:
         """Stop for good."""
         self.die()
+        self._run(self._finish())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     def _run(self, work: "Awaitable[None]") -> None:
         asyncio.run_coroutine_threadsafe(_awaited(work), self._loop).result(10)
@@ -132,6 +134,13 @@ class Server:
             self._server.close()
         for writer in self._writers:
             writer.transport.abort()
+
+    async def _finish(self) -> None:
+        """Cancel what still answers, and wait for its end: a closed loop must have no tasks."""
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
