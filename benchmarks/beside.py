@@ -4,6 +4,7 @@
 ``python -m benchmarks.beside /tmp/other FOLDER ...`` compares. The files of each folder go through
 both pipelines by turns, with one decode thread and a model that costs nothing. Processor time is
 compared, because other programs change it least. JPEGs are decoded in full on both sides.
+The other checkout needs the present folders of ``infer`` (``images/``, ``scan/``).
 """
 
 import argparse
@@ -17,23 +18,20 @@ import time
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = "trustthepixels"
-_HERE = Path(__file__).parent.parent
+from .inputs.checkout import scanner_of
+from .settings import ROOT
 
 
 class _Scanner:
     """The scanner of one checkout, in a process of its own."""
 
     def __init__(self, checkout: Path, place: Path) -> None:
-        (place / _PACKAGE).mkdir(parents=True)
-        (place / _PACKAGE / "infer").symlink_to(checkout.resolve() / "infer")
-        search = os.pathsep.join([str(place), str(_HERE)])
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "benchmarks.beside", "--serve"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": search},
+            env={**os.environ, **scanner_of(checkout, place, ROOT)},
         )
 
     def seconds(self, folder: str) -> float:
@@ -93,7 +91,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
-        checkouts = (_HERE, arguments.other)
+        checkouts = (ROOT, arguments.other)
         scanners = [_Scanner(path, Path(place, str(n))) for n, path in enumerate(checkouts)]
         for folder in arguments.folders:
             print(json.dumps(_compared(scanners, folder, arguments.rounds)))

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from labelled_pictures import write_labelled_pictures, write_pictures_of_many_sources
 from PIL import Image
 
+from benchmarks.inputs.checkout import scanner_of
 from benchmarks.inputs.pictures import (
     CAMERA_BYTES_PER_PIXEL,
     camera_jpeg,
@@ -521,3 +523,18 @@ def test_another_python_gives_the_same_rows(settings):
     )
     assert done.stdout.startswith("rows are equal")
     assert done.stdout.count("all cores against one") == 2
+
+
+def test_the_scanner_of_a_checkout_hides_the_installed_one(tmp_path):
+    (tmp_path / "checkout" / "infer").mkdir(parents=True)
+    (tmp_path / "checkout" / "infer" / "__init__.py").touch()
+    variables = scanner_of(tmp_path / "checkout", tmp_path / "place")
+    code = "import trustthepixels.infer as found; print(found.__file__)"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(str(tmp_path / "place"))

@@ -6,12 +6,11 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..inputs.checkout import scanner_of
 from ..names import EARLIER, EARLIER_EDGE
 from ..settings import Settings
 from .agreement import from_csv
 from .contestants import Contestant
-
-_PACKAGE = "trustthepixels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Earlier:
 
     def command(self, entry: str) -> list[str | Path]:
         """Return one of its commands: ``scan_folder`` or ``trustthepixels``."""
-        program = f"from {_PACKAGE}.infer.commands.entry import {entry}; {entry}()"
+        program = f"from trustthepixels.infer.commands.entry import {entry}; {entry}()"
         return [sys.executable, "-P", "-c", program]
 
 
@@ -40,14 +39,8 @@ def earlier(settings: Settings) -> Earlier | None:
     asked = ["git", "-C", str(checkout), "rev-parse", "--short=7", "HEAD"]
     commit = subprocess.run(asked, check=True, capture_output=True, text=True).stdout.strip()
     place = settings.work / f"earlier-{commit}"
-    package = place / _PACKAGE
-    package.mkdir(parents=True, exist_ok=True)
-    # Otherwise the installed package hides this folder.
-    (package / "__init__.py").touch()
-    if not (package / "infer").is_symlink():
-        (package / "infer").symlink_to(checkout.resolve() / "infer")
-    search = [str(place), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return Earlier(commit, {"PYTHONPATH": os.pathsep.join(search)})
+    behind = filter(None, [os.environ.get("PYTHONPATH")])
+    return Earlier(commit, scanner_of(checkout, place, *behind))
 
 
 def earlier_scanners(settings: Settings) -> list[Contestant]:

@@ -32,13 +32,13 @@ class Batch(Generic[Ticket]):
 
     Attributes:
         buffer: uint8 (batch_size, *axes of a picture); rows from ``len(tickets)`` on are stale.
-        size: slots that are filled before the batch is sent.
+        size: slots that are filled before the batch is sent; set when its first one is claimed.
         tickets: the ticket of each picture, in the order of the slots.
         written: number of claimed slots that hold their picture.
     """
 
     buffer: Buffer
-    size: int
+    size: int = 0
     tickets: list[Ticket] = field(default_factory=list)
     written: int = 0
 
@@ -58,7 +58,7 @@ class BatchAssembler(Generic[Ticket]):
     """
 
     def __init__(self, buffers: Sequence[Buffer], singles: int) -> None:
-        self._free: list[Batch[Ticket]] = [Batch(buffer, len(buffer)) for buffer in buffers]
+        self._free: list[Batch[Ticket]] = [Batch(buffer) for buffer in buffers]
         self._singles = singles
         self._filling: Batch[Ticket] | None = None
         self._full: deque[Batch[Ticket]] = deque()
