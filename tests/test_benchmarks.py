@@ -23,11 +23,15 @@ from benchmarks.inputs.pictures import (
 from benchmarks.inputs.tiny_files import tiny_files
 from benchmarks.names import CAMERA, EARLIER, OURS, OURS_FP32, PIPELINE, SMALL, TIMM, part_key
 from benchmarks.parts import accuracy_part
+from benchmarks.parts.registry import PARTS, chosen_parts
 from benchmarks.parts.stage_part import combined
+from benchmarks.parts.start_part import package_folders
 from benchmarks.peers.agreement import SAME_WEIGHTS, compare, from_csv, from_record
 from benchmarks.peers.decoders import CLOSER, FULL, SCALED, decoders
+from benchmarks.peers.earlier import earlier, earlier_scanners
 from benchmarks.peers.record import Record, steady_rate
 from benchmarks.peers.spread import spread as spread_files
+from benchmarks.processes import ProcessError, run
 from benchmarks.reporting.goals import GOALS, outcomes
 from benchmarks.reporting.plots import write_plots
 from benchmarks.reporting.report import report
@@ -348,9 +352,6 @@ def test_how_often_figures_were_taken_is_told_where_it_is_known():
 
 
 def test_one_option_measures_every_part():
-    pytest.importorskip("psutil")
-    from benchmarks.parts.registry import PARTS, chosen_parts
-
     def chosen(only=(), skip=(), everything=False, device="cpu"):
         return chosen_parts(only, skip, everything=everything, device=device)
 
@@ -394,9 +395,6 @@ def test_rounds_taken_by_turns_give_one_report():
 
 
 def test_a_cold_start_reads_the_libraries_beside_packages_again(tmp_path, monkeypatch):
-    pytest.importorskip("psutil")
-    from benchmarks.parts.start_part import package_folders
-
     for folder in ("tqdm", "numpy", "numpy.libs", "other.libs"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "__init__.py").touch()
@@ -465,10 +463,6 @@ def test_an_earlier_build_stands_beside_this_one():
 
 
 def test_the_commands_of_an_earlier_checkout_are_its_own(settings, tmp_path):
-    pytest.importorskip("psutil")
-    from benchmarks.peers.earlier import earlier, earlier_scanners
-    from benchmarks.processes import run
-
     assert earlier(settings) is None
     assert earlier_scanners(settings) == []
     checkout = tmp_path / "checkout"
@@ -502,9 +496,6 @@ def test_a_plot_is_drawn_for_each_part_that_was_measured(tmp_path):
 
 
 def test_a_process_is_measured_with_its_children():
-    pytest.importorskip("psutil")
-    from benchmarks.processes import ProcessError, run
-
     child = "import time; x = b'x' * 200_000_000; time.sleep(0.5)"
     parent = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     done = run([sys.executable, "-c", f"{parent}\nprint('head')\nprint('row')"])
