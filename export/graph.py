@@ -79,9 +79,9 @@ class _CalibratedNetwork(nn.Module):
         self.calibration = calibration
         # Any, because nn.Module does not declare timm's methods.
         backbone: Any = self.network.backbone
-        classifier = backbone.get_classifier()
+        layers = set(backbone.get_classifier().modules())
         for name, module in list(backbone.named_modules()):
-            if module is classifier:
+            if module in layers and isinstance(module, nn.Linear):
                 backbone.set_submodule(name, _RowLinear(module))
             elif isinstance(module, nn.AdaptiveAvgPool2d) and module.output_size in (1, (1, 1)):
                 backbone.set_submodule(name, _MeanPool())

@@ -6,13 +6,13 @@ for sources that a fit left out calibrate the full one, and say how good it is o
 
 import csv
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from sklearn.metrics import roc_auc_score
-from sklearn.pipeline import Pipeline
 
 from trustthepixels.infer.errors import OutputError, UsageError
 from trustthepixels.infer.results import LABELS
@@ -37,7 +37,8 @@ from .features import FeatureStore
 from .fit import Start, prepare_fit
 from .last_layer import (
     CHANGED_VIEWS,
-    fit_on_views,
+    LayerFit,
+    fit_on_labels,
     set_last_layer,
     usual_inverse_penalty,
 )
@@ -64,20 +65,20 @@ class _Seen:
         folds: fold in which each picture's source is held out, (n,).
         unchanged: (n, features).
         changed: tables of randomly changed views, each (n, features).
-        inverse_penalty: scikit-learn's ``C``.
+        fit_layer: fit on rows of such tables, all unchanged ones first, and their pictures.
     """
 
     samples: Sequence[Sample]
     folds: IntArray
     unchanged: Features
     changed: tuple[Features, ...]
-    inverse_penalty: float
+    fit_layer: Callable[[Features, Sequence[Sample]], LayerFit]
 
-    def fit(self, chosen: BoolArray) -> Pipeline:
+    def fit(self, chosen: BoolArray) -> LayerFit:
         """Fit the layer on some pictures, unchanged and changed."""
         samples = [one for one, taken in zip(self.samples, chosen, strict=True) if taken]
         tables = [table[chosen] for table in (self.unchanged, *self.changed)]
-        return fit_on_views(np.concatenate(tables), samples, self.inverse_penalty)
+        return self.fit_layer(np.concatenate(tables), samples)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -175,11 +176,16 @@ def _look(
             store.changed(samples, start.recipe.augmentation, repeat)
             for repeat in range(CHANGED_VIEWS)
         ),
-        settings.inverse_penalty or usual_inverse_penalty(start.network),
+        partial(
+            fit_on_labels,
+            start.network,
+            inverse_penalty=settings.inverse_penalty or usual_inverse_penalty(start.network),
+            arithmetic=start.arithmetic,
+        ),
     )
 
 
-def _held_out_answers(seen: _Seen, full: Pipeline) -> _HeldOut:
+def _held_out_answers(seen: _Seen, full: LayerFit) -> _HeldOut:
     """Return each picture's answers by the fit that held its source out.
 
     Fits differ in the spread of their answers, so each is scaled to the full one's, on the pictures

@@ -23,12 +23,12 @@ from ..data.manifest import Sample
 from ..networks.choices import Device, Precision
 from ..networks.hardware import Arithmetic, choose_arithmetic, process_count
 from ..networks.network import Classifier
-from ..networks.stage_statistics import staged_backbone
 from ..networks.starting_weights import initialise
 from ..networks.teacher import Teacher, view_size
 from ..pictures.dataset import loader_errors
 from ..pictures.kept_views import require_memory
 from ..settings import CHECKPOINTS_NAME, TrainSettings
+from .hidden_layer import hidden_units
 from .lightning import ClassifierModule
 from .loaders import training_loader, validation_loader
 from .recipes import Recipe, recipe_by_name
@@ -89,8 +89,12 @@ def prepare_fit(
     if network.views != settings.input_views:
         needed = " ".join(f"--view {view}" for view in network.views)
         raise UsageError(f"{settings.architecture} has other views; use {needed}")
-    if settings.epochs == 0:
-        staged_backbone(network)
+    if settings.epochs == 0 and hidden_units(network):
+        refused = {"--teacher": settings.teachers, "--inverse-penalty": settings.inverse_penalty}
+        for option in (option for option, given in refused.items() if given):
+            raise UsageError(
+                f"{settings.architecture} has a hidden layer, which {option} does not fit"
+            )
     if not _last_checkpoint(folder).exists():
         described = initialise(network, settings.init, settings.average_with, settings.part_init)
         if is_first_process():

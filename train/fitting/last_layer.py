@@ -6,15 +6,14 @@ On sources outside the training it does better than short fine-tuning (``train/b
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
@@ -25,11 +24,17 @@ from ..data.manifest import Sample, targets_of
 from ..networks.hardware import Arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_resnet import StageResNet
-from ..networks.stage_statistics import Features, stage_statistics, staged_backbone
-from ..networks.teacher import TEMPERATURE, Teacher
+from ..networks.stage_statistics import (
+    Features,
+    scaler_of,
+    stage_statistics,
+    staged_backbone,
+)
+from ..networks.teacher import Teacher, softened_answers
 from ..pictures.augment import Augmentation, augment
 from ..pictures.batches import See, in_batches, seen_as_input
 from ..pictures.load import load_image
+from .hidden_layer import HiddenFit, fit_hidden_layer, hidden_units
 
 CHANGED_VIEWS = 2
 """Number of changed views of each training picture, besides the unchanged one."""
@@ -42,10 +47,14 @@ _TOWER_INVERSE_PENALTY = 0.0003
 """scikit-learn's ``C`` for the blocks of a tower, seven times as many numbers: the best of 0.0001
 to 0.001 on held-out sources."""
 
-_SMALLEST_DEVIATION = 1e-5
-"""Features are float32 around 1; what deviates less differs by rounding, on some processors."""
-
 _BATCH_SIZE = 16
+
+
+class LayerFit(Protocol):
+    """What comes after the stages: a regression, or a hidden layer and the last one."""
+
+    def decision_function(self, features: Features, /) -> FloatArray:
+        """Return the logit of ``ai`` less that of ``real``, (n,)."""
 
 
 def fit_last_layer(
@@ -76,12 +85,12 @@ def fit_last_layer(
     penalty = inverse_penalty or usual_inverse_penalty(network)
     features = stage_statistics(network, _shown(samples, augmentation, shape), arithmetic)
     if teacher is None:
-        regression = fit_on_views(features, samples, penalty)
+        fitted = fit_on_labels(network, features, samples, penalty, arithmetic)
     else:
         shown = _shown(samples, augmentation, teacher.input_shape)
         answers = softened_answers(teacher, shown, arithmetic)
-        regression = fit_soft_regression(features, answers, penalty)
-    set_last_layer(network, regression)
+        fitted = fit_soft_regression(features, answers, penalty)
+    set_last_layer(network, fitted)
 
 
 def _shown(
@@ -134,6 +143,29 @@ def usual_inverse_penalty(network: Classifier) -> float:
     return INVERSE_PENALTY if is_resnet else _TOWER_INVERSE_PENALTY
 
 
+def fit_on_labels(
+    network: Classifier,
+    features: Features,
+    samples: Sequence[Sample],
+    inverse_penalty: float,
+    arithmetic: Arithmetic,
+) -> LayerFit:
+    """Fit what comes after a network's stages: its hidden layer if it has one, or a regression.
+
+    Args:
+        network: network with stages; unchanged.
+        features: (views * n, features), all first views before all second ones.
+        samples: the n pictures.
+        inverse_penalty: scikit-learn's ``C``, of a regression.
+        arithmetic: device and precision, of a hidden layer.
+    """
+    units = hidden_units(network)
+    if not units:
+        regression: LayerFit = fit_on_views(features, samples, inverse_penalty)
+        return regression
+    return fit_hidden_layer(features, *_weighed(features, samples), units, arithmetic)
+
+
 def fit_on_views(
     features: Features, samples: Sequence[Sample], inverse_penalty: float = INVERSE_PENALTY
 ) -> Pipeline:
@@ -144,10 +176,13 @@ def fit_on_views(
         samples: the n pictures.
         inverse_penalty: scikit-learn's ``C``.
     """
+    return fit_regression(features, *_weighed(features, samples), inverse_penalty)
+
+
+def _weighed(features: Features, samples: Sequence[Sample]) -> tuple[IntArray, FloatArray]:
+    """Return target and weight of each view."""
     views = len(features) // len(samples)
-    targets = np.tile(targets_of(samples), views)
-    weights = np.tile(source_weights(samples), views)
-    return fit_regression(features, targets, weights, inverse_penalty)
+    return np.tile(targets_of(samples), views), np.tile(source_weights(samples), views)
 
 
 def fit_regression(
@@ -164,37 +199,10 @@ def fit_regression(
         weights: (n,), weight of each row.
         inverse_penalty: scikit-learn's ``C``.
     """
-    scaler = _scaler(features)
+    scaler = scaler_of(features)
     model = LogisticRegression(C=inverse_penalty, max_iter=1000)
     model.fit(scaler.transform(features), targets, sample_weight=weights)
     return make_pipeline(scaler, model)
-
-
-def _scaler(features: Features) -> StandardScaler:
-    """Return standardisation that leaves features alone which are constant but for rounding."""
-    scaler = StandardScaler().fit(features)
-    # Rounding, scaled up, would get weights that no half-precision file can hold.
-    scaler.scale_[scaler.scale_ < _SMALLEST_DEVIATION] = 1.0
-    return scaler
-
-
-def softened_answers(
-    teacher: Teacher, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
-) -> FloatArray:
-    """Return a teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
-
-    Args:
-        teacher: networks; moved to the device.
-        shown: batches of views, uint8 of its size.
-        arithmetic: device and precision.
-    """
-    device = arithmetic.accelerator
-    answers = []
-    with arithmetic.autocast():
-        for views in shown:
-            logits = teacher.logits(torch.from_numpy(np.stack(views)).to(device))
-            answers.append(torch.softmax(logits / TEMPERATURE, dim=1)[:, 1].double().cpu().numpy())
-    return np.concatenate(answers)
 
 
 def fit_soft_regression(
@@ -209,7 +217,7 @@ def fit_soft_regression(
     """
     # Each view counts as either label, weighted by its probability: the cross entropy.
     targets = np.repeat([1, 0], len(features))
-    scaler = _scaler(features)
+    scaler = scaler_of(features)
     scaled = scaler.transform(features)
     model = LogisticRegression(C=inverse_penalty, max_iter=1000)
     weights = np.concatenate([probability, 1 - probability])
@@ -217,8 +225,12 @@ def fit_soft_regression(
     return make_pipeline(scaler, model)
 
 
-def set_last_layer(network: Classifier, regression: Pipeline) -> None:
-    """Write a regression on the stages' features into the last layer, its margin split evenly."""
+def set_last_layer(network: Classifier, fitted: LayerFit) -> None:
+    """Write a fit on the stages' features into a network, its margin split evenly."""
+    if isinstance(fitted, HiddenFit):
+        fitted.write(network)
+        return
+    regression: Any = fitted
     scaler, model = regression[0], regression[1]
     weight = model.coef_[0] / scaler.scale_
     bias = float(model.intercept_[0]) - float(weight @ scaler.mean_)

@@ -14,7 +14,7 @@ HEADS = ("fc.", "classifier.")
 def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     """Load a state into the same timm network, or a ResNet's into a deeper one.
 
-    A head for another number of classes is left out; the network keeps its own. With the same head,
+    A head of another shape is left out; the network keeps its own. With the same head,
     the outputs equal the smaller network's to the last bit.
 
     Args:
@@ -31,7 +31,7 @@ def load_or_grow(network: nn.Module, state: Mapping[str, Tensor]) -> list[str]:
     own = network.state_dict()
     loaded = dict(state)
     for name in [name for name in loaded if name.startswith(HEADS)]:
-        if name in own and own[name].shape != loaded[name].shape:
+        if name not in own or own[name].shape != loaded[name].shape:
             del loaded[name]
     for name, tensor in loaded.items():
         if name not in own:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
+from sklearn.preprocessing import StandardScaler
 
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.images.pixels import PixelArray
@@ -19,6 +20,9 @@ from .stage_views import StageViews
 from .stage_vit import StageViT
 
 Features = npt.NDArray[np.float32]
+
+_SMALLEST_DEVIATION = 1e-5
+"""Features are float32 around 1; what deviates less differs by rounding, on some processors."""
 
 
 @torch.inference_mode()
@@ -59,3 +63,11 @@ def staged_backbone(network: Classifier) -> StageResNet | StageViT | StageViews:
             "use resnet34_stages, resnet18_stages or clip_vit_b16_stages"
         )
     return network.backbone
+
+
+def scaler_of(features: Features) -> StandardScaler:
+    """Return standardisation that leaves features alone which are constant but for rounding."""
+    scaler = StandardScaler().fit(features)
+    # Rounding, scaled up, would get weights that no half-precision file can hold.
+    scaler.scale_[scaler.scale_ < _SMALLEST_DEVIATION] = 1.0
+    return scaler

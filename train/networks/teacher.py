@@ -5,15 +5,19 @@ trained for many such views: "function matching" (Beyer et al. 2022, "Knowledge 
 good teacher is patient and consistent").
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.images.pixels import PixelArray
 
+from ..arrays import FloatArray
+from .hardware import Arithmetic
 from .weights import load_checkpoint
 
 TEMPERATURE = 2.0
@@ -87,3 +91,22 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
         log_target=True,
     )
     return divergence * TEMPERATURE**2
+
+
+def softened_answers(
+    teacher: Teacher, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
+) -> FloatArray:
+    """Return a teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
+
+    Args:
+        teacher: networks; moved to the device.
+        shown: batches of views, uint8 of its size.
+        arithmetic: device and precision.
+    """
+    device = arithmetic.accelerator
+    answers = []
+    with arithmetic.autocast():
+        for views in shown:
+            logits = teacher.logits(torch.from_numpy(np.stack(views)).to(device))
+            answers.append(torch.softmax(logits / TEMPERATURE, dim=1)[:, 1].double().cpu().numpy())
+    return np.concatenate(answers)
