@@ -60,4 +60,4 @@ def test_an_unusable_model_is_one_line_and_exit_code_3(run_command, tmp_path, da
 def test_without_a_name_it_is_the_default_model(run_command):
     result = run_command("trustthepixels", "info")
     assert result.returncode == 0
-    assert "clip_vit_b16_early_stages, int8" in result.stdout
+    assert "clip_vit_b16_early_stages_hidden, int8" in result.stdout

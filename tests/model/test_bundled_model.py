@@ -14,9 +14,12 @@ from trustthepixels.infer import Detector
 from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.spec import METADATA_KEY, ModelSpec
 from trustthepixels.train.calibration.calibrate import probability
-from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
-from trustthepixels.train.networks.weights import load_checkpoint, read_safetensors
+from trustthepixels.train.networks.weights import (
+    load_checkpoint,
+    read_metadata,
+    read_safetensors,
+)
 from trustthepixels.train.pictures.load import load_pixels
 
 BUNDLED = Path(__file__).parents[2] / "train" / "bundled"
@@ -33,12 +36,9 @@ def test_its_spec_has_the_calibration_that_is_kept(name):
     spec = load_model(name).spec
     assert spec.precision == "int8"
     assert spec.known_answer is not None
-    if name == "edge":
-        _, kept = load_checkpoint(BUNDLED / "edge.safetensors")
-        known = kept.calibration, kept.thresholds
-    else:
-        known = read_calibration(BUNDLED / f"{name}-calibration.json")
-    assert (spec.calibration, spec.thresholds) == known
+    file = "edge.safetensors" if name == "edge" else f"{name}-head.safetensors"
+    kept = ModelSpec.from_json(read_metadata(BUNDLED / file)[METADATA_KEY])
+    assert (spec.calibration, spec.thresholds) == (kept.calibration, kept.thresholds)
 
 
 @pytest.mark.parametrize("name", [name for name in bundled_models() if name != "edge"])
@@ -50,13 +50,18 @@ def test_its_last_layer_is_the_one_that_is_kept(name):
         assert getattr(file.spec, field) == getattr(kept, field)
     model = onnx.load_model_from_string(file.content)
     values = {value.name: numpy_helper.to_array(value) for value in model.graph.initializer}
-    (weight,) = [values[name] for name in values if name.endswith("backbone.fc.weight")]
-    np.testing.assert_array_equal(weight, state["fc.weight"].numpy())
+    weights = [tensor for tensor in state if tensor.endswith(".weight")]
+    assert weights
+    for tensor in weights:
+        (weight,) = [values[name] for name in values if name.endswith(f"backbone.{tensor}")]
+        np.testing.assert_array_equal(weight, state[tensor].numpy())
 
 
-def test_the_training_set_is_listed_and_its_fingerprint_is_the_specs():
+def test_the_training_set_is_listed_and_its_fingerprint_is_the_accurate_models():
+    """The default model's is that of the files which ``prepare-data`` writes of the list."""
     listed = hashlib.sha256((BUNDLED / "tower-sources.csv").read_bytes()).hexdigest()
-    assert load_model("default").spec.data_fingerprint == listed
+    metadata = read_metadata(BUNDLED / "accurate-head.safetensors")
+    assert ModelSpec.from_json(metadata[METADATA_KEY]).data_fingerprint == listed
 
 
 def test_the_edge_models_answers_are_the_networks(edge, examples):

@@ -22,7 +22,7 @@ from ..networks.network import Classifier
 from ..networks.stage_statistics import Features, scaler_of, staged_backbone
 
 _DRAWS = 8
-"""How often the fit takes each row, on average."""
+"""Number of times that the fit takes a row, on average."""
 
 _BATCH_SIZE = 256
 
@@ -90,7 +90,7 @@ def fit_hidden_layer(
     Args:
         features: (n, features).
         targets: (n,), indices of the labels.
-        weights: (n,), how often each row is drawn, relative to the others.
+        weights: (n,), chance of each row to be drawn, relative to the others.
         units: units of the hidden layer.
         arithmetic: device and precision of the fit.
     """

@@ -51,7 +51,7 @@ _BATCH_SIZE = 16
 
 
 class LayerFit(Protocol):
-    """What comes after the stages: a regression, or a hidden layer and the last one."""
+    """A fit of the layers after the stages: a regression, or a hidden layer and the last one."""
 
     def decision_function(self, features: Features, /) -> FloatArray:
         """Return the logit of ``ai`` less that of ``real``, (n,)."""
@@ -150,7 +150,7 @@ def fit_on_labels(
     inverse_penalty: float,
     arithmetic: Arithmetic,
 ) -> LayerFit:
-    """Fit what comes after a network's stages: its hidden layer if it has one, or a regression.
+    """Fit the layers after a network's stages: a hidden one if there is one, or a regression.
 
     Args:
         network: network with stages; unchanged.

@@ -144,7 +144,7 @@ def clip_vit_b16_early_stages(
     return _tower(tuple(range(6)), 160, pretrained, num_classes, options)
 
 
-_HIDDEN = 16
+_HIDDEN = 64
 """Units of the hidden layer."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -16,7 +17,6 @@ from torch.nn import functional as F
 from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.images.pixels import PixelArray
 
-from ..arrays import FloatArray
 from .hardware import Arithmetic
 from .weights import load_checkpoint
 
@@ -95,7 +95,7 @@ def distillation_loss(student: Tensor, teacher: Tensor) -> Tensor:
 
 def softened_answers(
     teacher: Teacher, shown: Iterable[Sequence[PixelArray]], arithmetic: Arithmetic
-) -> FloatArray:
+) -> npt.NDArray[np.float64]:
     """Return a teacher's probabilities of the second label, softened by ``TEMPERATURE``, (n,).
 
     Args:
