@@ -46,7 +46,7 @@ INPUT = """async ([text, height, width, views]) => {
 
 TOLERANCE = {"edge": 0.005, "default": 0.03}
 """Difference of ``p_ai``. The default model quantizes in the course of its computation, so that a
-last bit of a sum can become a step of eight bits; the greatest difference seen is 0.018."""
+last bit of a sum can become a step of eight bits."""
 
 
 @pytest.fixture(scope="module")
