@@ -14,6 +14,7 @@ from trustthepixels.infer import Detector
 from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.spec import METADATA_KEY, ModelSpec
 from trustthepixels.train.calibration.calibrate import probability
+from trustthepixels.train.calibration.file import read_calibration
 from trustthepixels.train.data.splits import Split, read_splits
 from trustthepixels.train.networks.weights import (
     load_checkpoint,
@@ -39,6 +40,13 @@ def test_its_spec_has_the_calibration_that_is_kept(name):
     file = "edge.safetensors" if name == "edge" else f"{name}-head.safetensors"
     kept = ModelSpec.from_json(read_metadata(BUNDLED / file)[METADATA_KEY])
     assert (spec.calibration, spec.thresholds) == (kept.calibration, kept.thresholds)
+
+
+def test_the_accurate_models_layer_has_the_calibration_that_is_kept():
+    metadata = read_metadata(BUNDLED / "accurate-head.safetensors")
+    spec = ModelSpec.from_json(metadata[METADATA_KEY])
+    kept = read_calibration(BUNDLED / "accurate-calibration.json")
+    assert (spec.calibration, spec.thresholds) == kept
 
 
 @pytest.mark.parametrize("name", [name for name in bundled_models() if name != "edge"])

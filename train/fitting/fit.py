@@ -91,10 +91,11 @@ def prepare_fit(
         raise UsageError(f"{settings.architecture} has other views; use {needed}")
     if settings.epochs == 0 and hidden_units(network):
         refused = {"--teacher": settings.teachers, "--inverse-penalty": settings.inverse_penalty}
-        for option in (option for option, given in refused.items() if given):
-            raise UsageError(
-                f"{settings.architecture} has a hidden layer, which {option} does not fit"
-            )
+        for option, given in refused.items():
+            if given:
+                raise UsageError(
+                    f"{settings.architecture} has a hidden layer, which {option} does not fit"
+                )
     if not _last_checkpoint(folder).exists():
         described = initialise(network, settings.init, settings.average_with, settings.part_init)
         if is_first_process():

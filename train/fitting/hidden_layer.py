@@ -19,7 +19,13 @@ from trustthepixels.infer.results import LABELS
 from ..arrays import FloatArray, IntArray
 from ..networks.hardware import Arithmetic
 from ..networks.network import Classifier
-from ..networks.stage_statistics import Features, scaler_of, staged_backbone
+from ..networks.stage_statistics import (
+    Features,
+    on_raw_features,
+    scaler_of,
+    split_margin,
+    staged_backbone,
+)
 
 _DRAWS = 8
 """Number of times that the fit takes a row, on average."""
@@ -60,11 +66,8 @@ class HiddenFit:
     def write(self, network: Classifier) -> None:
         """Copy the layers into a network, the margin split evenly between both logits."""
         layers: Any = staged_backbone(network).get_classifier()
-        signs = torch.tensor([0.5 if label == "ai" else -0.5 for label in LABELS])
         layers[0].load_state_dict(self.hidden.state_dict())
-        with torch.no_grad():
-            layers[2].weight.copy_(signs[:, None] * self.last.weight)
-            layers[2].bias.copy_(signs * self.last.bias)
+        split_margin(layers[2], *_values(self.last))
 
 
 def hidden_units(network: Classifier) -> int:
@@ -128,8 +131,12 @@ def fit_hidden_layer(
 @torch.no_grad()
 def _on_raw_statistics(hidden: nn.Linear, scaler: StandardScaler) -> nn.Linear:
     """Return the layer with the standardisation inside its weights."""
-    weight = hidden.weight.double() / torch.from_numpy(scaler.scale_)
-    bias = hidden.bias.double() - weight @ torch.from_numpy(scaler.mean_)
-    hidden.weight.copy_(weight)
-    hidden.bias.copy_(bias)
+    weight, bias = on_raw_features(scaler, *_values(hidden))
+    hidden.weight.copy_(torch.from_numpy(weight))
+    hidden.bias.copy_(torch.from_numpy(bias))
     return hidden
+
+
+def _values(layer: nn.Linear) -> tuple[FloatArray, FloatArray]:
+    """Return weight and bias, float64."""
+    return layer.weight.detach().double().numpy(), layer.bias.detach().double().numpy()

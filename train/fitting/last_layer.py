@@ -11,13 +11,11 @@ from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline, make_pipeline
 
 from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
-from trustthepixels.infer.results import LABELS
 
 from ..arrays import FloatArray, IntArray
 from ..data.manifest import Sample, targets_of
@@ -26,7 +24,9 @@ from ..networks.network import Classifier
 from ..networks.stage_resnet import StageResNet
 from ..networks.stage_statistics import (
     Features,
+    on_raw_features,
     scaler_of,
+    split_margin,
     stage_statistics,
     staged_backbone,
 )
@@ -232,10 +232,5 @@ def set_last_layer(network: Classifier, fitted: LayerFit) -> None:
         return
     regression: Any = fitted
     scaler, model = regression[0], regression[1]
-    weight = model.coef_[0] / scaler.scale_
-    bias = float(model.intercept_[0]) - float(weight @ scaler.mean_)
-    signs = torch.tensor([0.5 if label == "ai" else -0.5 for label in LABELS])
     layer: Any = staged_backbone(network).fc
-    with torch.no_grad():
-        layer.weight.copy_(signs[:, None] * torch.from_numpy(weight).to(layer.weight.dtype))
-        layer.bias.copy_(signs * bias)
+    split_margin(layer, *on_raw_features(scaler, model.coef_, model.intercept_))

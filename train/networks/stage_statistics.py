@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from sklearn.preprocessing import StandardScaler
+from torch import nn
 
 from trustthepixels.infer.errors import UsageError
 from trustthepixels.infer.images.pixels import PixelArray
+from trustthepixels.infer.results import LABELS
 
 from .hardware import Arithmetic
 from .network import Classifier
@@ -71,3 +73,33 @@ def scaler_of(features: Features) -> StandardScaler:
     # Rounding, scaled up, would get weights that no half-precision file can hold.
     scaler.scale_[scaler.scale_ < _SMALLEST_DEVIATION] = 1.0
     return scaler
+
+
+def on_raw_features(
+    scaler: StandardScaler, weight: npt.NDArray[np.floating], bias: npt.NDArray[np.floating]
+) -> tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]]:
+    """Return weight and bias of a layer that takes features as they are, not standardised.
+
+    Args:
+        scaler: result of ``scaler_of``.
+        weight: (units, features), of standardised features.
+        bias: (units,).
+    """
+    raw = weight / scaler.scale_
+    return raw, bias - raw @ scaler.mean_
+
+
+@torch.no_grad()
+def split_margin(
+    last: nn.Linear, weight: npt.NDArray[np.floating], bias: npt.NDArray[np.floating]
+) -> None:
+    """Write a margin into a layer of two logits, half of it into each.
+
+    Args:
+        last: the layer, changed in place.
+        weight: (1, inputs), of the logit of ``ai`` less that of ``real``.
+        bias: (1,).
+    """
+    signs = torch.tensor([0.5 if label == "ai" else -0.5 for label in LABELS])
+    last.weight.copy_(signs[:, None] * torch.from_numpy(weight).to(last.weight.dtype))
+    last.bias.copy_(signs * torch.from_numpy(bias).to(last.bias.dtype))
