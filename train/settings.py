@@ -32,7 +32,7 @@ class TrainSettings:
         train_size: side of the augmented views in pixels. Random crops show things larger than
             whole pictures do; a size below ``image_size`` evens that out and saves time (FixRes,
             Touvron et al. 2019).
-        epochs: passes over the training split; 0 fits the last layer alone, see ``last_layer``.
+        epochs: passes over the training pictures; 0 fits the last layer alone, see ``last_layer``.
         batch_size: pictures per optimiser step and device.
         learning_rate: learning rate at the top of the schedule.
         seed: seed of the split, the order and the augmentation.

@@ -17,7 +17,7 @@ from trustthepixels.train.data.manifest import Sample, load_samples, targets_of
 from trustthepixels.train.data.splits import Split
 from trustthepixels.train.data.trained_on import learned_sources, training_splits
 from trustthepixels.train.fitting import features
-from trustthepixels.train.fitting.calibrating import calibrating
+from trustthepixels.train.fitting.all_sources.calibrating import calibrating
 from trustthepixels.train.fitting.features import FeatureStore
 from trustthepixels.train.fitting.last_layer import (
     CHANGED_VIEWS,
@@ -281,7 +281,7 @@ def test_learned_sources_without_held_out_ones_are_refused(pictures, tmp_path):
 @pytest.mark.parametrize(
     ("options", "needed"),
     [
-        (("--epochs", "1"), "needs --epochs 0"),
+        (("--epochs", "1"), "keeps changed views"),
         (("--fold", "1"), "excludes --fold"),
         (("--splits", "splits.csv"), "excludes --splits"),
         (("--hard", "more"), "excludes --hard"),

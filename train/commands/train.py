@@ -88,8 +88,8 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
 @click.option(
     "--held-out",
     is_flag=True,
-    help="With --epochs 0: fit on all sources, and calibrate on five further fits that each leave "
-    "sources out.",
+    help="Fit on all sources, and calibrate on five further fits that each leave sources out. With "
+    "--epochs above 0, the later blocks of a tower learn; that needs --views.",
 )
 @click.option(
     "--inverse-penalty",

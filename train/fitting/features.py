@@ -15,7 +15,7 @@ from trustthepixels.infer.errors import InputError, OutputError
 from trustthepixels.infer.images.pixels import PixelArray
 from trustthepixels.infer.images.shape import InputShape
 
-from ..data.manifest import Sample, fingerprint
+from ..data.manifest import Sample, fingerprint, states_of_files
 from ..networks.hardware import Arithmetic
 from ..networks.network import Classifier
 from ..networks.stage_statistics import Features, stage_statistics
@@ -104,9 +104,7 @@ class FeatureStore:
             # A fit changes the last layer, which no table depends on.
             if not name.startswith("fc."):
                 digest.update(name.encode() + tensor.cpu().contiguous().numpy().tobytes())
-        for sample in samples:
-            about = sample.path.stat()
-            digest.update(f"{about.st_size} {about.st_mtime_ns}\n".encode())
+        digest.update(states_of_files(samples))
         return digest.hexdigest()[:16]
 
     def _compute(self, samples: Sequence[Sample], see: See, bar: "tqdm[NoReturn]") -> Features:

@@ -27,7 +27,7 @@ from ..networks.hardware import Accelerator
 from ..networks.weights import read_state, save_weights
 from ..pictures.batches import seen_as_input
 from ..settings import SPLITS_NAME, WEIGHTS_NAME, TrainSettings, open_run
-from .all_sources import train_on_all_sources
+from .all_sources.run import train_on_all_sources
 from .curves import draw_curves, merge_metrics
 from .fit import LOGS_NAME, Start, fit, is_first_process, prepare_fit, require_room
 from .last_layer import fit_last_layer

@@ -10,18 +10,37 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from trustthepixels.infer.errors import InputError, SpecError
+from trustthepixels.infer.errors import InputError, OutputError, SpecError
 from trustthepixels.infer.model.spec import METADATA_KEY, ModelSpec
 
 from .network import Classifier
 
 
 def save_weights(path: Path, network: Classifier, spec: ModelSpec) -> None:
-    """Write the backbone as float16 under timm's names, and the spec into the file's metadata."""
-    tensors = {name: _halved(value) for name, value in network.backbone.state_dict().items()}
+    """Write the backbone as float16 under timm's names, and the spec into the file's metadata.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    save_state(path, network.backbone.state_dict(), {METADATA_KEY: spec.to_json()})
+
+
+def save_state(
+    path: Path, state: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write tensors as float16; the file appears whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    tensors = {name: _halved(value) for name, value in state.items()}
     temporary = path.with_name(path.name + ".tmp")
-    save_file(tensors, temporary, metadata={METADATA_KEY: spec.to_json()})
-    temporary.replace(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, temporary, metadata=dict(metadata or {}))
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise OutputError(f"cannot write the weights {path}: {_first_line(error)}") from error
 
 
 def load_checkpoint(path: Path) -> tuple[Classifier, ModelSpec]:

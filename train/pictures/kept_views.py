@@ -103,8 +103,24 @@ def keep_views(
         InputError: a picture cannot be used.
     """
     views = torch.empty((len(samples), count, *shape.axes), dtype=torch.uint8)
+    fill_views(views, samples, shape, augmentation, seed)
+    return views
+
+
+def fill_views(
+    views: Tensor,
+    samples: Sequence[Sample],
+    shape: InputShape,
+    augmentation: Augmentation | None,
+    seed: int,
+) -> None:
+    """Write the views of ``keep_views`` into a tensor, uint8 (pictures, count, *shape.axes).
+
+    Raises:
+        InputError: a picture cannot be used.
+    """
     loader = DataLoader(
-        _ChangedPictures(samples, shape, augmentation, count, seed),
+        _ChangedPictures(samples, shape, augmentation, views.shape[1], seed),
         batch_size=None,
         num_workers=available_cores(),
     )
@@ -113,7 +129,6 @@ def keep_views(
     with loader_errors():
         for index, changed in enumerate(bar):
             views[index] = changed
-    return views
 
 
 def require_memory(needed: int) -> None:

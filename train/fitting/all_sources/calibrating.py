@@ -11,13 +11,13 @@ from trustthepixels.infer.errors import InputError
 from trustthepixels.infer.model.spec import METADATA_KEY
 from trustthepixels.infer.results import LABELS
 
-from ..arrays import BoolArray
-from ..data.folds import FOLDS
-from ..data.manifest import Sample
-from ..data.sampling import shuffled
-from ..data.trained_on import learned_sources
-from ..networks.weights import read_metadata
-from ..settings import TrainSettings
+from ...arrays import BoolArray
+from ...data.folds import FOLDS
+from ...data.manifest import Sample
+from ...data.sampling import shuffled
+from ...data.trained_on import learned_sources
+from ...networks.weights import read_metadata
+from ...settings import TrainSettings
 
 _MOST = 40
 """Pictures of each source and class that calibrate, so that no large source decides thresholds."""

@@ -1,0 +1,1 @@
+"""A training on all sources, calibrated by five fits that leave sources out."""
