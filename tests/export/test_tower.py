@@ -3,9 +3,17 @@
 import numpy as np
 import onnx
 import pytest
+import torch
 from in_process import trustthepixels
 from onnx import helper, numpy_helper
 from safetensors.numpy import load_file
+
+from trustthepixels.export.graph import export_graph
+from trustthepixels.export.request import Precision
+from trustthepixels.export.write import model_bytes
+from trustthepixels.infer.model.spec import Calibration, ModelSpec
+from trustthepixels.infer.model.verdicts import OperatingPoint, Thresholds
+from trustthepixels.train.networks.network import Classifier
 
 WIDTH, BLOCKS = 8, 2
 RANDOM = np.random.default_rng(5)
@@ -98,4 +106,23 @@ def test_a_file_without_a_tower_is_one_line(kind, tmp_path):
     assert outcome.returncode == 2
     assert len(outcome.stderr.splitlines()) == 1
     assert str(source) in outcome.stderr
+    assert not target.exists()
+
+
+def test_a_model_without_int8_products_is_one_line(tmp_path):
+    source, target = tmp_path / "model.onnx", tmp_path / "weights.safetensors"
+    torch.manual_seed(0)
+    spec = ModelSpec(
+        name="small",
+        architecture="resnet18",
+        calibration=Calibration(),
+        thresholds=Thresholds((OperatingPoint(0.01, 0.9),), 0.01, 0.1),
+        input_size=(32, 32),
+    )
+    graph = export_graph(Classifier("resnet18").eval(), spec)
+    source.write_bytes(model_bytes(graph, spec, Precision.FP32))
+    outcome = trustthepixels("import-tower", source, "--out", target)
+    assert outcome.returncode == 2
+    assert "small has no int8 products of a transformer" in outcome.stderr
+    assert len(outcome.stderr.splitlines()) == 1
     assert not target.exists()
