@@ -76,7 +76,7 @@ def _matrices(
     }
     for node in model.graph.node:
         if node.op_type in (PRODUCT, RAISED_PRODUCT):
-            codes, scales = (values[name].astype(np.float32) for name in node.input[1:])
+            codes, scales = (values[name].astype(np.float32) for name in node.input[1:3])
             yield (
                 f"{_layer(added[node.output[0]])}.weight",
                 np.ascontiguousarray((codes * scales).T),
