@@ -321,3 +321,28 @@ def test_an_inverse_penalty_without_a_last_layer_to_fit_is_refused(pictures, tmp
     done = trustthepixels("train", pictures, "--out", tmp_path / "run", "--inverse-penalty", "0.1")
     assert done.returncode == 2
     assert "--inverse-penalty needs --epochs 0" in done.stderr
+
+
+def test_the_curve_over_sources_ends_at_the_figures_of_the_run(run, pictures):
+    done = trustthepixels("train", pictures, "--out", run, *SMALL, "--resume", "--source-curve")
+    assert done.returncode == 0, done.stderr
+    with (run / "source-curve.csv").open(newline="") as stream:
+        points = [
+            {key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)
+        ]
+    assert [point["share"] for point in points] == [0.125, 0.25, 0.5, 1.0]
+    # Each example is a source of its own, nine of each class; a fold leaves about a fifth out.
+    assert [point["sources"] for point in points[:2]] == [2, 4]
+    assert points[-1]["sources"] == pytest.approx(18 * 4 / 5)
+    assert points[0]["pictures"] < points[1]["pictures"] < points[-1]["pictures"]
+    _, spec = load_checkpoint(run / "weights.safetensors")
+    # Folds are scaled in another way, which hardly matters.
+    assert points[-1]["auc"] == pytest.approx(spec.evaluation["held_out_auc"], abs=0.02)
+
+
+@pytest.mark.parametrize("options", [("--epochs", "0"), ("--held-out", "--epochs", "1")])
+def test_a_curve_over_sources_without_frozen_stages_is_refused(pictures, tmp_path, options):
+    done = trustthepixels("train", pictures, "--out", tmp_path / "run", *options, "--source-curve")
+    assert done.returncode == 2
+    assert "--source-curve needs --held-out and --epochs 0" in done.stderr
+    assert not (tmp_path / "run").exists()

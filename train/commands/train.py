@@ -92,6 +92,12 @@ _OF_EPOCHS = frozenset({"train_size", "learning_rate", "batch_size", "views"})
     "--epochs above 0, the later blocks of a tower learn; that needs --views.",
 )
 @click.option(
+    "--source-curve",
+    is_flag=True,
+    help="With --held-out and --epochs 0: write source-curve.csv, the figures on held-out sources "
+    "after fits on an eighth, a quarter, half and all of the others.",
+)
+@click.option(
     "--inverse-penalty",
     type=click.FloatRange(0, min_open=True),
     metavar="C",
@@ -152,6 +158,7 @@ def train(
     device: str,
     precision: str,
     resume: bool,
+    source_curve: bool,
     **options: Any,
 ) -> None:
     """Fine-tune on the pictures of DATA (a manifest.csv, or folders AI/ and Real/)."""
@@ -164,6 +171,8 @@ def train(
         raise click.UsageError("--inverse-penalty needs --epochs 0", context)
     if context.params["learned_sources"] and not context.params["held_out"]:
         raise click.UsageError("--learned-sources needs --held-out", context)
+    if source_curve and not (context.params["held_out"] and context.params["epochs"] == 0):
+        raise click.UsageError("--source-curve needs --held-out and --epochs 0", context)
     from ..fitting.run import train_run
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -174,6 +183,13 @@ def train(
         input_views=tuple(map(View, input_views)),
         **options,
     )
-    weights = train_run(settings, folder, Device(device), Precision(precision), resume=resume)
+    weights = train_run(
+        settings,
+        folder,
+        Device(device),
+        Precision(precision),
+        resume=resume,
+        source_curve=source_curve,
+    )
     if weights is not None:
         click.echo(f"wrote {weights}")

@@ -35,11 +35,17 @@ from .result import described, rounded_network
 
 
 def train_run(
-    settings: TrainSettings, folder: Path, device: Device, precision: Precision, *, resume: bool
+    settings: TrainSettings,
+    folder: Path,
+    device: Device,
+    precision: Precision,
+    *,
+    resume: bool,
+    source_curve: bool = False,
 ) -> Path | None:
     """Train, calibrate on the validation split, measure on the test split, and write weights.
 
-    With ``held_out`` there are no splits, see ``all_sources``.
+    With ``held_out`` there are no splits, see ``all_sources``; ``source_curve`` applies then alone.
 
     Returns:
         The weights, half-precision safetensors with the spec inside; ``None`` in the further
@@ -49,7 +55,9 @@ def train_run(
         TrustThePixelsError: the data, the settings, the folder or the device cannot be used.
     """
     if settings.held_out:
-        return train_on_all_sources(settings, folder, device, precision, resume=resume)
+        return train_on_all_sources(
+            settings, folder, device, precision, resume=resume, curve=source_curve
+        )
     everything = load_samples(Path(settings.data))
     samples = without_sources(everything, settings.exclude_sources)
     splits = _splits(settings, everything, samples)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from trustthepixels.infer.errors import OutputError
+from trustthepixels.infer.results import LABELS
 
 from ...arrays import BoolArray, FloatArray, IntArray
 from ...calibration.calibrate import spread_of
@@ -22,8 +23,10 @@ Its column ``calibrates`` is 1 for those behind calibration and figures, see ``c
 
 _COLUMNS = ("file", "class", "source", "fold", "calibrates", "p_ai", "p_ai_changed")
 
-_MEASURED = 2000
+_MEASURED = 1000
 """Pictures, at most, on which the spread of two fits is compared."""
+
+_FALSE_POSITIVE_RATE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +58,50 @@ def held_out_answers(fit: FitSources, folds: IntArray, full: SourceFit) -> HeldO
     """
     unchanged, changed = np.empty(len(folds)), np.empty(len(folds))
     for fold in range(FOLDS):
-        out = np.flatnonzero(folds == fold)
-        name = f"fold-{fold}"
-        model = fit(folds != fold, name)
-        learned = np.flatnonzero(folds != fold)
-        learned = learned[:: -(-len(learned) // _MEASURED)]
-        own = spread_of(model.margins(learned, 0), f"the fit without fold {fold}")
-        scale = float(full.margins(learned, 0).std()) / own
-        unchanged[out] = scale * model.margins(out, 0)
-        changed[out] = scale * model.margins(out, 1)
+        out, learned = np.flatnonzero(folds == fold), folds != fold
+        model, about = fit(learned, f"fold-{fold}"), f"the fit without fold {fold}"
+        spread = float(full.margins(_measured(learned), 0).std())
+        unchanged[out] = spread * answers_without(model, learned, out, about)
+        changed[out] = spread * answers_without(model, learned, out, about, version=1)
     return HeldOut(unchanged, changed)
+
+
+def answers_without(
+    model: SourceFit, learned: BoolArray, out: IntArray, about: str, version: int = 0
+) -> FloatArray:
+    """Return a fit's margins for pictures that it never saw, in its spread on learned ones.
+
+    Args:
+        model: the fit.
+        learned: which pictures it learned, (n,).
+        out: numbers of the others, (m,).
+        about: what the fit is, for the text of an error.
+        version: as ``SourceFit.margins`` has it.
+
+    Raises:
+        InputError: the fit answers the same to every picture.
+    """
+    spread = spread_of(model.margins(_measured(learned), 0), about)
+    margins: FloatArray = model.margins(out, version) / spread
+    return margins
+
+
+def _measured(learned: BoolArray) -> IntArray:
+    """Return numbers of learned pictures, evenly spread over the data."""
+    numbers = np.flatnonzero(learned)
+    return numbers[:: -(-len(numbers) // _MEASURED)]
+
+
+def true_positive_rate(p_ai: FloatArray, targets: IntArray) -> float:
+    """Return the share of AI pictures above all but 5 % of the photographs.
+
+    Args:
+        p_ai: answers, (n,), on any scale.
+        targets: indices of the labels, (n,).
+    """
+    is_ai = targets == LABELS.index("ai")
+    barrier = np.quantile(p_ai[~is_ai], 1.0 - _FALSE_POSITIVE_RATE)
+    return float((p_ai[is_ai] > barrier).mean())
 
 
 def write_answers(

@@ -14,9 +14,7 @@ import numpy as np
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import UsageError
-from trustthepixels.infer.results import LABELS
 
-from ...arrays import FloatArray, IntArray
 from ...calibration.calibrate import calibrate, logits_of, probability
 from ...data.folds import FOLDS, source_folds
 from ...data.manifest import (
@@ -35,23 +33,36 @@ from ..features import FeatureStore
 from ..fit import Start, prepare_fit
 from ..last_layer import CHANGED_VIEWS, fit_on_labels, usual_inverse_penalty
 from ..result import described, rounded_network
-from .answers import HELD_OUT_NAME, held_out_answers, write_answers
+from .answers import HELD_OUT_NAME, held_out_answers, true_positive_rate, write_answers
 from .calibrating import calibrating, tell_what_calibrates
 from .fits import FitSources, StageTables
 from .learning_blocks import LearningBlocks, harder, require_tower
-
-_FALSE_POSITIVE_RATE = 0.05
+from .source_curve import CURVE_NAME, source_curve, write_curve
 
 _log = logging.getLogger(__name__)
 
 
 def train_on_all_sources(
-    settings: TrainSettings, folder: Path, device: Device, precision: Precision, *, resume: bool
+    settings: TrainSettings,
+    folder: Path,
+    device: Device,
+    precision: Precision,
+    *,
+    resume: bool,
+    curve: bool = False,
 ) -> Path:
     """Fit on all sources, calibrate on held-out sources, and write weights and answers.
 
     Features stay in ``features/``, changed views in ``views/``, and weights of finished fits in
     ``fits/``; a resumed run takes those that are there.
+
+    Args:
+        settings: settings of the run.
+        folder: folder of the run.
+        device: device of the fits.
+        precision: arithmetic of the fits.
+        resume: whether the folder holds a run to go on with.
+        curve: whether ``source-curve.csv`` is written too, by twenty further fits.
 
     Returns:
         The weights, half-precision safetensors with the spec inside.
@@ -89,7 +100,7 @@ def train_on_all_sources(
     figures = {
         "held_out_auc": float(roc_auc_score(targets, p_ai[chosen])),
         "held_out_changed_auc": float(roc_auc_score(targets, p_ai_changed[chosen])),
-        "held_out_true_positive_rate_at_0.05": _true_positive_rate(p_ai[chosen], targets),
+        "held_out_true_positive_rate_at_0.05": true_positive_rate(p_ai[chosen], targets),
     }
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)
@@ -97,6 +108,8 @@ def train_on_all_sources(
     network = rounded_network(settings, full.state)
     weights = folder / WEIGHTS_NAME
     save_weights(weights, network, described(settings, network, fitted, figures, samples))
+    if curve:
+        write_curve(folder / CURVE_NAME, source_curve(fit, samples, folds, chosen))
     return weights
 
 
@@ -147,10 +160,3 @@ def _fit_of(
         start.arithmetic,
         folder / "fits",
     ).fit
-
-
-def _true_positive_rate(p_ai: FloatArray, targets: IntArray) -> float:
-    """Return the share of AI pictures above all but 5 % of the photographs."""
-    is_ai = targets == LABELS.index("ai")
-    barrier = np.quantile(p_ai[~is_ai], 1.0 - _FALSE_POSITIVE_RATE)
-    return float((p_ai[is_ai] > barrier).mean())
