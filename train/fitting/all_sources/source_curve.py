@@ -1,4 +1,4 @@
-"""What further sources would bring: fits on a share of the sources, judged on held-out ones."""
+"""Gain from further sources: fits on a share of the sources, judged on held-out ones."""
 
 import csv
 import math
@@ -108,7 +108,8 @@ def _some_sources(
         drawn = shuffled(of_class, seed)[: math.ceil(share * len(of_class))]
         taken |= {(label, source) for source in drawn}
     is_taken = np.array([(sample.label, sample.source) in taken for sample in samples])
-    return allowed & is_taken
+    some: BoolArray = allowed & is_taken
+    return some
 
 
 def _sources(samples: Sequence[Sample], chosen: BoolArray) -> set[tuple[str, str]]:
