@@ -62,3 +62,9 @@ def csv_columns(path: Path, *names: str) -> list[tuple[str, ...]]:
     """Values of some columns of a CSV file, a tuple for each row."""
     with path.open(newline="") as stream:
         return [tuple(row[name] for name in names) for row in csv.DictReader(stream)]
+
+
+def rows_of(table: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file, such as a run's ``held-out.csv``."""
+    with table.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))

@@ -1,13 +1,12 @@
 """``train --held-out --epochs 1``: the later blocks of a tower learn, in each of the six fits."""
 
-import csv
 import shutil
 
 import numpy as np
 import pytest
 import torch
 from in_process import trustthepixels
-from labelled_pictures import write_pictures_of_many_sources
+from labelled_pictures import rows_of, write_pictures_of_many_sources
 from timm.models import register_model
 
 from trustthepixels.train.data.folds import source_folds
@@ -52,11 +51,6 @@ def run(pictures, tmp_path_factory):
     return folder
 
 
-def answers(run):
-    with (run / "held-out.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
 def test_later_blocks_and_layers_learn_and_the_rest_stays(run, pictures, tmp_path):
     frozen = tmp_path / "frozen"
     done = trustthepixels("train", pictures, "--out", frozen, *PLAIN, "--epochs", "0")
@@ -71,7 +65,7 @@ def test_later_blocks_and_layers_learn_and_the_rest_stays(run, pictures, tmp_pat
 def test_each_answer_is_of_the_fit_without_its_source(run, pictures):
     samples = load_samples(pictures)
     folds = source_folds(samples)
-    p_ai = {row["file"]: float(row["p_ai"]) for row in answers(run)}
+    p_ai = {row["file"]: float(row["p_ai"]) for row in rows_of(run / "held-out.csv")}
     for fold in range(5):
         out = [sample for sample in samples if folds[sample.source] == fold]
         network = Classifier("tiny_learning_vit").eval()

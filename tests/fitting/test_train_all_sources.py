@@ -1,6 +1,5 @@
 """``train --epochs 0 --held-out``: one pass over the pictures, six fits, held-out calibration."""
 
-import csv
 import json
 import shutil
 from collections import Counter
@@ -8,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from in_process import trustthepixels
-from labelled_pictures import write_pictures_of_many_sources
+from labelled_pictures import rows_of, write_pictures_of_many_sources
 from sklearn.metrics import roc_auc_score
 
 from trustthepixels.train.calibration.calibrate import calibrate, logits_of
@@ -51,15 +50,10 @@ def run(pictures, tmp_path_factory):
     return folder
 
 
-def answers(run):
-    with (run / "held-out.csv").open(newline="") as stream:
-        return list(csv.DictReader(stream))
-
-
 def test_each_picture_has_an_answer_of_a_fit_without_its_source(run, pictures):
     samples = load_samples(pictures)
     folds = source_folds(samples)
-    rows = answers(run)
+    rows = rows_of(run / "held-out.csv")
     assert [(row["file"], row["class"], row["source"]) for row in rows] == [
         (sample.file, sample.label, sample.source) for sample in samples
     ]
@@ -94,7 +88,7 @@ def test_each_picture_has_an_answer_of_a_fit_without_its_source(run, pictures):
 def test_the_weights_carry_the_held_out_calibration_and_figures(run, pictures):
     samples = load_samples(pictures)
     _, spec = load_checkpoint(run / "weights.safetensors")
-    rows = answers(run)
+    rows = rows_of(run / "held-out.csv")
     for column, figure in (("p_ai", "held_out_auc"), ("p_ai_changed", "held_out_changed_auc")):
         p_ai = [float(row[column]) for row in rows]
         assert spec.evaluation[figure] == pytest.approx(
@@ -156,13 +150,15 @@ def test_a_changed_picture_is_looked_at_again(run, pictures, tmp_path):
 
 
 def test_excluding_a_source_moves_no_other(run, pictures, tmp_path):
-    source = answers(run)[0]["source"]
+    source = rows_of(run / "held-out.csv")[0]["source"]
     done = trustthepixels(
         "train", pictures, "--out", tmp_path / "run", *SMALL, "--exclude-source", source
     )
     assert done.returncode == 0, done.stderr
-    folds = {row["file"]: row["fold"] for row in answers(run) if row["source"] != source}
-    assert {row["file"]: row["fold"] for row in answers(tmp_path / "run")} == folds
+    folds = {
+        row["file"]: row["fold"] for row in rows_of(run / "held-out.csv") if row["source"] != source
+    }
+    assert {row["file"]: row["fold"] for row in rows_of(tmp_path / "run" / "held-out.csv")} == folds
 
 
 def test_an_evaluation_knows_that_all_pictures_were_learned(run, pictures):
@@ -181,7 +177,7 @@ def test_stages_that_learned_labels_are_said_to(run_command, run, pictures, tmp_
 
 
 def test_sources_that_the_stages_learned_calibrate_nothing(run, run_command, pictures, tmp_path):
-    rows = answers(run)
+    rows = rows_of(run / "held-out.csv")
     photographs = [row for row in rows if row["class"] == "real"]
     learned = {max(photographs, key=lambda row: float(row["p_ai"]))["source"]}
     manifest = tmp_path / "learned.csv"
@@ -193,7 +189,7 @@ def test_sources_that_the_stages_learned_calibrate_nothing(run, run_command, pic
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "the held-out figures are too good" not in done.stderr
-    again = answers(tmp_path / "run")
+    again = rows_of(tmp_path / "run" / "held-out.csv")
     new = [row for row in again if row["source"] not in learned]
     assert [row for row in again if row["calibrates"] == "1"] == new
     assert f"{len(new)} of {len(again)} pictures calibrate" in done.stderr
@@ -326,10 +322,10 @@ def test_an_inverse_penalty_without_a_last_layer_to_fit_is_refused(pictures, tmp
 def test_the_curve_over_sources_ends_at_the_figures_of_the_run(run, pictures):
     done = trustthepixels("train", pictures, "--out", run, *SMALL, "--resume", "--source-curve")
     assert done.returncode == 0, done.stderr
-    with (run / "source-curve.csv").open(newline="") as stream:
-        points = [
-            {key: float(value) for key, value in row.items()} for row in csv.DictReader(stream)
-        ]
+    points = [
+        {key: float(value) for key, value in row.items()}
+        for row in rows_of(run / "source-curve.csv")
+    ]
     assert [point["share"] for point in points] == [0.125, 0.25, 0.5, 1.0]
     # Each example is a source of its own, nine of each class; a fold leaves about a fifth out.
     assert [point["sources"] for point in points[:2]] == [2, 4]

@@ -1,13 +1,11 @@
 """A hidden layer after a transformer's blocks: how it is fitted, trained, written and exported."""
 
-import csv
-
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 from in_process import trustthepixels
-from labelled_pictures import write_pictures_of_many_sources
+from labelled_pictures import rows_of, write_pictures_of_many_sources
 from timm.models import register_model
 
 from trustthepixels.export.graph import export_graph
@@ -135,8 +133,8 @@ def test_a_training_on_all_sources_fits_it(pictures, tmp_path):
     network, spec = load_checkpoint(tmp_path / "run" / "weights.safetensors")
     assert spec.architecture == "tiny_vit_hidden"
     assert network.backbone.get_classifier()[0].out_features == UNITS
-    with (tmp_path / "run" / "held-out.csv").open(newline="") as stream:
-        p_ai = {row["file"]: float(row["p_ai"]) for row in csv.DictReader(stream)}
+    rows = rows_of(tmp_path / "run" / "held-out.csv")
+    p_ai = {row["file"]: float(row["p_ai"]) for row in rows}
     assert len(set(p_ai.values())) > len(p_ai) / 2
 
 
