@@ -1,7 +1,7 @@
 """The later half of a tower's blocks learns, after its last layers were fitted on frozen ones.
 
 Layers that fit already keep the first steps from destroying what the tower knows (Kumar et al.
-2022, "Fine-tuning can distort pretrained features").
+2022, "Fine-tuning can distort pretrained features"). ``docs/trials.md`` has what they brought.
 """
 
 import math
@@ -42,7 +42,7 @@ _LAYERS_RATE = 5.0
 """Learning rate of the last layers, in those of the blocks."""
 
 _KEPT = 0.25
-"""Share of the start in the final weights. A part of the way helps on new sources (Wortsman et al.
+"""Share of the start in the final weights. Such means do better on new sources (Wortsman et al.
 2022, "Robust fine-tuning of zero-shot models")."""
 
 _DROPOUT = 0.3
