@@ -4,7 +4,7 @@ On CUDA full batches go through lanes, on other devices through the session itse
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
 
@@ -76,8 +76,24 @@ def open_classifier(
             check_alone(session)
 
     session = open_session(model, device, batches(device).threads, check=check)
+    if session.device is Device.CPU:
+        session = _without_content(session)
     size, in_flight, _ = batches(session.device)
     return in_batches(session, size, in_flight, tell)
+
+
+def _without_content(session: Session) -> Session:
+    """Return an open session that no longer holds the file's bytes, a tenth of a scan's memory.
+
+    On a CPU, nothing opens the model of a scan a second time.
+
+    Args:
+        session: session whose fallback is off; its inference changes in place.
+    """
+    # ONNX Runtime's class keeps them for a fallback of its own, and has no public way to let go.
+    if hasattr(session.inference, "_model_bytes"):
+        session.inference._model_bytes = b""
+    return replace(session, model=replace(session.model, content=b""))
 
 
 def in_batches(

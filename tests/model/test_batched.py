@@ -1,5 +1,6 @@
 """A model is brought to the size of its batches alike in a scan, in Python and in ``bench``."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -155,3 +156,14 @@ def test_other_devices_get_whole_batches_and_the_cpu_only_what_is_there(session,
     assert seen == [2]
     assert np.array_equal(on_cpu.run(images), session.run(images))
     assert seen == [2, 2]
+
+
+def test_a_scan_on_the_cpu_lets_the_files_bytes_go(tiny_model):
+    file = read_model_file(tiny_model)
+    before = sys.getrefcount(file.content)
+    batched = open_classifier(file, Device.CPU, lambda device: Batches(2, 1, 1), print)
+    after = sys.getrefcount(file.content)
+    assert after == before
+    assert batched.session.model.fingerprint == file.fingerprint
+    images = np.zeros((2, *file.spec.input_shape.axes), np.uint8)
+    assert batched.classifier.run(images).shape == (2,)
