@@ -28,10 +28,10 @@ _SHARE = ".share"
 
 def has_our_spec(model: onnx.ModelProto) -> bool:
     """Return whether an ONNX file is one of ``trustthepixels export``."""
-    return METADATA_KEY in _properties(model)
+    return any(item.key == METADATA_KEY for item in model.metadata_props)
 
 
-def recovered(model: onnx.ModelProto) -> tuple[dict[str, _FloatArray], ModelSpec]:
+def recovered(model: onnx.ModelProto, spec: ModelSpec) -> tuple[dict[str, _FloatArray], ModelSpec]:
     """Return the backbone's tensors by timm's names, and the spec of such weights.
 
     Matrices are as int8 rounded them, and channels as smoothing scaled them: the network computes
@@ -39,12 +39,11 @@ def recovered(model: onnx.ModelProto) -> tuple[dict[str, _FloatArray], ModelSpec
 
     Args:
         model: int8 file of a transformer.
+        spec: its specification, verified.
 
     Raises:
         InputError: the file has another precision, or is no transformer.
-        SpecError: its spec is damaged.
     """
-    spec = ModelSpec.from_json(_properties(model)[METADATA_KEY])
     values = {value.name: numpy_helper.to_array(value) for value in model.graph.initializer}
     tensors = {
         name.removeprefix(_PREFIX): value.astype(np.float32)
@@ -87,7 +86,3 @@ def _layer(addition: NodeProto) -> str:
     names: list[str] = [name for name in addition.input if name.endswith(_BIAS)]
     (bias,) = names
     return bias.removeprefix(_PREFIX).removesuffix(_BIAS)
-
-
-def _properties(model: onnx.ModelProto) -> dict[str, str]:
-    return {item.key: item.value for item in model.metadata_props}

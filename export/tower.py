@@ -16,6 +16,7 @@ from onnx import numpy_helper
 from safetensors.torch import save_file
 
 from trustthepixels.infer.errors import InputError
+from trustthepixels.infer.model.file import read_model_file
 from trustthepixels.infer.model.spec import METADATA_KEY
 
 from .recover import has_our_spec, recovered
@@ -42,7 +43,7 @@ def import_tower(source: Path, target: Path) -> int:
 
     Raises:
         InputError: the file cannot be read, or holds no such tower.
-        SpecError: the spec of a model of this project is damaged.
+        ModelError: a model of this project is damaged.
         OutputError: the target cannot be written.
     """
     try:
@@ -51,7 +52,7 @@ def import_tower(source: Path, target: Path) -> int:
         raise InputError(f"cannot read {source}: {error}") from error
     metadata = {}
     if has_our_spec(model):
-        tensors, spec = recovered(model)
+        tensors, spec = recovered(model, read_model_file(source).spec)
         metadata[METADATA_KEY] = spec.to_json()
     else:
         try:

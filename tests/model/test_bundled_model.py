@@ -94,6 +94,18 @@ def test_the_default_models_weights_can_be_had_from_its_file(examples, tmp_path)
     assert np.abs(answers - expected).max() < 0.1
 
 
+def test_no_weights_come_out_of_a_damaged_model(tmp_path):
+    content = bytearray(load_model().content)
+    content[len(content) // 2] ^= 1
+    source, target = tmp_path / "default.onnx", tmp_path / "default.safetensors"
+    source.write_bytes(content)
+    done = trustthepixels("import-tower", source, "--out", target)
+    assert done.returncode != 0
+    assert "its content does not match its digest" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not target.exists()
+
+
 def test_it_tells_most_examples_apart(examples):
     detector = Detector()
     right = [

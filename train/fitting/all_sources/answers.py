@@ -61,29 +61,24 @@ def held_out_answers(fit: FitSources, folds: IntArray, full: SourceFit) -> HeldO
         out, learned = np.flatnonzero(folds == fold), folds != fold
         model, about = fit(learned, f"fold-{fold}"), f"the fit without fold {fold}"
         spread = float(full.margins(_measured(learned), 0).std())
-        unchanged[out] = spread * answers_without(model, learned, out, about)
-        changed[out] = spread * answers_without(model, learned, out, about, version=1)
+        scale = spread / spread_on_learned(model, learned, about)
+        unchanged[out] = scale * model.margins(out, 0)
+        changed[out] = scale * model.margins(out, 1)
     return HeldOut(unchanged, changed)
 
 
-def answers_without(
-    model: SourceFit, learned: BoolArray, out: IntArray, about: str, version: int = 0
-) -> FloatArray:
-    """Return a fit's margins for pictures that it never saw, in its spread on learned ones.
+def spread_on_learned(model: SourceFit, learned: BoolArray, about: str) -> float:
+    """Return the standard deviation of a fit's margins on pictures that it learned.
 
     Args:
         model: the fit.
         learned: which pictures it learned, (n,).
-        out: numbers of the others, (m,).
-        about: what the fit is, for the text of an error.
-        version: as ``SourceFit.margins`` has it.
+        about: name of the fit, for the text of an error.
 
     Raises:
         InputError: the fit answers the same to every picture.
     """
-    spread = spread_of(model.margins(_measured(learned), 0), about)
-    margins: FloatArray = model.margins(out, version) / spread
-    return margins
+    return spread_of(model.margins(_measured(learned), 0), about)
 
 
 def _measured(learned: BoolArray) -> IntArray:

@@ -16,11 +16,7 @@ from ..last_layer import LayerFit, set_last_layer
 
 
 class SourceFit(Protocol):
-    """A fit on some sources.
-
-    Attributes:
-        state: the backbone's tensors, by timm's names.
-    """
+    """A fit on some sources."""
 
     @property
     def state(self) -> dict[str, Tensor]:

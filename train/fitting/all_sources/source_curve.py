@@ -16,7 +16,7 @@ from ...arrays import BoolArray, IntArray
 from ...data.folds import FOLDS
 from ...data.manifest import Sample, targets_of
 from ...data.sampling import shuffled
-from .answers import answers_without, true_positive_rate
+from .answers import spread_on_learned, true_positive_rate
 from .fits import FitSources
 
 CURVE_NAME = "source-curve.csv"
@@ -70,7 +70,8 @@ def source_curve(
             learned.append(chosen)
             out = np.flatnonzero(folds == fold)
             name = f"the fit without fold {fold} on {share:.3g} of the sources"
-            margins[out] = answers_without(fit(chosen, name), chosen, out, name)
+            model = fit(chosen, name)
+            margins[out] = model.margins(out, 0) / spread_on_learned(model, chosen, name)
         points.append(
             CurvePoint(
                 share,
