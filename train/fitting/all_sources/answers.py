@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 
 from trustthepixels.infer.errors import OutputError
-from trustthepixels.infer.results import LABELS
 
 from ...arrays import BoolArray, FloatArray, IntArray
 from ...calibration.calibrate import spread_of
@@ -25,8 +24,6 @@ _COLUMNS = ("file", "class", "source", "fold", "calibrates", "p_ai", "p_ai_chang
 
 _MEASURED = 1000
 """Pictures, at most, on which the spread of two fits is compared."""
-
-_FALSE_POSITIVE_RATE = 0.05
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,18 +82,6 @@ def _measured(learned: BoolArray) -> IntArray:
     """Return numbers of learned pictures, evenly spread over the data."""
     numbers = np.flatnonzero(learned)
     return numbers[:: -(-len(numbers) // _MEASURED)]
-
-
-def true_positive_rate(p_ai: FloatArray, targets: IntArray) -> float:
-    """Return the share of AI pictures above all but 5 % of the photographs.
-
-    Args:
-        p_ai: answers, (n,), on any scale.
-        targets: indices of the labels, (n,).
-    """
-    is_ai = targets == LABELS.index("ai")
-    barrier = np.quantile(p_ai[~is_ai], 1.0 - _FALSE_POSITIVE_RATE)
-    return float((p_ai[is_ai] > barrier).mean())
 
 
 def write_answers(

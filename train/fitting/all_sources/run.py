@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 
 from trustthepixels.infer.errors import UsageError
 
@@ -33,8 +32,9 @@ from ..features import FeatureStore
 from ..fit import Start, prepare_fit
 from ..last_layer import CHANGED_VIEWS, fit_on_labels, usual_inverse_penalty
 from ..result import described, rounded_network
-from .answers import HELD_OUT_NAME, held_out_answers, true_positive_rate, write_answers
+from .answers import HELD_OUT_NAME, held_out_answers, write_answers
 from .calibrating import calibrating, tell_what_calibrates
+from .figures import held_out_figures
 from .fits import FitSources, StageTables
 from .learning_blocks import LearningBlocks, harder, require_tower
 from .source_curve import CURVE_NAME, source_curve, write_curve
@@ -97,11 +97,8 @@ def train_on_all_sources(
         probability(logits_of(margin), fitted[0])
         for margin in (held_out.unchanged, held_out.changed)
     )
-    figures = {
-        "held_out_auc": float(roc_auc_score(targets, p_ai[chosen])),
-        "held_out_changed_auc": float(roc_auc_score(targets, p_ai_changed[chosen])),
-        "held_out_true_positive_rate_at_0.05": true_positive_rate(p_ai[chosen], targets),
-    }
+    judged = [sample for sample, taken in zip(samples, chosen, strict=True) if taken]
+    figures = held_out_figures(p_ai[chosen], p_ai_changed[chosen], judged)
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)
     write_answers(folder / HELD_OUT_NAME, samples, folds, chosen, p_ai, p_ai_changed)

@@ -16,7 +16,8 @@ from ...arrays import BoolArray, IntArray
 from ...data.folds import FOLDS
 from ...data.manifest import Sample, targets_of
 from ...data.sampling import shuffled
-from .answers import spread_on_learned, true_positive_rate
+from .answers import spread_on_learned
+from .figures import true_positive_rate
 from .fits import FitSources
 
 CURVE_NAME = "source-curve.csv"
