@@ -91,13 +91,12 @@ def train_on_all_sources(
     fit = _fit_of(settings, start, samples, folder)
     full = fit(np.ones(len(samples), dtype=np.bool_), "all")
     held_out = held_out_answers(fit, folds, full)
-    targets = targets_of(samples)[chosen]
-    fitted = calibrate(logits_of(held_out.unchanged[chosen]), targets)
+    judged = [sample for sample, taken in zip(samples, chosen, strict=True) if taken]
+    fitted = calibrate(logits_of(held_out.unchanged[chosen]), targets_of(judged))
     p_ai, p_ai_changed = (
         probability(logits_of(margin), fitted[0])
         for margin in (held_out.unchanged, held_out.changed)
     )
-    judged = [sample for sample, taken in zip(samples, chosen, strict=True) if taken]
     figures = held_out_figures(p_ai[chosen], p_ai_changed[chosen], judged)
     for name, value in figures.items():
         _log.info("%s %.3f", name, value)
